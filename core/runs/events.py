@@ -1,0 +1,153 @@
+"""What a training reports: small frozen values. Knows neither how they come about nor where they go.
+
+A `Step` comes for every optimizer step and is kept in binary; the others are rare and are kept as lines of JSON.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One optimizer step. `seconds` is the run's own clock: what it has worked since its first attempt began."""
+
+    step: int  # counts from 1
+    loss: float  # mean cross-entropy of the batch, in nats
+    learning_rate: float
+    seconds: float
+    images: int  # in this batch
+
+
+# One record of a `steps-<attempt>.bin`: 32 bytes, little-endian whatever the machine.
+STEP_FIELDS: tuple[tuple[str, str], ...] = (
+    ("step", "<u4"),
+    ("images", "<u4"),
+    ("loss", "<f8"),
+    ("learning_rate", "<f8"),
+    ("seconds", "<f8"),
+)
+STEP_DTYPE = np.dtype(list(STEP_FIELDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The worker waits for its device."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A new attempt at a run that had ended before its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """The worker has its device and builds the training. `what` is a phrase for the user."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first step is about to come."""
+
+    architecture: str
+    mode: str
+    device: str  # "cpu", "cuda:0", "mps"
+    device_label: str  # what a person calls it
+    precision: str  # "float32" or "bfloat16"
+    parameters: int
+    trainable_parameters: int
+    train_images: int
+    validation_images: int
+    test_images: int
+    steps_per_epoch: int
+    total_steps: int
+    first_step: int  # 1, or where a resumed run goes on
+    keeps_features: bool  # the frozen part is computed once, in the first epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluating:
+    """How far an evaluation has come. Passing news: a worker may leave some out of the file."""
+
+    split: Split
+    images: int
+    total_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One pass over a split, in float32."""
+
+    split: Split
+    epoch: int  # counts from 1; the epoch whose weights were scored
+    step: int
+    loss: float  # mean cross-entropy, in nats
+    accuracy: float  # 0 to 1
+    seconds: float  # the run's own clock
+    best: bool  # the best validation accuracy so far
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """A checkpoint stands on disk, complete."""
+
+    step: int
+    epoch: int
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The user stopped the run, or it stopped waiting for its device."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every epoch is done and the test set is scored, with the weights of the best epoch."""
+
+    best_epoch: int
+    best_accuracy: float  # on validation images, 0 to 1
+    test_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run ended by a fault. `message` is a sentence for the user."""
+
+    message: str
+    step: int
+
+
+RareEvent = Queued | Resumed | Preparing | Started | Evaluating | Evaluated | Checkpointed | Stopped | Finished | Failed
+Event = Step | RareEvent
+
+_RARE_EVENTS: dict[str, type[RareEvent]] = {
+    kind.__name__: kind
+    for kind in (Queued, Resumed, Preparing, Started, Evaluating, Evaluated, Checkpointed, Stopped, Finished, Failed)
+}
+
+
+def to_dict(event: RareEvent) -> dict[str, Any]:
+    """Plain values with the event's name, for a line of JSON."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_dict(values: dict[str, Any]) -> RareEvent | None:
+    """The inverse of `to_dict`, or None for what is no event that this version knows."""
+    kind = _RARE_EVENTS.get(str(values.get("event")))
+    if kind is None:
+        return None
+    try:
+        return kind(**{name: value for name, value in values.items() if name not in ("event", "time")})
+    except TypeError:
+        return None

@@ -1,0 +1,40 @@
+"""Locks that the kernel frees however their holder dies. A pid would prove nothing: zombies keep theirs.
+
+`flock` belongs to an open file and is inherited with it, so a run's lock is taken before its worker exists and handed
+over: there is no moment at which a starting run looks dead. Plain mutual exclusion uses the `filelock` package, which
+has neither the hand-over nor a shared probe.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+def hold(path: Path) -> int:
+    """Take the lock and return the descriptor that holds it: closing the last copy of it frees the lock.
+
+    Raises:
+        BlockingIOError: somebody else holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock. Shared and non-blocking, so that two viewers do not see each other."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,73 @@
+"""One training a device at a time, in the order of the clicks. Knows locks and tickets, not trainings.
+
+Every run holds a ticket, `<home>/queue/<device>/<number>-<run id>`, from its start to its end. The oldest ticket whose
+run is alive has the device: a dead run's ticket counts for nothing, so nobody needs to clean up after a crash.
+"""
+
+import os
+from pathlib import Path
+
+from filelock import FileLock
+
+from core.runs import locks
+from core.runs.store import RunFolder
+
+
+class DeviceQueue:
+    """The tickets of one device."""
+
+    def __init__(self, runs_home: Path, device: str) -> None:
+        self._runs = runs_home / "runs"
+        self._path = runs_home / "queue" / device.replace(":", "-")
+
+    def join(self, run_id: str) -> None:
+        """Take the next ticket. The run's lock must be held already, or the ticket counts for nothing."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        # Numbered under a lock: a later ticket can never appear before an earlier one.
+        with FileLock(self._path / "numbering.lock"):
+            tickets = self._tickets()
+            number = tickets[-1][0] + 1 if tickets else 1
+            for _, dead in tickets:
+                if not self._is_alive(dead):
+                    self.leave(dead)
+            (self._path / f"{number:09d}-{run_id}").touch()
+
+    def leave(self, run_id: str) -> None:
+        """Give the ticket back."""
+        for number, holder in self._tickets():
+            if holder == run_id:
+                (self._path / f"{number:09d}-{holder}").unlink(missing_ok=True)
+
+    def alive(self) -> list[str]:
+        """The ids of the runs that have or await the device; the first has it."""
+        return [run_id for _, run_id in self._tickets() if self._is_alive(run_id)]
+
+    def ahead_of(self, run_id: str) -> list[str]:
+        """The ids of the runs that come first, the oldest first. Empty: the device is the run's."""
+        ahead: list[str] = []
+        for _, holder in self._tickets():
+            if holder == run_id:
+                break
+            if self._is_alive(holder):
+                ahead.append(holder)
+        return ahead
+
+    def _is_alive(self, run_id: str) -> bool:
+        return locks.is_held(RunFolder(self._runs / run_id).lock)
+
+    def _tickets(self) -> list[tuple[int, str]]:
+        try:
+            names = os.listdir(self._path)
+        except FileNotFoundError:
+            return []
+        parts = (name.split("-", 1) for name in names)
+        return sorted((int(part[0]), part[1]) for part in parts if len(part) == 2 and part[0].isdigit())
+
+
+def all_alive(runs_home: Path) -> list[str]:
+    """The ids of the runs that have or await any device, the oldest of each device first."""
+    try:
+        devices = sorted(os.listdir(runs_home / "queue"))
+    except FileNotFoundError:
+        return []
+    return [run_id for device in devices for run_id in DeviceQueue(runs_home, device).alive()]

@@ -1,0 +1,57 @@
+"""What a run is doing: derived from its lock and its last event, never stored, so it cannot be wrong for long."""
+
+from enum import StrEnum
+
+from core.runs.events import Failed, Finished, Queued, RareEvent, Resumed, Started, Stopped
+from core.runs.store import RunReader
+
+
+class Status(StrEnum):
+    """In the order of a run's life."""
+
+    STARTING = "starting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more is to come."""
+        return self in (Status.STARTING, Status.QUEUED, Status.RUNNING)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it ended before its end, by no fault of its own."""
+        return self in (Status.STOPPED, Status.INTERRUPTED)
+
+
+def read_status(reader: RunReader) -> Status:
+    """Poll the run and say what it is doing."""
+    # The lock first: a worker that writes its last event and exits in between must not read as interrupted.
+    is_live = reader.is_live()
+    reader.poll()
+    return derive_status(is_live, reader.events)
+
+
+def derive_status(is_live: bool, run_events: list[RareEvent]) -> Status:
+    """The status of a run by whether its lock is held, and its rare events."""
+    last = run_events[-1] if run_events else None
+    if isinstance(last, Finished):
+        return Status.FINISHED
+    if isinstance(last, Stopped):
+        return Status.STOPPED
+    if isinstance(last, Failed):
+        return Status.FAILED
+    if not is_live:
+        return Status.INTERRUPTED
+    for event in reversed(run_events):
+        if isinstance(event, Started):
+            return Status.RUNNING
+        if isinstance(event, Queued):
+            return Status.QUEUED if event is last else Status.STARTING
+        if isinstance(event, Resumed):  # what stands before it belongs to a former attempt
+            break
+    return Status.STARTING

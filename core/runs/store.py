@@ -1,0 +1,346 @@
+"""A run's folder: the one place where a training and its viewers meet. Knows files, not what trains.
+
+    <home>/runs/<id>/
+        config.json          format, kind, name, creation time, and the configuration
+        steps-<attempt>.bin  one fixed-width record a step, appended; a resume opens the next attempt
+        events.jsonl         the rare events, one a line, each with its wall-clock time
+        checkpoints/         last.pt, best.pt
+        worker.log           what the worker process printed
+        lock                 held by the worker for life (see `core.runs.locks`)
+        control              what the user asks of the worker
+
+Nothing is ever truncated: a resumed attempt hides its predecessor's steps from its own first step on.
+"""
+
+import io
+import json
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from struct import Struct
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RunNotFoundError
+from core.runs import events, locks
+from core.runs.config import FineTuneConfig
+from core.runs.events import STEP_DTYPE, Evaluating, RareEvent, Step
+
+FORMAT = 1
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_RECORD = Struct("<IIddd")
+_FLUSH_EVERY_S = 0.05
+_REPORT_EVALUATING_EVERY_S = 0.5
+assert _RECORD.size == STEP_DTYPE.itemsize
+
+
+def home() -> Path:
+    """Where runs live: `UNFREEZE_HOME`, by default `.unfreeze` beside `dashboard.py`."""
+    return Path(os.environ.get("UNFREEZE_HOME") or Path(__file__).parents[2] / ".unfreeze").absolute()
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put a whole file in place atomically: after a crash there is the old one or the new one, never a part."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(beside, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames inside a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and whole files of one run."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's name on disk and in addresses: creation time and a random end."""
+        return self.path.name
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.checkpoints / "last.pt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.checkpoints / "best.pt"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    def steps(self, attempt: int) -> Path:
+        return self.path / f"steps-{attempt}.bin"
+
+    def attempts(self) -> list[int]:
+        """The attempts that have recorded steps, oldest first."""
+        names = (re.fullmatch(r"steps-(\d+)\.bin", name) for name in os.listdir(self.path))
+        return sorted(int(name[1]) for name in names if name)
+
+    def write_description(self, config: FineTuneConfig, *, name: str, created: float, queue: str) -> None:
+        """Write `config.json`; from then on the folder is a run."""
+        description = {
+            "format": FORMAT,
+            "kind": "fine_tune",
+            "name": name,
+            "created": created,
+            "queue": queue,
+            "step_fields": events.STEP_FIELDS,
+            "config": config.to_dict(),
+        }
+        replace_file(self.path / "config.json", lambda file: file.write(json.dumps(description, indent=2).encode()))
+
+    def description(self) -> dict[str, Any]:
+        """What `config.json` says.
+
+        Raises:
+            RunNotFoundError: there is no readable one.
+        """
+        try:
+            description = json.loads((self.path / "config.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise RunNotFoundError(f"There is no run {self.id} here.") from error
+        if not isinstance(description, dict) or description.get("format") != FORMAT:
+            raise RunNotFoundError(f"The run {self.id} was written by another version of Unfreeze.")
+        return description
+
+    def config(self) -> FineTuneConfig:
+        """The configuration that the run was started with.
+
+        Raises:
+            RunNotFoundError: there is no readable one.
+        """
+        try:
+            return FineTuneConfig.from_dict(self.description()["config"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunNotFoundError(f"The settings of run {self.id} cannot be read: {error}.") from error
+
+    def log_tail(self, num_lines: int) -> str:
+        """The last lines of the worker's log; empty if there is none."""
+        try:
+            with open(self.log, "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 64 * 1024))
+                return "\n".join(file.read().decode(errors="replace").splitlines()[-num_lines:])
+        except FileNotFoundError:
+            return ""
+
+
+def new_folder(runs_home: Path) -> RunFolder:
+    """An empty folder under a fresh id. It is no run before it has a description."""
+    while True:
+        path = runs_home / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        (path / "checkpoints").mkdir()
+        return RunFolder(path)
+
+
+def find(runs_home: Path, run_id: str) -> RunFolder:
+    """The run of that id.
+
+    Raises:
+        RunNotFoundError: the id is malformed or names no run.
+    """
+    folder = RunFolder(runs_home / "runs" / run_id)
+    # An id comes from an address bar: only what has an id's exact form ever becomes a path.
+    if not _ID.fullmatch(run_id) or not (folder.path / "config.json").is_file():
+        raise RunNotFoundError(f"There is no run {run_id!r} here. It may have been deleted, or belong to another folder.")
+    return folder
+
+
+def newest(runs_home: Path) -> Iterator[RunFolder]:
+    """Every run, the newest first."""
+    try:
+        names = sorted(os.listdir(runs_home / "runs"), reverse=True)
+    except FileNotFoundError:
+        return
+    for name in names:
+        folder = RunFolder(runs_home / "runs" / name)
+        if _ID.fullmatch(name) and (folder.path / "config.json").is_file():
+            yield folder
+
+
+class RunWriter:
+    """Appends one attempt's events. Belongs to the worker that holds the run's lock."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.attempt = (folder.attempts() or [0])[-1] + 1
+        self._steps = open(folder.steps(self.attempt), "xb", buffering=0)
+        self._events = open(folder.events, "ab", buffering=0)
+        self._pending = bytearray()
+        self._flushed = time.monotonic()
+        self._reported_evaluating = 0.0
+        _finish_torn_line(self._events, folder.events)
+
+    def __enter__(self) -> "RunWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.flush()
+        self._steps.close()
+        self._events.close()
+
+    def append(self, event: Step | RareEvent) -> None:
+        """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
+        now = time.monotonic()
+        if isinstance(event, Step):
+            self._pending += _RECORD.pack(event.step, event.images, event.loss, event.learning_rate, event.seconds)
+            if now - self._flushed >= _FLUSH_EVERY_S:
+                self.flush()
+            return
+        if isinstance(event, Evaluating):
+            if now - self._reported_evaluating < _REPORT_EVALUATING_EVERY_S:
+                return
+            self._reported_evaluating = now
+        self.flush()
+        self._events.write(_line(event))
+
+    def flush(self) -> None:
+        """Hand every recorded step to the operating system: from there it survives the death of the worker."""
+        if self._pending:
+            self._steps.write(self._pending)
+            self._pending.clear()
+        self._flushed = time.monotonic()
+
+
+def append_event(folder: RunFolder, event: RareEvent) -> None:
+    """Record one event from outside a worker, by whoever holds the run's lock."""
+    with open(folder.events, "ab", buffering=0) as file:
+        _finish_torn_line(file, folder.events)
+        file.write(_line(event))
+
+
+def _line(event: RareEvent) -> bytes:
+    return json.dumps({**events.to_dict(event), "time": time.time()}).encode() + b"\n"
+
+
+def _finish_torn_line(file: io.RawIOBase, path: Path) -> None:
+    """End a line that a former attempt died in, so that only that line is lost."""
+    if not path.read_bytes().endswith(b"\n") and path.stat().st_size:
+        file.write(b"\n")
+
+
+class RunReader:
+    """Follows a run as it grows: each `poll` reads only what is new. Any number of threads may share one."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.events: list[RareEvent] = []
+        self.last_event_time: float | None = None
+        self._steps = np.empty(1024, STEP_DTYPE)
+        self._num_steps = 0
+        self._attempt = 0
+        self._step_offset = 0
+        self._event_offset = 0
+        self._mutex = threading.Lock()
+
+    @property
+    def steps(self) -> NDArray[np.void]:
+        """Every step once and in order: a structured array with the fields of `STEP_DTYPE`. Do not write to it."""
+        return self._steps[: self._num_steps]
+
+    @property
+    def last_event(self) -> RareEvent | None:
+        """The newest of the rare events."""
+        return self.events[-1] if self.events else None
+
+    def is_live(self) -> bool:
+        """Whether a worker holds the run, or is about to."""
+        return locks.is_held(self.folder.lock)
+
+    def poll(self) -> None:
+        """Read what has come since the last call."""
+        with self._mutex:
+            self._read_events()
+            self._read_steps()
+
+    def _read_events(self) -> None:
+        try:
+            with open(self.folder.events, "rb") as file:
+                file.seek(self._event_offset)
+                new = file.read()
+        except FileNotFoundError:
+            return
+        complete = new[: new.rfind(b"\n") + 1]
+        self._event_offset += len(complete)
+        for line in complete.splitlines():
+            try:
+                values = json.loads(line)
+            except ValueError:
+                continue  # a damaged line costs that line alone
+            event = events.from_dict(values) if isinstance(values, dict) else None
+            if event is not None:
+                self.events.append(event)
+                self.last_event_time = values.get("time")
+
+    def _read_steps(self) -> None:
+        for attempt in self.folder.attempts():
+            if attempt < self._attempt:
+                continue
+            if attempt > self._attempt:
+                self._attempt, self._step_offset = attempt, 0
+            with open(self.folder.steps(attempt), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                new_bytes = (size - self._step_offset) // STEP_DTYPE.itemsize * STEP_DTYPE.itemsize
+                if new_bytes <= 0:
+                    continue
+                data = os.pread(file.fileno(), new_bytes, self._step_offset)
+            new = np.frombuffer(data[: len(data) // STEP_DTYPE.itemsize * STEP_DTYPE.itemsize], STEP_DTYPE)
+            if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
+                self._num_steps = int(np.searchsorted(self.steps["step"], new["step"][0]))
+            self._step_offset += new.nbytes
+            self._append(new)
+
+    def _append(self, new: NDArray[np.void]) -> None:
+        needed = self._num_steps + len(new)
+        if needed > len(self._steps) or self._num_steps < len(self._steps) and self._step_offset == new.nbytes:
+            # A fresh array, never in place: a viewer may still hold a slice of the old one.
+            grown = np.empty(max(2 * needed, 1024), STEP_DTYPE)
+            grown[: self._num_steps] = self.steps
+            self._steps = grown
+        self._steps[self._num_steps : needed] = new
+        self._num_steps = needed
