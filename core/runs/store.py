@@ -214,6 +214,7 @@ class RunWriter:
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._reported_evaluating = 0.0
+        self.last_step = 0
         _finish_torn_line(self._events, folder.events)
 
     def __enter__(self) -> "RunWriter":
@@ -228,6 +229,7 @@ class RunWriter:
         """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
         now = time.monotonic()
         if isinstance(event, Step):
+            self.last_step = event.step
             self._pending += _RECORD.pack(event.step, event.images, event.loss, event.learning_rate, event.seconds)
             if now - self._flushed >= _FLUSH_EVERY_S:
                 self.flush()

@@ -1,0 +1,69 @@
+"""One file that holds a trained network and explains itself. Knows the format, not how training goes.
+
+A checkpoint is one dict that loads with `weights_only=True`:
+
+    format         1
+    architecture   a name of the catalog
+    classes        names, in the order of the logits
+    transform      the evaluation transform's values
+    weights        the state dict, float32, on the CPU
+    configuration  the run's settings
+    metrics        epoch, step, validation accuracy
+    training       what resuming needs beside the rest: optimizer, position, clock, best epoch
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.data.transforms import EvaluationTransform
+from core.errors import WeightsFileError
+from core.models import build
+from core.models.files import read_file
+from core.runs.store import replace_file
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """A network ready to predict, with what its inputs and outputs mean."""
+
+    model: nn.Module  # in eval mode, on the CPU
+    classes: tuple[str, ...]
+    transform: EvaluationTransform
+
+
+def write_checkpoint(path: Path, contents: dict[str, Any]) -> None:
+    """Put a checkpoint in place, atomically."""
+    replace_file(path, lambda file: torch.save({"format": FORMAT, **contents}, file))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's contents, with tensors on the CPU.
+
+    Raises:
+        WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
+    """
+    contents = read_file(path)
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT or "weights" not in contents:
+        raise WeightsFileError(f"{path.name} is no checkpoint of Unfreeze: one that a run has written was expected.")
+    return contents
+
+
+def load_network(path: Path) -> TrainedNetwork:
+    """The network of a checkpoint, ready to predict.
+
+    Raises:
+        WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
+    """
+    contents = read_checkpoint(path)
+    model = build.build_for_weights(contents["architecture"], contents["weights"], path.name)
+    return TrainedNetwork(
+        model=model.eval(),
+        classes=tuple(contents["classes"]),
+        transform=EvaluationTransform.from_dict(contents["transform"]),
+    )

@@ -1,0 +1,223 @@
+"""The process that trains: it drives a generator and writes its events to the run's folder. Imported by nobody.
+
+    python -m core.worker RUN_DIR [--lock FD]    set on one run; FD holds its lock already
+    python -m core.worker --spare FD             import torch, then wait for a run on that socket
+
+It takes its turn for the device before it imports torch, listens for the user between two events, and ends by exactly
+one of Finished, Stopped or Failed, unless it is killed.
+"""
+
+import argparse
+import errno
+import importlib
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UnfreezeError
+from core.runs import control, devices, locks
+from core.runs.events import (
+    Checkpointed,
+    Evaluated,
+    Evaluating,
+    Failed,
+    Preparing,
+    Queued,
+    Started,
+    Step,
+    Stopped,
+)
+from core.runs.queue import DeviceQueue
+from core.runs.store import RunFolder, RunWriter, sync_folder
+
+if TYPE_CHECKING:
+    from core.training.state import TrainingState
+
+_LISTEN_EVERY_S = 0.05
+_log = logging.getLogger("worker")
+
+
+class _StopRequested(Exception):
+    """The user wants the run to end here."""
+
+
+class Listener:
+    """Hears what the user asks of the run, without asking the disk after every step."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.control
+        self._looked = 0.0
+        self._stop = False
+
+    def wants_stop(self) -> bool:
+        """Whether the run shall stop."""
+        now = time.monotonic()
+        if not self._stop and now - self._looked >= _LISTEN_EVERY_S:
+            self._looked = now
+            self._stop = control.read(self._path) == control.STOP
+        return self._stop
+
+
+def work(folder: RunFolder) -> None:
+    """Do the run of a folder whose lock this process holds, from its turn in the queue to its last event."""
+    queue = DeviceQueue(folder.path.parents[1], folder.description()["queue"])
+    with RunWriter(folder) as writer:
+        try:
+            listener = Listener(folder)
+            _wait_for_turn(folder, queue, writer, listener)
+            state = _prepare(folder, writer)
+            _drive(state, folder, writer, listener)
+        except _StopRequested:
+            _log.info("stopped after step %d", writer.last_step)
+            writer.append(Stopped(step=writer.last_step))
+        except (UnfreezeError, ValueError) as error:
+            _log.error("%s", error)
+            writer.append(Failed(message=str(error), step=writer.last_step))
+        except BaseException as error:
+            _log.exception("the run failed")
+            writer.append(Failed(message=_explain(error), step=writer.last_step))
+        finally:
+            queue.leave(folder.id)
+
+
+def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, writer: RunWriter, listener: Listener) -> None:
+    if queue.ahead_of(folder.id):
+        writer.append(Queued(device=folder.description()["queue"]))
+        _log.info("waiting for %s", folder.description()["queue"])
+    while queue.ahead_of(folder.id):
+        if listener.wants_stop():
+            raise _StopRequested
+        time.sleep(_LISTEN_EVERY_S)
+
+
+def _prepare(folder: RunFolder, writer: RunWriter) -> "TrainingState":
+    """Import torch, read the data and the weights: seconds to minutes, in which the user may stop, too."""
+    is_ready = threading.Event()
+
+    def leave_when_asked() -> None:
+        listener = Listener(folder)
+        while not is_ready.wait(_LISTEN_EVERY_S):
+            if listener.wants_stop():
+                # Nothing is trained yet, so nothing is lost; a download would not listen otherwise.
+                _log.info("stopped while preparing")
+                writer.append(Stopped(step=0))
+                os._exit(0)
+
+    watcher = threading.Thread(target=leave_when_asked, daemon=True)
+    watcher.start()
+    try:
+        writer.append(Preparing(what="Loading PyTorch"))
+        from core.training.state import TrainingState
+
+        _remember_devices(folder)
+        config = folder.config()
+        if folder.last_checkpoint.is_file():
+            writer.append(Preparing(what="Loading the last checkpoint"))
+            return TrainingState.load(folder.last_checkpoint, folder.best_checkpoint)
+        writer.append(Preparing(what="Loading the network and the photos"))
+        return TrainingState.new(config)
+    finally:
+        is_ready.set()
+        watcher.join()
+
+
+def _drive(state: "TrainingState", folder: RunFolder, writer: RunWriter, listener: Listener) -> None:
+    """Write the generator's events down, save after every epoch, and stop when asked."""
+    from core.training.fine_tune import fine_tune
+
+    for event in fine_tune(state):
+        writer.append(event)
+        if isinstance(event, Started):
+            _log.info("training on %s in %s from step %d", event.device_label, event.precision, event.first_step)
+        elif isinstance(event, Evaluated):
+            _log.info("epoch %d, step %d: %s accuracy %.4f", event.epoch, event.step, event.split, event.accuracy)
+            if event.split == "validation":
+                _save(state, folder, writer, is_best=event.best)
+        if isinstance(event, Step | Evaluating) and listener.wants_stop() and state.is_settled:
+            _save(state, folder, writer, is_best=False)
+            raise _StopRequested
+
+
+def _save(state: "TrainingState", folder: RunFolder, writer: RunWriter, *, is_best: bool) -> None:
+    """Save the state as the last checkpoint, and let the best one be the same file where it is the best."""
+    state.save(folder.last_checkpoint)
+    if is_best:
+        beside = folder.best_checkpoint.with_name(".best.pt")
+        beside.unlink(missing_ok=True)
+        try:
+            os.link(folder.last_checkpoint, beside)  # `last` is replaced, never written into: the link keeps this one
+        except OSError:
+            shutil.copyfile(folder.last_checkpoint, beside)  # a file system without hard links
+        os.replace(beside, folder.best_checkpoint)
+        sync_folder(folder.checkpoints)
+    writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
+
+
+def _remember_devices(folder: RunFolder) -> None:
+    from core.device import probe
+
+    home = folder.path.parents[1]
+    if not devices.remembered(home):
+        devices.remember(home, probe())
+
+
+def _explain(error: BaseException) -> str:
+    """A sentence for a fault that no message was written for."""
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
+        return "The device ran out of memory. Start again with a smaller batch size or image size."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full: the run could not write its results. Free some space, then resume or start again."
+    reason = str(error).strip().splitlines()
+    return f"The training broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."
+
+
+def _log_to(folder: RunFolder) -> None:
+    """Send all that this process prints, and what libraries print from C, to the run's log."""
+    descriptor = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.dup2(descriptor, sys.stderr.fileno())
+    os.close(descriptor)
+
+
+def _await_run(connection: socket.socket) -> tuple[RunFolder, int] | None:
+    """As a spare: import what training needs, then wait for a run and its lock. None: the server is gone."""
+    importlib.import_module("core.training.fine_tune")
+    with connection:
+        path, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
+    if not path or not descriptors:
+        return None
+    return RunFolder(Path(os.fsdecode(path))), descriptors[0]
+
+
+def main() -> None:
+    """Read the command line and work."""
+    parser = argparse.ArgumentParser(prog="python -m core.worker", description="Train one run, outside of any browser.")
+    parser.add_argument("run_dir", type=Path, nargs="?", help="the run's folder")
+    parser.add_argument("--lock", type=int, help="a descriptor that holds the run's lock")
+    parser.add_argument("--spare", type=int, help="a socket on which to wait for a run")
+    arguments = parser.parse_args()
+    if arguments.spare is not None:
+        given = _await_run(socket.socket(fileno=arguments.spare))
+        if given is None:
+            return
+        folder, lock = given
+    elif arguments.run_dir is not None:
+        folder = RunFolder(arguments.run_dir.absolute())
+        lock = locks.hold(folder.lock) if arguments.lock is None else arguments.lock
+    else:
+        parser.error("a run's folder is needed")
+    os.set_inheritable(lock, False)  # nothing that this process starts may keep the run alive
+    _log_to(folder)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    _log.info("worker %d takes run %s", os.getpid(), folder.id)
+    work(folder)
+
+
+if __name__ == "__main__":
+    main()
