@@ -52,7 +52,7 @@ def _load_cifar10_sample() -> DataSet:
 
     def read_split(name: str) -> LabelledImages:
         with Image.open(folder / f"{name}.png") as sheet:
-            images = np.asarray(sheet.convert("RGB")).reshape(-1, 32, 32, 3)
+            images = np.array(sheet.convert("RGB")).reshape(-1, 32, 32, 3)  # a copy of its own: torch wants to write
         return LabelledImages(images=images, labels=np.asarray(labels[name], np.int64))
 
     return DataSet(classes=tuple(labels["classes"]), train=read_split("train"), test=read_split("test"))

@@ -272,7 +272,7 @@ class RunReader:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events: list[RareEvent] = []
-        self.last_event_time: float | None = None
+        self._event_times: list[float] = []
         self._steps = np.empty(1024, STEP_DTYPE)
         self._num_steps = 0
         self._attempt = 0
@@ -289,6 +289,10 @@ class RunReader:
     def last_event(self) -> RareEvent | None:
         """The newest of the rare events."""
         return self.events[-1] if self.events else None
+
+    def time_of(self, event: RareEvent) -> float:
+        """When an event of `events` was written, in seconds of Unix time."""
+        return self._event_times[next(index for index, known in enumerate(self.events) if known is event)]
 
     def is_live(self) -> bool:
         """Whether a worker holds the run, or is about to."""
@@ -317,7 +321,7 @@ class RunReader:
             event = events.from_dict(values) if isinstance(values, dict) else None
             if event is not None:
                 self.events.append(event)
-                self.last_event_time = values.get("time")
+                self._event_times.append(float(values.get("time", 0.0)))
 
     def _read_steps(self) -> None:
         for attempt in self.folder.attempts():

@@ -1,0 +1,51 @@
+"""One warm process for short torch work, so that the server imports no torch and a crash costs one answer.
+
+Work is named, not passed: `call("core.models.build:check_file", ...)` imports the module over there. loky's executors,
+unlike multiprocessing's, do not run the server's main script again in their processes.
+"""
+
+import importlib
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+from core.errors import UnfreezeError
+
+_mutex = threading.Lock()
+# Held here because loky's reusable executor belongs to a thread, and every script run of the server is a new one.
+_executor: ProcessPoolExecutor | None = None
+_IDLE_S = 600
+
+
+def submit(target: str, *arguments: Any) -> "Future[Any]":
+    """Start `target`, a "module:function", in the helper. Starts the helper, too, where none is running."""
+    global _executor
+    with _mutex:
+        if _executor is None:
+            _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
+        try:
+            return _executor.submit(_run, target, arguments)
+        except BrokenProcessPool:
+            _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
+            return _executor.submit(_run, target, arguments)
+
+
+def call(target: str, *arguments: Any, timeout_s: float = 60.0) -> Any:
+    """The answer of `target`, or its exception.
+
+    Raises:
+        UnfreezeError: the helper died or took longer than `timeout_s`.
+    """
+    try:
+        return submit(target, *arguments).result(timeout=timeout_s)
+    except BrokenProcessPool as error:
+        raise UnfreezeError("The helper process ended unexpectedly, perhaps for lack of memory. Try again.") from error
+    except TimeoutError as error:
+        raise UnfreezeError(f"The helper process has not answered within {timeout_s:.0f} s. Try again.") from error
+
+
+def _run(target: str, arguments: tuple[Any, ...]) -> Any:
+    module, _, function = target.partition(":")
+    return getattr(importlib.import_module(module), function)(*arguments)

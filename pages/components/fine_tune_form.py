@@ -1,0 +1,246 @@
+"""The form of a fine-tuning: every choice is explained, every number is checked where it is typed."""
+
+import os
+from typing import Any
+
+import streamlit as st
+
+from core import helper
+from core.data import preview
+from core.data.sources import SOURCES
+from core.errors import UnfreezeError
+from core.models.catalog import ARCHITECTURES, Architecture
+from core.runs import devices, jobs, store
+from core.runs.config import PRESETS, RANGES, FineTuneConfig
+from pages.components.format import count, plain
+
+_MODES = {"frozen": "Frozen", "full": "Full"}
+_MODE_HELP = {
+    "frozen": "Only the new last layer learns; everything before it keeps what it learned from ImageNet. Fast.",
+    "full": "Every layer learns on, from where its weights start. Slower, and often more accurate.",
+}
+_WEIGHTS = {"pretrained": "ImageNet", "file": "From a file", "random": "Random"}
+_AUGMENTATIONS = {"none": "None", "random_resized_crop": "Random crops"}
+_PRECISIONS = {"auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16"}
+_LABELS = {
+    "epochs": "Epochs",
+    "learning_rate": "Learning rate",
+    "batch_size": "Batch size",
+    "image_size": "Image size",
+    "momentum": "Momentum",
+    "weight_decay": "Weight decay",
+    "seed": "Seed",
+}
+_HELP = {
+    "epochs": "How often every training photo is seen.",
+    "learning_rate": "How far each step moves the weights.",
+    "batch_size": "Photos a step.",
+    "image_size": "Pixels to which photos are resized, each way. The networks were trained at 224.",
+    "momentum": "How much of the last step's direction is kept.",
+    "weight_decay": "How strongly weights are pulled towards zero.",
+    "seed": "The same seed gives the same new layer, order and crops.",
+}
+_INTEGERS = ("epochs", "batch_size", "image_size", "seed")
+
+
+def fine_tune_form() -> FineTuneConfig | None:
+    """Draw the form beside the photos. Returns the configuration in the run in which Start was clicked."""
+    _fill_in(FineTuneConfig(), only_missing=True)
+    st.title("Fine-tune")
+    st.markdown("Teach a network that has seen a million photos to tell yours apart, and watch every step of it.")
+    form, photos = st.columns([5, 6], gap="large")
+    with photos:
+        _show_photos(_value("data"))
+    with form:
+        return _form()
+
+
+def reuse(config: FineTuneConfig, **changes: Any) -> None:
+    """Go back to the form with a run's settings filled in. For a button's `on_click`."""
+    _fill_in(config, only_missing=False)
+    for name, value in changes.items():
+        st.session_state[_key(name)] = value
+    st.query_params.clear()
+
+
+def _form() -> FineTuneConfig | None:
+    architecture = st.selectbox("Network", ARCHITECTURES, format_func=lambda name: ARCHITECTURES[name].label, key=_key("architecture"))
+    known = ARCHITECTURES[architecture]
+    st.caption(known.description)
+    weights_problem = _weights(architecture, known)
+
+    mode = st.segmented_control(
+        "What learns", _MODES, format_func=_MODES.get, key=_key("mode"), required=True, on_change=_apply_preset, width="stretch"
+    )
+    st.caption(_MODE_HELP[mode])
+    preset = st.segmented_control(
+        "Preset",
+        PRESETS,
+        format_func=lambda name: PRESETS[name].label,
+        key="preset",
+        default="quick",
+        required=True,
+        on_change=_apply_preset,
+        width="stretch",
+    )
+    st.caption(PRESETS[preset].description)
+    with st.expander(_settings_line(), icon=":material/tune:"):
+        problems = _settings(known)
+
+    values = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
+    values["weights_file"] = values["weights_file"] if values["weights"] == "file" else None
+    config = None if weights_problem or problems else FineTuneConfig(**values)
+    disk_problem = _disk_problem(config)
+    for problem in [*problems, disk_problem]:
+        if problem:
+            st.error(plain(problem), icon=":material/error:")
+    clicked = st.button(
+        "Start fine-tuning",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=config is None or disk_problem is not None,
+    )
+    return config if clicked else None
+
+
+def _weights(architecture: str, known: Architecture) -> str | None:
+    """The choice of weights. Returns what is wrong with it, or None."""
+    choices = [name for name in _WEIGHTS if name != "pretrained" or known.has_pretrained]
+    if _value("weights") not in choices:
+        st.session_state[_key("weights")] = choices[-1]
+    weights = st.segmented_control(
+        "Weights to start from", choices, format_func=_WEIGHTS.get, key=_key("weights"), required=True, width="stretch"
+    )
+    if weights == "random":
+        st.caption("The network starts from nothing: expect low accuracy on few photos.")
+    if weights != "file":
+        return None
+    path = st.text_input(
+        "File",
+        key=_key("weights_file"),
+        placeholder="/path/to/weights.pth",
+        help="A state dict (.pth, .pt or .safetensors) on the computer that runs Unfreeze.",
+    )
+    if known.weights_url:
+        st.caption(f"ImageNet weights to fetch by hand: {plain(known.weights_url)}")
+    if not path:
+        return "no file"
+    with st.spinner("Checking the file …"):
+        problem = _file_problem(architecture, os.path.expanduser(path.strip()))
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+    else:
+        st.success(f"The file fits {known.label}.", icon=":material/check:")
+    return problem
+
+
+def _file_problem(architecture: str, path: str) -> str | None:
+    """What is wrong with a file, asked again only when it has changed."""
+    try:
+        stat = os.stat(path)
+        version = (stat.st_mtime_ns, stat.st_size)
+    except (OSError, ValueError):
+        version = (0, 0)
+    checked = (architecture, path, version)
+    if st.session_state.get("checked_file", (None,))[0] != checked:
+        try:
+            problem = helper.call("core.models.build:check_file", architecture, path)
+        except UnfreezeError as error:
+            return str(error)
+        st.session_state["checked_file"] = (checked, problem)
+    return st.session_state["checked_file"][1]
+
+
+def _settings(known: Architecture) -> list[str]:
+    """Every number and option. Returns what is wrong with them."""
+    problems: list[str] = []
+    left, right = st.columns(2)
+    for index, (name, label) in enumerate(_LABELS.items()):
+        with left if index % 2 == 0 else right:
+            if name == "image_size" and known.image_size:
+                st.number_input(label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size.")
+                continue
+            value = st.number_input(
+                label,
+                key=_key(name),
+                step=1 if name in _INTEGERS else None,
+                format="%d" if name in _INTEGERS else "%g",
+                help=f"{_HELP[name]} Allowed: {RANGES[name]}.",
+            )
+            if value is None or value not in RANGES[name]:
+                typed = "nothing" if value is None else f"{value:,g}"
+                problem = f"{label} must be {RANGES[name]}, but it is {typed}."
+                st.markdown(f":red[:material/error: {plain(problem)}]")
+                problems.append(problem)
+    with right:
+        st.selectbox("Precision", _PRECISIONS, format_func=_PRECISIONS.get, key=_key("precision"))
+    st.segmented_control(
+        "Augmentation",
+        _AUGMENTATIONS,
+        format_func=_AUGMENTATIONS.get,
+        key=_key("augmentation"),
+        required=True,
+        help="Random crops show a different part of every photo each time. They make a frozen network compute it anew.",
+    )
+    known_devices = devices.remembered(store.home())
+    if len(known_devices) > 1:
+        labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}
+        st.selectbox("Device", labels, format_func=labels.get, key=_key("device"))
+    return problems
+
+
+def _settings_line() -> str:
+    """The settings in one line, for the closed expander."""
+    crops = " · random crops" if _value("augmentation") != "none" else ""
+    numbers = {name: "?" if _value(name) is None else f"{_value(name):,g}" for name in ("epochs", "learning_rate", "batch_size")}
+    return f"{numbers['epochs']} epochs · learning rate {numbers['learning_rate']} · batch {numbers['batch_size']}{crops}"
+
+
+def _disk_problem(config: FineTuneConfig | None) -> str | None:
+    try:
+        if config is not None:
+            jobs.check_disk(store.home(), config)
+    except UnfreezeError as error:
+        return str(error)
+    return None
+
+
+@st.cache_data
+def _grid(data: str) -> Any:
+    train = SOURCES[data].load().train
+    return preview.make_grid(train.images[preview.pick_per_class(train.labels, 32)])
+
+
+def _show_photos(data: str) -> None:
+    """The photos that the network will learn from, as they are."""
+    source = SOURCES[data]
+    data_set = source.load()
+    st.markdown(f"##### {source.label}")
+    st.markdown(source.description)
+    st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
+    st.caption(f"Classes: {', '.join(data_set.classes)}.")
+    st.caption(
+        f"A tenth of the {count(len(data_set.train))} training photos is held back for validation after every epoch; the "
+        f"{len(data_set.test)} test photos are scored once, at the end. Source: {source.citation}."
+    )
+
+
+def _apply_preset() -> None:
+    """Fill in the settings of the preset for the chosen mode."""
+    for name, value in PRESETS[st.session_state["preset"]].settings(st.session_state[_key("mode")]).items():
+        st.session_state[_key(name)] = value
+
+
+def _fill_in(config: FineTuneConfig, *, only_missing: bool) -> None:
+    for name, value in config.to_dict().items():
+        if not only_missing or _key(name) not in st.session_state:
+            st.session_state[_key(name)] = value
+
+
+def _value(name: str) -> Any:
+    return st.session_state[_key(name)]
+
+
+def _key(name: str) -> str:
+    return f"fine_tune_{name}"

@@ -1,0 +1,134 @@
+// Keeps one Plotly chart alive through every update: Plotly.react changes what is new, and the figure's `uirevision`
+// keeps the viewer's zoom and legend choices.
+
+let plotly = null;
+
+function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("/assets/plotly.min.js", document.baseURI).href;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      plotly = null; // the next update tries again
+      reject(new Error("the chart library could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+// The page's own colours, so that light and dark need no second figure.
+function withPageColors(layout, element) {
+  const style = getComputedStyle(element);
+  const color = (name) => style.getPropertyValue(name).trim();
+  const axis = (settings) => ({
+    ...settings,
+    gridcolor: color("--st-border-color"),
+    linecolor: color("--st-border-color"),
+    automargin: true,
+  });
+  const axes = Object.entries(layout).filter(([name]) => /^[xy]axis\d*$/.test(name));
+  return {
+    ...layout,
+    ...Object.fromEntries(axes.map(([name, settings]) => [name, axis(settings)])),
+    font: { ...layout.font, color: color("--st-text-color") },
+    hoverlabel: { bgcolor: color("--st-secondary-background-color"), font: { color: color("--st-text-color") } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--st-border-color"), activecolor: color("--st-primary-color") },
+    // A finger that drags over the chart wants to scroll the page.
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+  };
+}
+
+const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+};
+
+function draw(chart) {
+  const { figure, height, description } = chart.data;
+  chart.root.setAttribute("aria-label", description);
+  chart.plot.style.height = `${height}px`;
+  const layout = withPageColors({ ...figure.layout, height }, chart.root);
+  return loadPlotly()
+    .then((Plotly) => Plotly.react(chart.plot, figure.data, layout, CONFIG))
+    .catch((error) => {
+      chart.plot.textContent = `The chart cannot be drawn: ${error.message}. Reload the page.`;
+      chart.plot.className = "live-chart-failure";
+    });
+}
+
+// Zoom by `factor` around the middle of the visible steps, and move by `shift` of their width.
+function moveView(plot, factor, shift) {
+  const [left, right] = plot.layout.xaxis.range;
+  const middle = (left + right) / 2 + shift * (right - left);
+  const half = ((right - left) / 2) * factor;
+  window.Plotly.relayout(plot, { "xaxis.range": [middle - half, middle + half] });
+}
+
+function toggleTrace(plot, index) {
+  if (index < plot.data.length) {
+    const hidden = plot.data[index].visible === "legendonly";
+    window.Plotly.restyle(plot, { visible: hidden ? true : "legendonly" }, [index]);
+  }
+}
+
+function onKey(chart, event) {
+  if (!window.Plotly || !chart.plot.layout || event.ctrlKey || event.metaKey || event.altKey) return;
+  const plot = chart.plot;
+  const actions = {
+    "+": () => moveView(plot, 0.5, 0),
+    "-": () => moveView(plot, 2, 0),
+    ArrowLeft: () => moveView(plot, 1, -0.2),
+    ArrowRight: () => moveView(plot, 1, 0.2),
+    0: () => window.Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true }),
+    1: () => toggleTrace(plot, 0),
+    2: () => toggleTrace(plot, 1),
+    3: () => toggleTrace(plot, 2),
+  };
+  if (actions[event.key]) {
+    actions[event.key]();
+    event.preventDefault();
+  }
+}
+
+function create(parentElement) {
+  const root = document.createElement("div");
+  root.className = "live-chart";
+  root.tabIndex = 0;
+  root.setAttribute("role", "figure");
+  const plot = document.createElement("div");
+  plot.className = "live-chart-plot";
+  const keys = document.createElement("p");
+  keys.className = "live-chart-keys";
+  keys.innerHTML =
+    "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> whole run · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> show or hide a line";
+  root.append(plot, keys);
+  parentElement.append(root);
+  const chart = { root, plot, data: null };
+  root.addEventListener("keydown", (event) => onKey(chart, event));
+  // A change of theme comes as new values of the page's colour variables.
+  let background = null;
+  chart.watch = setInterval(() => {
+    const now = getComputedStyle(root).getPropertyValue("--st-background-color");
+    if (background !== null && now !== background && chart.data) draw(chart);
+    background = now;
+  }, 500);
+  return chart;
+}
+
+const charts = new WeakMap();
+
+export default function (component) {
+  const { data, parentElement } = component;
+  if (!charts.has(parentElement)) charts.set(parentElement, create(parentElement));
+  const chart = charts.get(parentElement);
+  chart.data = data;
+  draw(chart);
+  return () => {
+    clearInterval(chart.watch);
+    if (window.Plotly) window.Plotly.purge(chart.plot);
+    chart.root.remove();
+    charts.delete(parentElement);
+  };
+}

@@ -1,0 +1,266 @@
+"""One run on a page: live while it trains, and what came of it afterwards. Reads the run's folder, never trains."""
+
+import time
+from typing import assert_never
+
+import streamlit as st
+
+from core import figures
+from core.data.sources import SOURCES
+from core.models.catalog import ARCHITECTURES
+from core.runs import jobs, progress, queue, store
+from core.runs.config import FineTuneConfig
+from core.runs.events import Evaluated, Failed, Finished, Preparing, Started
+from core.runs.status import Status, read_status
+from core.runs.store import RunReader
+from pages.components import runs
+from pages.components.fine_tune_form import reuse
+from pages.components.format import count, duration, plain, rate
+from pages.components.live_chart import live_chart
+
+POLL_S = 0.5
+_CHART_HEIGHT = 460
+
+
+def live_run(reader: RunReader) -> None:
+    """Show a run, and keep it up to date for as long as it lives.
+
+    Raises:
+        RunNotFoundError: the run's description cannot be read.
+    """
+    config = reader.folder.config()
+    is_live = read_status(reader).is_live
+    _header(reader, config)
+    st.fragment(_body, run_every=POLL_S if is_live else None)(reader, config, was_live=is_live)
+
+
+def _header(reader: RunReader, config: FineTuneConfig) -> None:
+    title, action = st.columns([4, 1], vertical_alignment="center")
+    title.title(plain(str(reader.folder.description()["name"])), anchor=False)
+    action.button("New run", icon=":material/add:", on_click=st.query_params.clear, width="stretch")
+    crops = "random crops" if config.augmentation != "none" else "no augmentation"
+    st.caption(
+        f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
+        f"{config.learning_rate:g} · {crops} · {config.weights} weights · seed {config.seed}"
+    )
+
+
+def _body(reader: RunReader, config: FineTuneConfig, *, was_live: bool) -> None:
+    """Everything that changes while a run lives."""
+    status = read_status(reader)
+    if was_live and not status.is_live:
+        st.rerun()  # once, to end the polling and to show what came of it
+    working_s = _working_s(reader)
+    now = progress.measure(reader.events, reader.steps, working_s=working_s)
+    _tab_title(status, now)
+    _state(reader, config, status, now)
+    if now is not None:
+        _numbers(reader, now)
+        _chart(reader, config, now)
+
+
+def _tab_title(status: Status, now: progress.Progress | None) -> None:
+    shown = f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize()
+    st.set_page_config(page_title=f"{shown} · Unfreeze")
+
+
+def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progress.Progress | None) -> None:
+    """What is going on, in words, and what can be done about it."""
+    match status:
+        case Status.STARTING:
+            last = reader.last_event
+            what = last.what if isinstance(last, Preparing) else "Starting the training process"
+            _progress_row(reader, 0.0, f"{what} …", stop_label="Stop")
+        case Status.QUEUED:
+            _progress_row(reader, 0.0, _waiting_for(reader), stop_label="Stop waiting")
+        case Status.RUNNING:
+            assert now is not None
+            _progress_row(reader, now.fraction, _doing(now), stop_label="Stop")
+        case Status.FINISHED:
+            _finished(reader, config)
+        case Status.STOPPED:
+            st.info(f"Stopped after step {_last_step(reader):,}.{_kept(reader)}", icon=runs.STATUS_ICONS[status])
+            _next(reader, config, status)
+        case Status.FAILED:
+            failure = reader.last_event
+            assert isinstance(failure, Failed)
+            st.error(f"{plain(failure.message)}{_kept(reader)}", icon=runs.STATUS_ICONS[status])
+            _next(reader, config, status)
+            _log(reader)
+        case Status.INTERRUPTED:
+            st.warning(
+                f"The training process ended in mid-run, after step {_last_step(reader):,}: it was killed, or the computer "
+                f"restarted.{_kept(reader)}",
+                icon=runs.STATUS_ICONS[status],
+            )
+            _next(reader, config, status)
+            _log(reader)
+        case _:
+            assert_never(status)
+
+
+def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: str) -> None:
+    bar, button = st.columns([4, 1], vertical_alignment="bottom")
+    bar.progress(fraction, text=text)
+    is_stopping = reader.folder.control.exists()
+    button.button(
+        "Stopping …" if is_stopping else stop_label,
+        icon=":material/stop:",
+        on_click=jobs.stop,
+        args=(reader.folder,),
+        disabled=is_stopping,
+        width="stretch",
+        key="stop",
+    )
+
+
+def _doing(now: progress.Progress) -> str:
+    remaining = f" · about {duration(now.remaining_s)} left" if now.remaining_s is not None else ""
+    if now.evaluating:
+        what = f"Scoring {now.evaluating.split} photos: {now.evaluating.images:,} of {now.evaluating.total_images:,}"
+    else:
+        what = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
+    return what + remaining
+
+
+def _waiting_for(reader: RunReader) -> str:
+    device = str(reader.folder.description()["queue"])
+    ahead = queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id)
+    if not ahead:
+        return "It is this run's turn …"
+    first = plain(str(runs.reader(ahead[0]).folder.description()["name"]))
+    others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
+    return f"Queued: waiting for “{first}”{others} to leave the {'CPU' if device == 'cpu' else plain(device)}"
+
+
+def _finished(reader: RunReader, config: FineTuneConfig) -> None:
+    finished = reader.last_event
+    assert isinstance(finished, Finished)
+    started = _started(reader)
+    st.success(
+        f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, with the "
+        f"weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). Trained "
+        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters in {duration(finished.seconds)}.",
+        icon=runs.STATUS_ICONS[Status.FINISHED],
+    )
+    _next(reader, config, Status.FINISHED)
+
+
+def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
+    """What to do with a run that has ended: the likeliest first."""
+    with st.container(horizontal=True):
+        if status.is_resumable:
+            st.button(
+                "Resume",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=jobs.resume,
+                args=(store.home(), reader.folder),
+                help="Goes on from the last checkpoint, or from the start where there is none.",
+            )
+        if status is Status.FINISHED:
+            other = "full" if config.mode == "frozen" else "frozen"
+            st.button(
+                f"Compare with {other} fine-tuning",
+                type="primary",
+                icon=":material/compare_arrows:",
+                on_click=reuse,
+                args=(config,),
+                kwargs={"mode": other},
+                help="The same settings and seed, with the other part of the network learning.",
+            )
+        st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
+        if reader.folder.best_checkpoint.is_file():
+            megabytes = reader.folder.best_checkpoint.stat().st_size / 1e6
+            st.download_button(
+                f"Download the model ({megabytes:.0f} MB)",
+                data=reader.folder.best_checkpoint.read_bytes,
+                file_name=f"{reader.folder.id}.pt",
+                mime="application/octet-stream",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    if reader.folder.best_checkpoint.is_file():
+        with st.expander("Use the model in Python", icon=":material/code:"):
+            st.code(_SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
+
+
+_SNIPPET = """\
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.training.checkpoints import load_network
+
+network = load_network(Path({path!r}))
+photo = torch.from_numpy(np.array(Image.open("photo.jpg").convert("RGB")))[None]  # (1, height, width, 3)
+with torch.no_grad():
+    probabilities = network.model(network.transform(photo)).softmax(dim=1)[0]
+print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
+"""
+
+
+def _numbers(reader: RunReader, now: progress.Progress) -> None:
+    """The newest numbers, big enough to read from across the room."""
+    started = _started(reader)
+    losses = reader.steps["loss"]
+    loss = f"{figures.smooth(losses[-500:], now.total_steps)[-1]:.4f}" if len(losses) else "–"
+    validations = _validations(reader)
+    best = max((evaluated.accuracy for evaluated in validations), default=None)
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Training loss", loss, help="Smoothed over the last steps.", width=150)
+        st.metric("Best validation", "–" if best is None else f"{best:.1%}", width=150)
+        st.metric("Steps a second", "–" if now.steps_per_second is None else rate(now.steps_per_second), width=150)
+        learning = f"{started.trainable_parameters / started.parameters:.1%}"
+        st.metric("Parameters learning", count(started.trainable_parameters), help=f"{learning} of all.", width=170)
+        st.metric("Precision", started.precision, help=f"On {started.device_label}.", width=150)
+
+
+def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress) -> None:
+    validations = _validations(reader)
+    figure = figures.live_training(
+        reader.steps,
+        validations,
+        mode=config.mode,
+        total_steps=now.total_steps,
+        steps_per_epoch=_started(reader).steps_per_epoch,
+        chart_id=reader.folder.id,
+    )
+    description = f"Loss over {now.step:,} of {now.total_steps:,} steps"
+    if len(reader.steps):
+        description += f", now {reader.steps['loss'][-1]:.4f}"
+    if validations:
+        description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
+    live_chart(figure, key=f"chart-{reader.folder.id}", height=_CHART_HEIGHT, description=description)
+
+
+def _log(reader: RunReader) -> None:
+    st.caption("The last lines of its log")
+    st.code(reader.folder.log_tail(12) or "The log is empty.", language=None)
+
+
+def _kept(reader: RunReader) -> str:
+    saved = [event for event in reader.events if type(event).__name__ == "Checkpointed"]
+    return " The last checkpoint is kept." if saved else ""
+
+
+def _last_step(reader: RunReader) -> int:
+    return int(reader.steps["step"][-1]) if len(reader.steps) else 0
+
+
+def _started(reader: RunReader) -> Started:
+    return next(event for event in reversed(reader.events) if isinstance(event, Started))
+
+
+def _validations(reader: RunReader) -> list[Evaluated]:
+    """One result an epoch: a resumed run's later attempt replaces what it did again."""
+    by_epoch = {event.epoch: event for event in reader.events if isinstance(event, Evaluated) and event.split == "validation"}
+    return list(by_epoch.values())
+
+
+def _working_s(reader: RunReader) -> float:
+    """Wall-clock time since the newest attempt's first step was about to come."""
+    started_at = reader.time_of(_started(reader)) if any(isinstance(event, Started) for event in reader.events) else None
+    return 0.0 if started_at is None else time.time() - started_at

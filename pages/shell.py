@@ -1,0 +1,97 @@
+"""The frame around every page: navigation, the device, and what is running. Knows no page from within."""
+
+import gc
+import threading
+import time
+
+import streamlit as st
+
+from core import helper
+from core.errors import RunNotFoundError
+from core.runs import devices, jobs, queue, store
+from core.runs.status import Status, read_status
+from pages.components import runs
+from pages.components.format import plain
+
+_SIDEBAR_POLL_S = 2.0
+_COLLECT_EVERY_S = 30.0
+_NUM_RECENT = 5
+
+
+def main() -> None:
+    """Draw the frame and the page that was chosen."""
+    st.set_page_config(page_title="Unfreeze", page_icon=":material/ac_unit:", layout="wide")
+    start_background()
+    page = st.navigation(
+        [st.Page("fine_tune.py", title="Fine-tune", icon=":material/model_training:", default=True)],
+        position="sidebar",
+    )
+    with st.sidebar:
+        st.markdown("## :material/ac_unit: Unfreeze")
+        sidebar()
+    page.run()
+
+
+@st.cache_resource
+def start_background() -> bool:
+    """Once a server: find the devices, warm a spare worker, and collect garbage on a timer."""
+    if not devices.remembered(store.home()):
+        probing = helper.submit("core.device:probe")
+        probing.add_done_callback(lambda done: done.exception() or devices.remember(store.home(), done.result()))
+    jobs.prepare(store.home())
+
+    def collect() -> None:
+        while True:
+            time.sleep(_COLLECT_EVERY_S)
+            gc.collect()
+
+    threading.Thread(target=collect, daemon=True, name="garbage collection").start()
+    return True
+
+
+@st.fragment(run_every=_SIDEBAR_POLL_S)
+def sidebar() -> None:
+    """The device, what is running, and the newest runs; kept up to date on every page."""
+    known = devices.remembered(store.home())
+    st.caption("Device")
+    if known:
+        memory = f" · {known[0].memory_bytes / 2**30:.0f} GB" if known[0].memory_bytes else ""
+        st.markdown(f":material/memory: {plain(known[0].label)}{memory} · {known[0].precision}")
+    else:
+        st.markdown(":material/memory: Looking for a GPU …")
+
+    alive = [run_id for run_id in queue.all_alive(store.home()) if _status(run_id).is_live]
+    st.caption("Running" if alive else "Nothing is running")
+    for run_id in alive:
+        _link(run_id)
+    recent = [folder.id for folder, _ in zip(store.newest(store.home()), range(_NUM_RECENT + len(alive)), strict=False)]
+    if ended := [run_id for run_id in recent if run_id not in alive][:_NUM_RECENT]:
+        st.caption("Recent runs")
+        for run_id in ended:
+            _link(run_id)
+
+
+def _status(run_id: str) -> Status:
+    try:
+        return read_status(runs.reader(run_id))
+    except RunNotFoundError:
+        return Status.INTERRUPTED
+
+
+def _link(run_id: str) -> None:
+    """A way to the run, from any page."""
+    try:
+        description = runs.reader(run_id).folder.description()
+    except RunNotFoundError:
+        return
+    status = _status(run_id)
+    st.page_link(
+        "fine_tune.py",
+        label=f"{plain(str(description['name']))} · {run_id[9:11]}:{run_id[11:13]}",
+        icon=runs.STATUS_ICONS[status],
+        query_params={"run": run_id},
+        help=f"{status.capitalize()}",
+    )
+
+
+main()
