@@ -13,7 +13,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 plotly = find_spec("plotly")
-assert plotly is not None and plotly.origin is not None, "plotly is not installed"
+assert plotly is not None
+assert plotly.origin is not None
 
 app = st.App(
     Path(__file__).parent / "pages" / "shell.py",

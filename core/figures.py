@@ -1,4 +1,4 @@
-"""Plain data to Plotly figures. Pure: no files, no browser, no theme (the page's colours are applied where it is drawn).
+"""Plain data to Plotly figures. Pure: no files, no browser, no theme: a page adds its colours.
 
 Figures are plain dictionaries: building `plotly.graph_objects` several times a second would cost more than all else.
 """
@@ -15,9 +15,11 @@ from core.runs.events import Evaluated
 
 Figure = dict[str, Any]
 
-# Okabe and Ito's colours (2008, "Color Universal Design"), which colour-blind people tell apart, and which hold their
-# own on white and on near-black. A way to fine-tune keeps its colour on every page.
+# Okabe and Ito's colours (2008, "Color Universal Design"), which colour-blind people tell apart. A way to fine-tune
+# keeps its colour on every page.
 LANE_COLORS = {"frozen": "#0072B2", "full": "#D55E00"}
+# Their lighter siblings of the same palette, for a dark page.
+DARK_COLORS = {"#0072B2": "#56B4E9", "#D55E00": "#E69F00"}
 MAX_POINTS = 2_000
 _SMOOTHING_SPAN = 0.02  # of all steps
 _FONT = "'Source Sans', 'Source Sans 3', sans-serif"
@@ -40,7 +42,9 @@ def live_training(
     x, losses = steps["step"], steps["loss"]
     shown = decimate(losses, MAX_POINTS // 2)
     smoothed = smooth(losses, total_steps)
-    smooth_shown = np.arange(0, len(losses), max(1, 2 * len(losses) // MAX_POINTS)) if len(losses) > MAX_POINTS // 2 else shown
+    smooth_shown = (
+        np.arange(0, len(losses), max(1, 2 * len(losses) // MAX_POINTS)) if len(losses) > MAX_POINTS // 2 else shown
+    )
     epochs = [evaluated.epoch for evaluated in validations]
     return {
         "data": [
@@ -52,7 +56,7 @@ def live_training(
                 "y": typed(losses[shown]),
                 "line": {"color": color, "width": 1},
                 "marker": {"color": color, "size": 4},
-                "opacity": 0.35,
+                "opacity": 0.45,
                 "hovertemplate": "%{y:.4f}<extra>loss</extra>",
             },
             {
@@ -79,6 +83,7 @@ def live_training(
         ],
         "layout": {
             "uirevision": chart_id,
+            "meta": {"dark_colors": DARK_COLORS},
             "font": {"family": _FONT, "size": 13},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
@@ -127,7 +132,9 @@ def decimate(values: NDArray[Any], max_buckets: int) -> NDArray[np.intp]:
     whole = count // width * width
     buckets = values[:whole].reshape(-1, width)
     starts = np.arange(0, whole, width)
-    extremes = np.concatenate([starts + buckets.argmin(axis=1), starts + buckets.argmax(axis=1), np.arange(whole, count)])
+    extremes = np.concatenate(
+        [starts + buckets.argmin(axis=1), starts + buckets.argmax(axis=1), np.arange(whole, count)]
+    )
     return np.unique(np.concatenate([[0], extremes, [count - 1]]))
 
 

@@ -26,10 +26,11 @@ def submit(target: str, *arguments: Any) -> "Future[Any]":
         if _executor is None:
             _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
         try:
-            return _executor.submit(_run, target, arguments)
+            answer: Future[Any] = _executor.submit(_run, target, arguments)
         except BrokenProcessPool:
             _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
-            return _executor.submit(_run, target, arguments)
+            answer = _executor.submit(_run, target, arguments)
+        return answer
 
 
 def call(target: str, *arguments: Any, timeout_s: float = 60.0) -> Any:

@@ -43,7 +43,7 @@ _LISTEN_EVERY_S = 0.05
 _log = logging.getLogger("worker")
 
 
-class _StopRequested(Exception):
+class StopRequestedError(Exception):
     """The user wants the run to end here."""
 
 
@@ -73,7 +73,7 @@ def work(folder: RunFolder) -> None:
             _wait_for_turn(folder, queue, writer, listener)
             state = _prepare(folder, writer)
             _drive(state, folder, writer, listener)
-        except _StopRequested:
+        except StopRequestedError:
             _log.info("stopped after step %d", writer.last_step)
             writer.append(Stopped(step=writer.last_step))
         except (UnfreezeError, ValueError) as error:
@@ -92,7 +92,7 @@ def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, writer: RunWriter, lis
         _log.info("waiting for %s", folder.description()["queue"])
     while queue.ahead_of(folder.id):
         if listener.wants_stop():
-            raise _StopRequested
+            raise StopRequestedError
         time.sleep(_LISTEN_EVERY_S)
 
 
@@ -141,7 +141,7 @@ def _drive(state: "TrainingState", folder: RunFolder, writer: RunWriter, listene
                 _save(state, folder, writer, is_best=event.best)
         if isinstance(event, Step | Evaluating) and listener.wants_stop() and state.is_settled:
             _save(state, folder, writer, is_best=False)
-            raise _StopRequested
+            raise StopRequestedError
 
 
 def _save(state: "TrainingState", folder: RunFolder, writer: RunWriter, *, is_best: bool) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tune: choose a network, photos and settings, then watch every step. Without `?run=` the form, with it the run."""
+"""Fine-tune: choose a network, photos and settings, then watch every step. With `?run=`: the run."""
 
 import streamlit as st
 

@@ -3,6 +3,8 @@
 import gc
 import threading
 import time
+from concurrent.futures import Future
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,6 +15,8 @@ from core.runs.status import Status, read_status
 from pages.components import runs
 from pages.components.format import plain
 
+# A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
+_ICON = Path(__file__).parent / "components" / "icon.svg"
 _SIDEBAR_POLL_S = 2.0
 _COLLECT_EVERY_S = 30.0
 _NUM_RECENT = 5
@@ -20,7 +24,7 @@ _NUM_RECENT = 5
 
 def main() -> None:
     """Draw the frame and the page that was chosen."""
-    st.set_page_config(page_title="Unfreeze", page_icon=":material/ac_unit:", layout="wide")
+    st.set_page_config(page_title="Unfreeze", page_icon=str(_ICON), layout="wide")
     start_background()
     page = st.navigation(
         [st.Page("fine_tune.py", title="Fine-tune", icon=":material/model_training:", default=True)],
@@ -37,7 +41,7 @@ def start_background() -> bool:
     """Once a server: find the devices, warm a spare worker, and collect garbage on a timer."""
     if not devices.remembered(store.home()):
         probing = helper.submit("core.device:probe")
-        probing.add_done_callback(lambda done: done.exception() or devices.remember(store.home(), done.result()))
+        probing.add_done_callback(_remember)
     jobs.prepare(store.home())
 
     def collect() -> None:
@@ -47,6 +51,12 @@ def start_background() -> bool:
 
     threading.Thread(target=collect, daemon=True, name="garbage collection").start()
     return True
+
+
+def _remember(probed: "Future[list[devices.DeviceInfo]]") -> None:
+    # Where probing failed, the first worker does it again, and its log says why.
+    if probed.exception() is None:
+        devices.remember(store.home(), probed.result())
 
 
 @st.fragment(run_every=_SIDEBAR_POLL_S)

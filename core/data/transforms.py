@@ -29,7 +29,7 @@ class EvaluationTransform:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(batch, H, W, 3) uint8 images to (batch, 3, image_size, image_size) float32, on the same device."""
-        batch, height, width, _ = images.shape
+        _, height, width, _ = images.shape
         side = self.crop_fraction * min(height, width)
         rows = resize_matrices(np.full(1, (height - side) / 2), np.full(1, side), height, self.image_size)
         columns = resize_matrices(np.full(1, (width - side) / 2), np.full(1, side), width, self.image_size)

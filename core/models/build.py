@@ -75,8 +75,8 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
         expected = model.state_dict()
         fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
         raise WeightsFileError(
-            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with the "
-            "right shape. Choose the network that the file was saved from."
+            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with "
+            "the right shape. Choose the network that the file was saved from."
         ) from error
     return model.requires_grad_(True)
 
@@ -111,8 +111,8 @@ def _download(label: str, url: str) -> dict[str, Tensor]:
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", error)
         raise HubUnreachableError(
-            f"The weights of {label} could not be downloaded ({reason}). Fetch {url} by hand and choose “From a file”, or "
-            "start from random weights."
+            f"The weights of {label} could not be downloaded ({reason}). Fetch {url} by hand and choose “From a file”, "
+            "or start from random weights."
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)

@@ -19,6 +19,7 @@ class Architecture:
     label: str
     description: str
     head: str  # dotted name of the last layer, which is replaced for new classes
+    head_features: int  # what that layer reads
     parameters: int  # with `num_classes` classes
     num_classes: int = 1000
     mean: Channels = _IMAGENET_MEAN
@@ -38,6 +39,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         label="EfficientNet-Lite0",
         description="Small and accurate. Its ImageNet weights are installed already: no download.",
         head="classifier.1",
+        head_features=1280,
         parameters=4_652_008,
         # The weights expect (pixel - 127) / 128, for pixels from 0 to 255.
         mean=(127 / 255, 127 / 255, 127 / 255),
@@ -48,6 +50,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         label="ResNet-18",
         description="The classic residual network, 18 layers deep. Downloads 45 MB of weights once.",
         head="fc",
+        head_features=512,
         parameters=11_689_512,
         weights_url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
     ),
@@ -55,6 +58,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         label="AlexNet",
         description="The network that started it in 2012, and the course's example. Downloads 233 MB of weights once.",
         head="classifier.6",
+        head_features=4096,
         parameters=61_100_840,
         weights_url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     ),
@@ -62,6 +66,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         label="MyCNN",
         description="The course's exercise: one convolution and one linear layer. It starts from random weights.",
         head="fc",
+        head_features=16 * 222 * 222,
         parameters=7_885_898,
         num_classes=10,
         image_size=224,

@@ -53,10 +53,16 @@ class SamePadding(nn.Module):
 
 
 def _convolution(
-    in_channels: int, out_channels: int, *, kernel_size: int = 1, stride: int = 1, groups: int = 1, activation: bool = True
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel_size: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    activation: bool = True,
 ) -> nn.Module:
     """Convolution, BatchNorm and (but for a projection) ReLU6. With a stride, `SamePadding` goes before it."""
-    return Conv2dNormActivation(
+    convolution: nn.Module = Conv2dNormActivation(
         in_channels,
         out_channels,
         kernel_size,
@@ -68,6 +74,7 @@ def _convolution(
         norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
         activation_layer=nn.ReLU6 if activation else None,
     )
+    return convolution
 
 
 class InvertedBottleneck(nn.Module):
@@ -100,16 +107,16 @@ class EfficientNetLite0(nn.Module):
         super().__init__()
         features: list[nn.Module] = [SamePadding(3, 2), _convolution(3, 32, kernel_size=3, stride=2)]
         for kernel_size, stride, expansion, in_channels, out_channels, repeats in STAGES:
-            for repeat in range(repeats):
-                features.append(
-                    InvertedBottleneck(
-                        in_channels if repeat == 0 else out_channels,
-                        out_channels,
-                        kernel_size=kernel_size,
-                        stride=stride if repeat == 0 else 1,
-                        expansion=expansion,
-                    )
+            features.extend(
+                InvertedBottleneck(
+                    in_channels if repeat == 0 else out_channels,
+                    out_channels,
+                    kernel_size=kernel_size,
+                    stride=stride if repeat == 0 else 1,
+                    expansion=expansion,
                 )
+                for repeat in range(repeats)
+            )
         features.append(_convolution(STAGES[-1][4], LAST_CHANNELS))
         self.features = nn.Sequential(*features)
         self.avgpool = nn.AdaptiveAvgPool2d(1)

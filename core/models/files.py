@@ -19,15 +19,17 @@ def read_file(path: Path) -> Any:
         WeightsFileError: the file is missing, unreadable, or holds something else than plain values and tensors.
     """
     if not path.is_file():
-        raise WeightsFileError(f"There is no file {path}. Check the path, as seen from the computer that runs Unfreeze.")
+        raise WeightsFileError(
+            f"There is no file {path}. Check the path, as seen from the computer that runs Unfreeze."
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise WeightsFileError(
-            f"{path.name} is no checkpoint that can be read safely: a file of tensors, as torch.save(model.state_dict(), …) "
-            "writes it, was expected."
+            f"{path.name} is no checkpoint that can be read safely: a file of tensors, as "
+            "torch.save(model.state_dict(), …) writes it, was expected."
         ) from error
 
 
@@ -38,8 +40,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         WeightsFileError: the file cannot be read, or holds no state dict.
     """
     contents = read_file(path)
-    if not isinstance(contents, dict) or not contents or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in contents.items()
+    if (
+        not isinstance(contents, dict)
+        or not contents
+        or not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in contents.items())
     ):
-        raise WeightsFileError(f"{path.name} holds no state dict: a dictionary from layer names to tensors was expected.")
+        raise WeightsFileError(
+            f"{path.name} holds no state dict: a dictionary from layer names to tensors was expected."
+        )
     return contents

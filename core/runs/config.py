@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args
 
+from core.data.sources import SOURCES
+from core.models.catalog import ARCHITECTURES
+
 Mode = Literal["frozen", "full"]
 Weights = Literal["pretrained", "file", "random"]
 Augmentation = Literal["none", "random_resized_crop"]
@@ -17,7 +20,7 @@ class Range(NamedTuple):
     excludes_minimum: bool = False
 
     def __contains__(self, value: object) -> bool:
-        if not isinstance(value, int | float):
+        if not isinstance(value, int | float) or isinstance(value, bool):
             return False
         above = value > self.minimum if self.excludes_minimum else value >= self.minimum
         return above and value <= self.maximum  # False for NaN, too
@@ -36,6 +39,17 @@ RANGES: dict[str, Range] = {
     "weight_decay": Range(0, 1),
     "image_size": Range(32, 512),
     "seed": Range(0, 2**31 - 1),
+}
+
+INTEGERS = ("epochs", "batch_size", "image_size", "seed")
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "architecture": tuple(ARCHITECTURES),
+    "data": tuple(SOURCES),
+    "mode": get_args(Mode),
+    "weights": get_args(Weights),
+    "augmentation": get_args(Augmentation),
+    "precision": get_args(Precision),
 }
 
 
@@ -69,9 +83,12 @@ class FineTuneConfig:
         for name in RANGES:
             if problem := problem_with(name, getattr(self, name)):
                 raise ValueError(problem)
-        for name, choices in (("mode", Mode), ("weights", Weights), ("augmentation", Augmentation), ("precision", Precision)):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {getattr(self, name)!r}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        image_size = ARCHITECTURES[self.architecture].image_size
+        if image_size not in (None, self.image_size):
+            raise ValueError(f"image_size must be {image_size} for {self.architecture}, got {self.image_size}")
         if (self.weights == "file") != bool(self.weights_file):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
 
@@ -94,7 +111,7 @@ def problem_with(name: str, value: float) -> str | None:
     """What is wrong with a number for the setting `name`, in one sentence, or None."""
     allowed = RANGES[name]
     if value in allowed:
-        return None
+        return None if name not in INTEGERS or value == int(value) else f"{name} must be a whole number, got {value:g}"
     if allowed.excludes_minimum and isinstance(value, int | float) and value <= allowed.minimum:
         return f"{name} must be > {allowed.minimum:g}, got {value:g}"
     return f"{name} must be {allowed}, got {value}"
@@ -137,13 +154,13 @@ _QUICK = {
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         label="Quick start",
-        description="A good model soon: no random crops, so a frozen network is computed once and its head learns fast.",
+        description="A good model soon. Without random crops, a frozen network is computed once and then learns fast.",
         frozen=_QUICK,
         full={**_QUICK, "epochs": 3},
     ),
     "lesson": Preset(
         label="Lesson",
-        description="The course's settings: random crops, a small learning rate and three epochs, to compare both ways.",
+        description="The course's settings: random crops, a small learning rate, three epochs. To compare both ways.",
         frozen=_LESSON,
         full=_LESSON,
     ),

@@ -88,6 +88,23 @@ def prepare(runs_home: Path) -> None:
         _spare = (process, ours)
 
 
+def release_spare() -> None:
+    """Let the spare worker end, if there is one."""
+    global _spare
+    with _mutex:
+        if _spare is not None:
+            (process, connection), _spare = _spare, None
+            connection.close()
+            _children.append(process)
+
+
+def children() -> "list[subprocess.Popen[bytes]]":
+    """The worker processes that this process has started and that are still alive, but for the spare."""
+    with _mutex:
+        _children[:] = [child for child in _children if child.poll() is None]  # reaps the dead
+        return list(_children)
+
+
 def disk_needed_bytes(config: FineTuneConfig) -> int:
     """Room for two checkpoints and the one being written: weights, and momentum for what trains, in float32."""
     parameters = catalog.ARCHITECTURES[config.architecture].parameters
@@ -105,8 +122,8 @@ def check_disk(runs_home: Path, config: FineTuneConfig) -> None:
     free, needed = shutil.disk_usage(existing).free, disk_needed_bytes(config)
     if free < needed:
         raise NotEnoughDiskError(
-            f"The disk of {runs_home} has {free / 1e9:.2f} GB free, but this run's checkpoints need {needed / 1e9:.2f} GB. "
-            "Free some space, or set UNFREEZE_HOME to a folder on another disk."
+            f"The disk of {runs_home} has {free / 1e9:.2f} GB free, but this run's checkpoints need "
+            f"{needed / 1e9:.2f} GB. Free some space, or set UNFREEZE_HOME to a folder on another disk."
         )
 
 
@@ -118,8 +135,8 @@ def default_name(config: FineTuneConfig) -> str:
 def _set_worker_on(folder: RunFolder, lock: int) -> None:
     """Hand the run and its lock to the spare worker, or to a new one."""
     global _spare
+    children()  # reaps those that have ended
     with _mutex:
-        _children[:] = [child for child in _children if child.poll() is None]  # reap the dead
         if _spare is not None:
             (process, connection), _spare = _spare, None
             _children.append(process)

@@ -52,11 +52,15 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working
 
     total = _work(started, started.total_steps, validations=epochs, tested=started.test_images)
     validations = sum(isinstance(event, Evaluated) and event.split == "validation" for event in run_events)
-    tested = started.test_images if any(isinstance(event, Evaluated) and event.split == "test" for event in since) else 0
+    tested = (
+        started.test_images if any(isinstance(event, Evaluated) and event.split == "test" for event in since) else 0
+    )
     done = _work(started, step, validations=validations, tested=tested)
     if evaluating:
         done += evaluating.images * _FLOAT32_IMAGE[started.precision]
-    before = _work(started, started.first_step - 1, validations=(started.first_step - 1) // started.steps_per_epoch, tested=0)
+    before = _work(
+        started, started.first_step - 1, validations=(started.first_step - 1) // started.steps_per_epoch, tested=0
+    )
     fraction = 1.0 if isinstance(newest, Finished) else min(done / total, 0.999)
     worked = done - before
     return Progress(

@@ -187,7 +187,9 @@ def find(runs_home: Path, run_id: str) -> RunFolder:
     folder = RunFolder(runs_home / "runs" / run_id)
     # An id comes from an address bar: only what has an id's exact form ever becomes a path.
     if not _ID.fullmatch(run_id) or not (folder.path / "config.json").is_file():
-        raise RunNotFoundError(f"There is no run {run_id!r} here. It may have been deleted, or belong to another folder.")
+        raise RunNotFoundError(
+            f"There is no run {run_id!r} here. It may have been deleted, or belong to another folder."
+        )
     return folder
 
 
@@ -209,8 +211,8 @@ class RunWriter:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.attempt = (folder.attempts() or [0])[-1] + 1
-        self._steps = open(folder.steps(self.attempt), "xb", buffering=0)
-        self._events = open(folder.events, "ab", buffering=0)
+        self._steps = folder.steps(self.attempt).open("xb", buffering=0)
+        self._events = folder.events.open("ab", buffering=0)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._reported_evaluating = 0.0
@@ -220,7 +222,9 @@ class RunWriter:
     def __enter__(self) -> "RunWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.flush()
         self._steps.close()
         self._events.close()
@@ -343,8 +347,9 @@ class RunReader:
 
     def _append(self, new: NDArray[np.void]) -> None:
         needed = self._num_steps + len(new)
-        if needed > len(self._steps) or self._num_steps < len(self._steps) and self._step_offset == new.nbytes:
-            # A fresh array, never in place: a viewer may still hold a slice of the old one.
+        starts_attempt = self._step_offset == new.nbytes
+        if needed > len(self._steps) or starts_attempt:
+            # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
             grown = np.empty(max(2 * needed, 1024), STEP_DTYPE)
             grown[: self._num_steps] = self.steps
             self._steps = grown

@@ -8,6 +8,7 @@ and later epochs cost next to nothing.
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -52,10 +53,7 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
         yield from _train_epoch(state, frozen)
         loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
         if not math.isfinite(loss):
-            raise TrainingDivergedError(
-                f"The loss became {loss} after step {state.step}: training diverged. Start again with a smaller learning "
-                f"rate than {state.config.learning_rate:g}."
-            )
+            raise _diverged(loss, f"after step {state.step}", state)
         state.epoch, state.batch = state.epoch + 1, 0
         best = state.keep_if_best(accuracy)
         yield _evaluated(state, "validation", loss, accuracy, epoch=state.epoch, best=best)
@@ -95,7 +93,7 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
     labels: Tensor,
-    autocast: Callable[[], "devices.AbstractContextManager[object]"],
+    autocast: Callable[[], AbstractContextManager[object]],
 ) -> Tensor:
     """One optimizer step on (batch, ...) inputs with (batch,) labels. Returns the batch's mean loss, on the device."""
     optimizer.zero_grad()
@@ -128,6 +126,13 @@ def seed_dropout(seed: int, step: int) -> None:
     torch.manual_seed(int(splits.random_stream(splits.DROPOUT, seed=seed, position=step).integers(2**63)))
 
 
+def _diverged(loss: float, where: str, state: TrainingState) -> TrainingDivergedError:
+    return TrainingDivergedError(
+        f"The loss became {loss} {where}: training diverged. Start again with a smaller learning rate than "
+        f"{state.config.learning_rate:g}."
+    )
+
+
 class Losses:
     """Keeps losses on the device and reads them a few times a second: reading one stalls an accelerator."""
 
@@ -155,17 +160,16 @@ class Losses:
             TrainingDivergedError: at the first loss that is not finite.
         """
         state = self._state
-        values: list[float] = torch.stack(self._waiting).tolist() if len(self._waiting) > 1 else [self._waiting[0].item()]
+        values: list[float] = (
+            torch.stack(self._waiting).tolist() if len(self._waiting) > 1 else [self._waiting[0].item()]
+        )
         first, before = state.reported_step + 1, self._seconds
         self._seconds, self._handed_over = state.clock.seconds, time.perf_counter()
         each = (self._seconds - before) / len(values)
         num_images, self._waiting, self._num_images = self._num_images, [], []
         for index, loss in enumerate(values):
             if not math.isfinite(loss):
-                raise TrainingDivergedError(
-                    f"The loss became {loss} at step {first + index}: training diverged. Start again with a smaller "
-                    f"learning rate than {state.config.learning_rate:g}."
-                )
+                raise _diverged(loss, f"at step {first + index}", state)
             state.reported_step = first + index
             yield Step(
                 step=first + index,
@@ -270,7 +274,9 @@ def _evaluate(
     return float(loss) / len(images), num_correct / len(images)
 
 
-def _evaluated(state: TrainingState, split: Split, loss: float, accuracy: float, *, epoch: int, best: bool) -> Evaluated:
+def _evaluated(
+    state: TrainingState, split: Split, loss: float, accuracy: float, *, epoch: int, best: bool
+) -> Evaluated:
     return Evaluated(
         split=split,
         epoch=epoch,
@@ -283,7 +289,9 @@ def _evaluated(state: TrainingState, split: Split, loss: float, accuracy: float,
 
 
 def _started(state: TrainingState, *, keeps_features: bool) -> Started:
-    info = next(info for info in devices.probe() if info.name == str(state.device) or info.name == "mps" == state.device.type)
+    info = next(
+        info for info in devices.probe() if info.name == str(state.device) or info.name == "mps" == state.device.type
+    )
     return Started(
         architecture=state.config.architecture,
         mode=state.config.mode,

@@ -97,11 +97,8 @@ class TrainingState:
         Raises:
             WeightsError: the weights cannot be had or do not fit.
             UnfreezeError: there is no such device.
-            ValueError: settings that exclude each other.
         """
         known = catalog.ARCHITECTURES[config.architecture]
-        if known.image_size not in (None, config.image_size):
-            raise ValueError(f"{known.label} reads images of {known.image_size} pixels only, got {config.image_size}.")
         if config.weights == "pretrained":
             model = build.build_pretrained(config.architecture)
         elif config.weights == "file":
@@ -220,7 +217,7 @@ class TrainingState:
 def make_optimizer(
     model: nn.Module, *, learning_rate: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """SGD over the parameters that learn: a frozen one would still shrink by the weight decay if it were handed over."""
+    """SGD over the parameters that learn: a frozen one, handed over, would still shrink by weight decay."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # One fused kernel instead of several passes over memory; the same update.
     return torch.optim.SGD(learning, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)

@@ -6,20 +6,20 @@ from typing import Any
 import streamlit as st
 
 from core import helper
-from core.data import preview
+from core.data import preview, splits
 from core.data.sources import SOURCES
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import devices, jobs, store
-from core.runs.config import PRESETS, RANGES, FineTuneConfig
-from pages.components.format import count, plain
+from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig
+from pages.components.format import plain
 
 _MODES = {"frozen": "Frozen", "full": "Full"}
 _MODE_HELP = {
     "frozen": "Only the new last layer learns; everything before it keeps what it learned from ImageNet. Fast.",
     "full": "Every layer learns on, from where its weights start. Slower, and often more accurate.",
 }
-_WEIGHTS = {"pretrained": "ImageNet", "file": "From a file", "random": "Random"}
+WEIGHTS = {"pretrained": "ImageNet", "file": "From a file", "random": "Random"}
 _AUGMENTATIONS = {"none": "None", "random_resized_crop": "Random crops"}
 _PRECISIONS = {"auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16"}
 _LABELS = {
@@ -40,19 +40,21 @@ _HELP = {
     "weight_decay": "How strongly weights are pulled towards zero.",
     "seed": "The same seed gives the same new layer, order and crops.",
 }
-_INTEGERS = ("epochs", "batch_size", "image_size", "seed")
 
 
 def fine_tune_form() -> FineTuneConfig | None:
     """Draw the form beside the photos. Returns the configuration in the run in which Start was clicked."""
     _fill_in(FineTuneConfig(), only_missing=True)
-    st.title("Fine-tune")
+    st.title("Fine-tune", anchor=False)
     st.markdown("Teach a network that has seen a million photos to tell yours apart, and watch every step of it.")
     form, photos = st.columns([5, 6], gap="large")
+    with form:
+        config, clicked = _form()
     with photos:
         _show_photos(_value("data"))
-    with form:
-        return _form()
+        if config is not None:
+            _show_plan(config)
+    return config if clicked else None
 
 
 def reuse(config: FineTuneConfig, **changes: Any) -> None:
@@ -63,14 +65,23 @@ def reuse(config: FineTuneConfig, **changes: Any) -> None:
     st.query_params.clear()
 
 
-def _form() -> FineTuneConfig | None:
-    architecture = st.selectbox("Network", ARCHITECTURES, format_func=lambda name: ARCHITECTURES[name].label, key=_key("architecture"))
+def _form() -> tuple[FineTuneConfig | None, bool]:
+    """The choices. Returns the configuration, None where something is wrong with it, and whether to start it."""
+    architecture = st.selectbox(
+        "Network", ARCHITECTURES, format_func=lambda name: ARCHITECTURES[name].label, key=_key("architecture")
+    )
     known = ARCHITECTURES[architecture]
     st.caption(known.description)
     weights_problem = _weights(architecture, known)
 
     mode = st.segmented_control(
-        "What learns", _MODES, format_func=_MODES.get, key=_key("mode"), required=True, on_change=_apply_preset, width="stretch"
+        "What learns",
+        _MODES,
+        format_func=lambda name: _MODES[name],
+        key=_key("mode"),
+        required=True,
+        on_change=_apply_preset,
+        width="stretch",
     )
     st.caption(_MODE_HELP[mode])
     preset = st.segmented_control(
@@ -88,7 +99,8 @@ def _form() -> FineTuneConfig | None:
         problems = _settings(known)
 
     values = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
-    values["weights_file"] = values["weights_file"] if values["weights"] == "file" else None
+    values["weights_file"] = _path() if values["weights"] == "file" else None
+    values["image_size"] = known.image_size or values["image_size"]
     config = None if weights_problem or problems else FineTuneConfig(**values)
     disk_problem = _disk_problem(config)
     for problem in [*problems, disk_problem]:
@@ -101,16 +113,21 @@ def _form() -> FineTuneConfig | None:
         width="stretch",
         disabled=config is None or disk_problem is not None,
     )
-    return config if clicked else None
+    return config, clicked
 
 
 def _weights(architecture: str, known: Architecture) -> str | None:
     """The choice of weights. Returns what is wrong with it, or None."""
-    choices = [name for name in _WEIGHTS if name != "pretrained" or known.has_pretrained]
+    choices = [name for name in WEIGHTS if name != "pretrained" or known.has_pretrained]
     if _value("weights") not in choices:
         st.session_state[_key("weights")] = choices[-1]
     weights = st.segmented_control(
-        "Weights to start from", choices, format_func=_WEIGHTS.get, key=_key("weights"), required=True, width="stretch"
+        "Weights to start from",
+        choices,
+        format_func=lambda name: WEIGHTS[name],
+        key=_key("weights"),
+        required=True,
+        width="stretch",
     )
     if weights == "random":
         st.caption("The network starts from nothing: expect low accuracy on few photos.")
@@ -127,12 +144,18 @@ def _weights(architecture: str, known: Architecture) -> str | None:
     if not path:
         return "no file"
     with st.spinner("Checking the file …"):
-        problem = _file_problem(architecture, os.path.expanduser(path.strip()))
+        problem = _file_problem(architecture, str(_path()))
     if problem:
         st.error(plain(problem), icon=":material/error:")
     else:
         st.success(f"The file fits {known.label}.", icon=":material/check:")
     return problem
+
+
+def _path() -> str | None:
+    """The file as typed, made absolute: a worker runs elsewhere."""
+    typed = (_value("weights_file") or "").strip()
+    return os.path.abspath(os.path.expanduser(typed)) if typed else None
 
 
 def _file_problem(architecture: str, path: str) -> str | None:
@@ -145,11 +168,12 @@ def _file_problem(architecture: str, path: str) -> str | None:
     checked = (architecture, path, version)
     if st.session_state.get("checked_file", (None,))[0] != checked:
         try:
-            problem = helper.call("core.models.build:check_file", architecture, path)
+            problem: str | None = helper.call("core.models.build:check_file", architecture, path)
         except UnfreezeError as error:
             return str(error)
         st.session_state["checked_file"] = (checked, problem)
-    return st.session_state["checked_file"][1]
+    found: str | None = st.session_state["checked_file"][1]
+    return found
 
 
 def _settings(known: Architecture) -> list[str]:
@@ -159,13 +183,15 @@ def _settings(known: Architecture) -> list[str]:
     for index, (name, label) in enumerate(_LABELS.items()):
         with left if index % 2 == 0 else right:
             if name == "image_size" and known.image_size:
-                st.number_input(label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size.")
+                st.number_input(
+                    label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size."
+                )
                 continue
             value = st.number_input(
                 label,
                 key=_key(name),
-                step=1 if name in _INTEGERS else None,
-                format="%d" if name in _INTEGERS else "%g",
+                step=1 if name in INTEGERS else None,
+                format="%d" if name in INTEGERS else "%g",
                 help=f"{_HELP[name]} Allowed: {RANGES[name]}.",
             )
             if value is None or value not in RANGES[name]:
@@ -174,11 +200,11 @@ def _settings(known: Architecture) -> list[str]:
                 st.markdown(f":red[:material/error: {plain(problem)}]")
                 problems.append(problem)
     with right:
-        st.selectbox("Precision", _PRECISIONS, format_func=_PRECISIONS.get, key=_key("precision"))
+        st.selectbox("Precision", _PRECISIONS, format_func=lambda name: _PRECISIONS[name], key=_key("precision"))
     st.segmented_control(
         "Augmentation",
         _AUGMENTATIONS,
-        format_func=_AUGMENTATIONS.get,
+        format_func=lambda name: _AUGMENTATIONS[name],
         key=_key("augmentation"),
         required=True,
         help="Random crops show a different part of every photo each time. They make a frozen network compute it anew.",
@@ -186,15 +212,20 @@ def _settings(known: Architecture) -> list[str]:
     known_devices = devices.remembered(store.home())
     if len(known_devices) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}
-        st.selectbox("Device", labels, format_func=labels.get, key=_key("device"))
+        st.selectbox("Device", labels, format_func=lambda name: labels[name], key=_key("device"))
     return problems
 
 
 def _settings_line() -> str:
     """The settings in one line, for the closed expander."""
     crops = " · random crops" if _value("augmentation") != "none" else ""
-    numbers = {name: "?" if _value(name) is None else f"{_value(name):,g}" for name in ("epochs", "learning_rate", "batch_size")}
-    return f"{numbers['epochs']} epochs · learning rate {numbers['learning_rate']} · batch {numbers['batch_size']}{crops}"
+    numbers = {
+        name: "?" if _value(name) is None else f"{_value(name):,g}"
+        for name in ("epochs", "learning_rate", "batch_size")
+    }
+    return (
+        f"{numbers['epochs']} epochs · learning rate {numbers['learning_rate']} · batch {numbers['batch_size']}{crops}"
+    )
 
 
 def _disk_problem(config: FineTuneConfig | None) -> str | None:
@@ -221,8 +252,27 @@ def _show_photos(data: str) -> None:
     st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
     st.caption(f"Classes: {', '.join(data_set.classes)}.")
     st.caption(
-        f"A tenth of the {count(len(data_set.train))} training photos is held back for validation after every epoch; the "
-        f"{len(data_set.test)} test photos are scored once, at the end. Source: {source.citation}."
+        f"A tenth of the training photos is held back to validate every epoch; the {len(data_set.test)} test photos "
+        f"are scored once, at the end. Source: {source.citation}."
+    )
+
+
+def _show_plan(config: FineTuneConfig) -> None:
+    """What Start will do, in numbers: every choice shows its effect at once."""
+    known, data_set = ARCHITECTURES[config.architecture], SOURCES[config.data].load()
+    num_classes = len(data_set.classes)
+    head = known.head_features * num_classes + num_classes
+    parameters = known.parameters - known.head_features * known.num_classes - known.num_classes + head
+    learning = head if config.mode == "frozen" else parameters
+    train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
+    steps = -(-len(train) // config.batch_size)
+    st.markdown("##### What will happen")
+    st.markdown(
+        f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
+        f"{num_classes} classes.\n"
+        f"2. **{learning:,} of {parameters:,} parameters** learn ({learning / parameters:.1%}).\n"
+        f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
+        f"**{steps * config.epochs:,} steps** in all, each of them on the chart."
     )
 
 

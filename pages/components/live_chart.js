@@ -17,6 +17,20 @@ function loadPlotly() {
   return plotly;
 }
 
+// A figure is drawn for a light page and names the colours to take on a dark one.
+function withDarkColors(data, darkColors) {
+  const swap = (part) => part && { ...part, color: darkColors[part.color] ?? part.color };
+  return data.map((trace) => ({ ...trace, line: swap(trace.line), marker: swap(trace.marker) }));
+}
+
+function isDark(element) {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
+  probe.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+  return red + green + blue < 384;
+}
+
 // The page's own colours, so that light and dark need no second figure.
 function withPageColors(layout, element) {
   const style = getComputedStyle(element);
@@ -33,25 +47,28 @@ function withPageColors(layout, element) {
     ...Object.fromEntries(axes.map(([name, settings]) => [name, axis(settings)])),
     font: { ...layout.font, color: color("--st-text-color") },
     hoverlabel: { bgcolor: color("--st-secondary-background-color"), font: { color: color("--st-text-color") } },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--st-border-color"), activecolor: color("--st-primary-color") },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--st-gray-text-color"), activecolor: color("--st-primary-color") },
     // A finger that drags over the chart wants to scroll the page.
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
   };
 }
 
-const CONFIG = {
+const config = () => ({
   responsive: true,
   displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
-};
+  // On a phone the buttons would cover the legend; two taps reset the view there.
+  displayModeBar: innerWidth < 600 ? false : "hover",
+  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+});
 
 function draw(chart) {
   const { figure, height, description } = chart.data;
   chart.root.setAttribute("aria-label", description);
   chart.plot.style.height = `${height}px`;
   const layout = withPageColors({ ...figure.layout, height }, chart.root);
+  const data = isDark(chart.root) ? withDarkColors(figure.data, figure.layout.meta.dark_colors) : figure.data;
   return loadPlotly()
-    .then((Plotly) => Plotly.react(chart.plot, figure.data, layout, CONFIG))
+    .then((Plotly) => Plotly.react(chart.plot, data, layout, chart.config))
     .catch((error) => {
       chart.plot.textContent = `The chart cannot be drawn: ${error.message}. Reload the page.`;
       chart.plot.className = "live-chart-failure";
@@ -105,7 +122,7 @@ function create(parentElement) {
     "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> whole run · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> show or hide a line";
   root.append(plot, keys);
   parentElement.append(root);
-  const chart = { root, plot, data: null };
+  const chart = { root, plot, data: null, config: config() };
   root.addEventListener("keydown", (event) => onKey(chart, event));
   // A change of theme comes as new values of the page's colour variables.
   let background = null;

@@ -7,14 +7,13 @@ import streamlit as st
 
 from core import figures
 from core.data.sources import SOURCES
-from core.models.catalog import ARCHITECTURES
 from core.runs import jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
-from core.runs.events import Evaluated, Failed, Finished, Preparing, Started
+from core.runs.events import Checkpointed, Evaluated, Failed, Finished, Preparing, Started
 from core.runs.status import Status, read_status
 from core.runs.store import RunReader
 from pages.components import runs
-from pages.components.fine_tune_form import reuse
+from pages.components.fine_tune_form import WEIGHTS, reuse
 from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart
 
@@ -35,13 +34,13 @@ def live_run(reader: RunReader) -> None:
 
 
 def _header(reader: RunReader, config: FineTuneConfig) -> None:
-    title, action = st.columns([4, 1], vertical_alignment="center")
-    title.title(plain(str(reader.folder.description()["name"])), anchor=False)
-    action.button("New run", icon=":material/add:", on_click=st.query_params.clear, width="stretch")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(plain(str(reader.folder.description()["name"])), anchor=False, width="content")
+        st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
     crops = "random crops" if config.augmentation != "none" else "no augmentation"
     st.caption(
         f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
-        f"{config.learning_rate:g} · {crops} · {config.weights} weights · seed {config.seed}"
+        f"{config.learning_rate:g} · {crops} · {WEIGHTS[config.weights]} weights · seed {config.seed}"
     )
 
 
@@ -89,8 +88,8 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
             _log(reader)
         case Status.INTERRUPTED:
             st.warning(
-                f"The training process ended in mid-run, after step {_last_step(reader):,}: it was killed, or the computer "
-                f"restarted.{_kept(reader)}",
+                f"The training process ended in mid-run, after step {_last_step(reader):,}: it was killed, or the "
+                f"computer restarted.{_kept(reader)}",
                 icon=runs.STATUS_ICONS[status],
             )
             _next(reader, config, status)
@@ -100,18 +99,17 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
 
 
 def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: str) -> None:
-    bar, button = st.columns([4, 1], vertical_alignment="bottom")
-    bar.progress(fraction, text=text)
     is_stopping = reader.folder.control.exists()
-    button.button(
-        "Stopping …" if is_stopping else stop_label,
-        icon=":material/stop:",
-        on_click=jobs.stop,
-        args=(reader.folder,),
-        disabled=is_stopping,
-        width="stretch",
-        key="stop",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.progress(fraction, text=text)
+        st.button(
+            "Stopping …" if is_stopping else stop_label,
+            icon=":material/stop:",
+            on_click=jobs.stop,
+            args=(reader.folder,),
+            disabled=is_stopping,
+            key="stop",
+        )
 
 
 def _doing(now: progress.Progress) -> str:
@@ -138,9 +136,10 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     assert isinstance(finished, Finished)
     started = _started(reader)
     st.success(
-        f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, with the "
-        f"weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). Trained "
-        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters in {duration(finished.seconds)}.",
+        f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, "
+        f"with the weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). Trained "
+        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters in "
+        f"{duration(finished.seconds)}.",
         icon=runs.STATUS_ICONS[Status.FINISHED],
     )
     _next(reader, config, Status.FINISHED)
@@ -213,9 +212,9 @@ def _numbers(reader: RunReader, now: progress.Progress) -> None:
         st.metric("Training loss", loss, help="Smoothed over the last steps.", width=150)
         st.metric("Best validation", "–" if best is None else f"{best:.1%}", width=150)
         st.metric("Steps a second", "–" if now.steps_per_second is None else rate(now.steps_per_second), width=150)
-        learning = f"{started.trainable_parameters / started.parameters:.1%}"
-        st.metric("Parameters learning", count(started.trainable_parameters), help=f"{learning} of all.", width=170)
-        st.metric("Precision", started.precision, help=f"On {started.device_label}.", width=150)
+        share = f"{started.trainable_parameters / started.parameters:.1%}"
+        st.metric("Parameters learning", count(started.trainable_parameters), help=f"{share} of all.", width=170)
+    st.caption(f":material/memory: {plain(started.device_label)} · {started.precision}")
 
 
 def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress) -> None:
@@ -242,7 +241,7 @@ def _log(reader: RunReader) -> None:
 
 
 def _kept(reader: RunReader) -> str:
-    saved = [event for event in reader.events if type(event).__name__ == "Checkpointed"]
+    saved = [event for event in reader.events if isinstance(event, Checkpointed)]
     return " The last checkpoint is kept." if saved else ""
 
 
@@ -256,11 +255,15 @@ def _started(reader: RunReader) -> Started:
 
 def _validations(reader: RunReader) -> list[Evaluated]:
     """One result an epoch: a resumed run's later attempt replaces what it did again."""
-    by_epoch = {event.epoch: event for event in reader.events if isinstance(event, Evaluated) and event.split == "validation"}
+    by_epoch = {
+        event.epoch: event for event in reader.events if isinstance(event, Evaluated) and event.split == "validation"
+    }
     return list(by_epoch.values())
 
 
 def _working_s(reader: RunReader) -> float:
     """Wall-clock time since the newest attempt's first step was about to come."""
-    started_at = reader.time_of(_started(reader)) if any(isinstance(event, Started) for event in reader.events) else None
+    started_at = (
+        reader.time_of(_started(reader)) if any(isinstance(event, Started) for event in reader.events) else None
+    )
     return 0.0 if started_at is None else time.time() - started_at

@@ -1,0 +1,80 @@
+"""Figures are valid Plotly, keep every extreme, and do not shuffle what is drawn already."""
+
+import base64
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from core import figures
+from core.runs.events import STEP_DTYPE
+from tests.core.test_progress import validated
+
+SERIES = hnp.arrays(np.float64, st.integers(1, 30_000), elements=st.floats(-1e3, 1e3, width=32))
+
+
+def steps(losses: np.ndarray) -> np.ndarray:
+    made = np.zeros(len(losses), STEP_DTYPE)
+    made["step"], made["loss"] = np.arange(1, len(losses) + 1), losses
+    return made
+
+
+def draw(losses: np.ndarray, **changes: object) -> figures.Figure:
+    settings = {"mode": "frozen", "total_steps": 20, "steps_per_epoch": 10, "chart_id": "run"} | changes
+    return figures.live_training(steps(losses), [validated(1)], **settings)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 5_000])
+def test_figure_is_valid_plotly(count: int) -> None:
+    figure = go.Figure(draw(np.linspace(2, 1, count)))
+    assert [trace.name for trace in figure.data] == ["Loss of every step", "Loss, smoothed", "Validation accuracy"]
+
+
+def test_points_are_typed_arrays_of_the_losses() -> None:
+    y = draw(np.array([2.5, 1.5]))["data"][0]["y"]
+    assert np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"]).tolist() == [2.5, 1.5]
+
+
+def test_view_belongs_to_the_run() -> None:
+    assert draw(np.ones(3))["layout"]["uirevision"] == draw(np.ones(9))["layout"]["uirevision"]
+    assert draw(np.ones(3))["layout"]["uirevision"] != draw(np.ones(3), chart_id="other")["layout"]["uirevision"]
+
+
+def test_ways_to_fine_tune_have_their_own_colours() -> None:
+    colors = {mode: draw(np.ones(3), mode=mode)["data"][0]["line"]["color"] for mode in ("frozen", "full")}
+    assert colors == figures.LANE_COLORS
+    assert set(figures.DARK_COLORS) == set(colors.values())
+
+
+@given(values=SERIES)
+def test_decimation_is_short_ordered_and_keeps_extremes(values: np.ndarray) -> None:
+    shown = figures.decimate(values, 1_000)
+    assert len(shown) <= figures.MAX_POINTS + 2
+    assert (np.diff(shown) > 0).all()
+    assert {values[shown].min(), values[shown].max()} == {values.min(), values.max()}
+    assert shown[0] == 0
+    assert shown[-1] == len(values) - 1
+
+
+@given(values=SERIES, more=st.integers(0, 500))
+def test_what_is_drawn_stays_as_values_come(values: np.ndarray, more: int) -> None:
+    longer = np.concatenate([values, np.zeros(more)])
+    before, after = figures.decimate(values, 1_000), figures.decimate(longer, 1_000)
+    if len(values) > 2_000 and int(np.log2((len(values) - 1) // 1_000)) == int(np.log2((len(longer) - 1) // 1_000)):
+        whole = len(values) // 64 * 64
+        assert set(before[before < whole]) == set(after[after < whole])
+
+
+def test_smoothing_is_the_unbiased_moving_average() -> None:
+    losses = np.random.default_rng(0).normal(size=50)
+    decay = 1 - 2 / (5 + 1)
+    expected = [np.average(losses[: n + 1], weights=decay ** np.arange(n, -1, -1)) for n in range(50)]
+    assert figures.smooth(losses, 10) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("accuracies", "low"), [([], 0.0), ([0.05], -0.02), ([0.81, 0.9], 0.68)])
+def test_accuracy_axis_shows_every_value(accuracies: list[float], low: float) -> None:
+    assert figures.accuracy_range(accuracies) == pytest.approx([low, 1.03])

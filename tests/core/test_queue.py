@@ -1,0 +1,48 @@
+"""One training a device at a time, in the order of the clicks; the dead do not count."""
+
+import os
+from pathlib import Path
+
+from core.runs import locks, store
+from core.runs.queue import DeviceQueue, all_alive
+
+
+def join(home: Path, queue: DeviceQueue) -> tuple[str, int]:
+    folder = store.new_folder(home)
+    lock = locks.hold(folder.lock)
+    queue.join(folder.id)
+    return folder.id, lock
+
+
+def test_tickets_are_served_in_order(tmp_path: Path) -> None:
+    queue = DeviceQueue(tmp_path, "cuda:0")
+    (first, first_lock), (second, second_lock), (third, third_lock) = (join(tmp_path, queue) for _ in range(3))
+    assert queue.ahead_of(first) == []
+    assert queue.ahead_of(third) == [first, second]
+    assert all_alive(tmp_path) == [first, second, third]
+    os.close(second_lock)  # it died
+    assert queue.ahead_of(third) == [first]
+    queue.leave(first)
+    assert queue.ahead_of(third) == []
+    os.close(first_lock)
+    os.close(third_lock)
+    assert all_alive(tmp_path) == []
+
+
+def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    _, cpu_lock = join(tmp_path, DeviceQueue(tmp_path, "cpu"))
+    gpu, gpu_lock = join(tmp_path, DeviceQueue(tmp_path, "cuda:1"))
+    assert DeviceQueue(tmp_path, "cuda:1").ahead_of(gpu) == []
+    os.close(cpu_lock)
+    os.close(gpu_lock)
+
+
+def test_tickets_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
+    queue = DeviceQueue(tmp_path, "cpu")
+    for _ in range(3):
+        _, lock = join(tmp_path, queue)
+        os.close(lock)
+    _, lock = join(tmp_path, queue)
+    tickets = [name for name in os.listdir(tmp_path / "queue" / "cpu") if name != "numbering.lock"]
+    assert len(tickets) == 1
+    os.close(lock)

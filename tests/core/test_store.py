@@ -1,0 +1,162 @@
+"""The run folder: what is written is read back once and in order, whatever was damaged in between."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import RunNotFoundError
+from core.runs import store
+from core.runs.config import FineTuneConfig
+from core.runs.events import STEP_DTYPE, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
+from core.runs.store import RunFolder, RunReader, RunWriter
+from tests.conftest import follow
+
+
+def step(number: int, loss: float = 1.0) -> Step:
+    return Step(step=number, loss=loss, learning_rate=0.01, seconds=number / 10, images=32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return store.new_folder(tmp_path)
+
+
+def test_steps_come_back_to_the_last_digit(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(Step(step=1, loss=0.1 + 0.2, learning_rate=1e-4, seconds=1 / 3, images=8))
+    assert follow(folder).steps[0].tolist() == (1, 8, 0.1 + 0.2, 1e-4, 1 / 3)
+
+
+def test_reader_reads_only_what_is_new(folder: RunFolder) -> None:
+    reader = RunReader(folder)
+    reader.poll()
+    assert len(reader.steps) == 0
+    with RunWriter(folder) as writer:
+        for number in range(1, 4):
+            writer.append(step(number))
+            writer.flush()
+            reader.poll()
+            assert reader.steps["step"].tolist() == list(range(1, number + 1))
+
+
+def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(step(1))
+        writer.append(step(2))
+    path = folder.steps(1)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: STEP_DTYPE.itemsize + 5])
+    reader = follow(folder)
+    assert reader.steps["step"].tolist() == [1]
+    path.write_bytes(whole)
+    reader.poll()
+    assert reader.steps["step"].tolist() == [1, 2]
+
+
+@given(attempts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=5))
+def test_resumes_hide_what_they_supersede(
+    attempts: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = store.new_folder(tmp_path_factory.mktemp("runs"))
+    live = RunReader(folder)
+    expected: list[tuple[int, float]] = []
+    for attempt, (first, count) in enumerate(attempts, start=1):
+        start = min(first, len(expected) + 1)  # a resume starts where a checkpoint was: never beyond the last step
+        expected = expected[: start - 1] + [(number, float(attempt)) for number in range(start, start + count)]
+        with RunWriter(folder) as writer:
+            for number in range(start, start + count):
+                writer.append(step(number, loss=attempt))
+        live.poll()
+        for reader in (live, follow(folder)):
+            assert list(zip(reader.steps["step"], reader.steps["loss"], strict=True)) == expected
+
+
+def test_damaged_line_costs_that_line_alone(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(Queued(device="cpu"))
+    with open(folder.events, "ab") as file:
+        file.write(b'{"event": "Prepar\n\xff\xfe\n[1]\n{"event": "Unknown"}\n{"event": "Failed"}\n{"event": "torn')
+    with RunWriter(folder) as writer:
+        writer.append(Stopped(step=0))
+    assert follow(folder).events == [Queued(device="cpu"), Stopped(step=0)]
+
+
+def test_events_follow_the_steps_that_came_before_them(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(step(1))
+        writer.append(Checkpointed(step=1, epoch=1, best=True))
+        assert follow(folder).steps["step"].tolist() == [1]
+
+
+def test_passing_news_are_thinned_out(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        for images in range(0, 1000, 10):
+            writer.append(Evaluating(split="test", images=images, total_images=1000))
+    assert len(follow(folder).events) < 5
+
+
+def test_events_carry_their_time(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(Preparing(what="x"))
+    reader = follow(folder)
+    assert reader.time_of(reader.events[0]) == json.loads(folder.events.read_text())["time"]
+
+
+@pytest.mark.parametrize(
+    "run_id", ["", "..", "../x", "20260101-000000-abcdef/../..", "a" * 300, "20260101-000000-abcdef\0"]
+)
+def test_what_is_no_id_never_becomes_a_path(run_id: str, tmp_path: Path) -> None:
+    with pytest.raises(RunNotFoundError, match="There is no run"):
+        store.find(tmp_path, run_id)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1, "config": {"epochs": -1}}'])
+def test_unreadable_description_is_no_run(folder: RunFolder, text: str) -> None:
+    (folder.path / "config.json").write_text(text)
+    with pytest.raises(RunNotFoundError):
+        folder.config()
+
+
+def test_description_comes_back(folder: RunFolder) -> None:
+    config = FineTuneConfig(mode="full", epochs=3)
+    folder.write_description(config, name="mine", created=1.0, queue="cpu")
+    assert folder.config() == config
+    assert folder.description()["name"] == "mine"
+    assert [dict(folder.description()["step_fields"])[name] for name in ("step", "loss")] == ["<u4", "<f8"]
+
+
+def test_whole_files_are_replaced_or_kept(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(file: object) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        store.replace_file(path, fail)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_newest_runs_come_first(tmp_path: Path) -> None:
+    for name in ("20260101-000000-aaaaaa", "20260102-000000-aaaaaa", "no-run"):
+        RunFolder(tmp_path / "runs" / name).path.mkdir(parents=True)
+        if name != "no-run":
+            RunFolder(tmp_path / "runs" / name).write_description(FineTuneConfig(), name="", created=0, queue="cpu")
+    assert [folder.id[:8] for folder in store.newest(tmp_path)] == ["20260102", "20260101"]
+
+
+def test_log_tail_reads_only_the_end(folder: RunFolder) -> None:
+    assert folder.log_tail(3) == ""
+    folder.log.write_bytes(b"x" * 10**6 + b"\n\xff1\n2\n3\n")
+    assert folder.log_tail(2) == "2\n3"
+
+
+def test_failed_event_keeps_its_message(folder: RunFolder) -> None:
+    failure = Failed(message="“quoted” <b>\n", step=3)
+    with RunWriter(folder) as writer:
+        writer.append(failure)
+    assert follow(folder).last_event == failure

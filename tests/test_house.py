@@ -1,0 +1,136 @@
+"""The rules of the house: what may import what, what stands at the top level, and what is said only once."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted([ROOT / "dashboard.py", *(ROOT / "core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
+
+# What a folder or module may import of the project; the longest prefix that matches a module decides.
+MAY_IMPORT = {
+    "core.errors": set(),
+    "core.models.catalog": set(),
+    "core.data.sources": set(),
+    "core.data.preview": set(),
+    "core.data.splits": set(),
+    "core.figures": {"core.runs.events"},
+    "core.runs": {"core.errors", "core.models.catalog", "core.data.sources", "core.runs"},
+    "core.helper": {"core.errors"},
+    "core.device": {"core.errors", "core.runs.devices"},
+    "core.data": {"core.errors", "core.models.catalog", "core.data"},
+    "core.models": {"core.errors", "core.models"},
+    "core.training": {"core.errors", "core.device", "core.data", "core.models", "core.runs", "core.training"},
+    "core.worker": {"core.errors", "core.device", "core.runs", "core.training"},
+    "pages": {
+        "core.errors",
+        "core.figures",
+        "core.helper",
+        "core.runs",
+        "core.models.catalog",
+        "core.data.sources",
+        "core.data.preview",
+        "core.data.splits",
+        "pages.components",
+    },
+    "dashboard": set(),
+}
+# Packages from outside that a part of the house must not know, directly or by what it imports.
+NEVER = {
+    "core": {"streamlit"},
+    "core.runs": {"torch", "torchvision", "streamlit"},
+    "core.figures": {"torch", "torchvision", "streamlit"},
+    "core.helper": {"torch", "torchvision", "streamlit"},
+    "pages": {"torch", "torchvision", "subprocess", "multiprocessing"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports anywhere in it, as far as the names tell."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            files = {module_name(source) for source in SOURCES}
+            modules |= {name if name in files else node.module for name in names}
+    return modules
+
+
+def within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(f"{prefix}.")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_imports_point_downwards(path: Path) -> None:
+    module = module_name(path)
+    own = {name for name in imports_of(path) if name.split(".")[0] in ("core", "pages", "dashboard")}
+    rules = [prefix for prefix in MAY_IMPORT if within(module, prefix)]
+    if not rules:
+        assert not own, f"{module} has no rule, so it may import nothing of the project"
+        return
+    allowed = MAY_IMPORT[max(rules, key=len)]
+    forbidden = {name for name in own if not any(within(name, prefix) for prefix in allowed)}
+    assert not forbidden, f"{module} must not import {forbidden}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_each_part_knows_only_its_own_packages(path: Path) -> None:
+    module = module_name(path)
+    for prefix, packages in NEVER.items():
+        if within(module, prefix):
+            known = {name.split(".")[0] for name in imports_of(path)} & packages
+            assert not known, f"{module} must not import {known}"
+
+
+def test_nothing_imports_the_worker() -> None:
+    assert not [path for path in SOURCES if "core.worker" in imports_of(path)]
+
+
+def test_what_pages_import_brings_no_torch_with_it() -> None:
+    modules = sorted({name for path in SOURCES if within(module_name(path), "pages") for name in imports_of(path)})
+    own = [name for name in modules if name.startswith("core")]
+    code = (
+        f"import sys, importlib\nfor name in {own!r}: importlib.import_module(name)\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_torch_load_is_called_in_one_place_and_safely() -> None:
+    calls = [
+        (module_name(path), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
+    ]
+    assert [module for module, _ in calls] == ["core.models.files"]
+    assert calls[0][1]["weights_only"] == "True"
+
+
+def test_top_level_is_as_agreed() -> None:
+    allowed = {
+        *("dashboard.py", "pages", "core", "tests", "requirements.txt", ".streamlit", "docs", ".ci", ".gitignore"),
+        *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+        *("pyproject.toml", "requirements-dev.txt"),
+    }
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    assert {line.split("/")[0] for line in listed.stdout.splitlines()} <= allowed
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = (ROOT / "CONTRIBUTING.md").read_text()
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / file).read_text().splitlines():
+            if line and not line.startswith("#"):
+                assert f"`{line.split('>')[0]}`" in reasons, line
