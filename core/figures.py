@@ -124,9 +124,7 @@ def decimate(values: NDArray[Any], max_buckets: int) -> NDArray[np.intp]:
     Buckets are a power of two wide and start at the first value: what is drawn once stays as more values come.
     """
     count = len(values)
-    width = 1
-    while count > max_buckets * width:
-        width *= 2
+    width = bucket_width(count, max_buckets)
     if width <= 2:
         return np.arange(count)
     whole = count // width * width
@@ -136,6 +134,14 @@ def decimate(values: NDArray[Any], max_buckets: int) -> NDArray[np.intp]:
         [starts + buckets.argmin(axis=1), starts + buckets.argmax(axis=1), np.arange(whole, count)]
     )
     return np.unique(np.concatenate([[0], extremes, [count - 1]]))
+
+
+def bucket_width(count: int, max_buckets: int) -> int:
+    """The smallest power of two at which `count` values fill no more than `max_buckets` buckets."""
+    width = 1
+    while count > max_buckets * width:
+        width *= 2
+    return width
 
 
 def smooth(losses: NDArray[Any], total_steps: int) -> NDArray[np.float64]:

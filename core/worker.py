@@ -217,6 +217,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     _log.info("worker %d takes run %s", os.getpid(), folder.id)
     work(folder)
+    os.close(lock)  # now, not when Python has tidied up: a stopped run can be resumed at once
 
 
 if __name__ == "__main__":

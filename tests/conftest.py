@@ -13,7 +13,8 @@ from core.data.sources import DataSet, LabelledImages
 from core.runs import jobs
 from core.runs.store import RunFolder, RunReader
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
+ROOT = Path(__file__).parents[1]
+PHOTOS = ROOT.parent / "shared" / "photos"
 
 
 @pytest.fixture

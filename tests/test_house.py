@@ -92,7 +92,7 @@ def test_each_part_knows_only_its_own_packages(path: Path) -> None:
             assert not known, f"{module} must not import {known}"
 
 
-def test_nothing_imports_the_worker() -> None:
+def test_nothing_in_the_product_imports_the_worker() -> None:
     assert not [path for path in SOURCES if "core.worker" in imports_of(path)]
 
 

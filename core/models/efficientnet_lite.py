@@ -70,8 +70,8 @@ def _convolution(
         # With stride 1 and an odd kernel, SAME padding is symmetric: the convolution does it without a copy.
         padding=(kernel_size - 1) // 2 if stride == 1 else 0,
         groups=groups,
-        # Keras' momentum of 0.99 for the old average is 0.01 for the new value in PyTorch's terms.
-        norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
+        # The momentum stays PyTorch's 0.1: with the original's 0.01, the statistics of a short fine-tuning lag behind.
+        norm_layer=partial(nn.BatchNorm2d, eps=1e-3),
         activation_layer=nn.ReLU6 if activation else None,
     )
     return convolution

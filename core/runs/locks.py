@@ -7,22 +7,30 @@ has neither the hand-over nor a shared probe.
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 
-def hold(path: Path) -> int:
+def hold(path: Path, *, patience_s: float = 0.0) -> int:
     """Take the lock and return the descriptor that holds it: closing the last copy of it frees the lock.
 
     Raises:
-        BlockingIOError: somebody else holds it.
+        BlockingIOError: somebody else holds it, and still did after `patience_s`.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience_s
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.02)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
 
 
 def is_held(path: Path) -> bool:

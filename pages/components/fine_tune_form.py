@@ -74,7 +74,7 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
     st.caption(known.description)
     weights_problem = _weights(architecture, known)
 
-    mode = st.segmented_control(
+    st.segmented_control(
         "What learns",
         _MODES,
         format_func=lambda name: _MODES[name],
@@ -83,7 +83,7 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
         on_change=_apply_preset,
         width="stretch",
     )
-    st.caption(_MODE_HELP[mode])
+    st.caption(_MODE_HELP[_value("mode")])
     preset = st.segmented_control(
         "Preset",
         PRESETS,

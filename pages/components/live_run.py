@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import figures
 from core.data.sources import SOURCES
+from core.errors import UnfreezeError
 from core.runs import jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Failed, Finished, Preparing, Started
@@ -153,8 +154,8 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 "Resume",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=jobs.resume,
-                args=(store.home(), reader.folder),
+                on_click=_resume,
+                args=(reader,),
                 help="Goes on from the last checkpoint, or from the start where there is none.",
             )
         if status is Status.FINISHED:
@@ -182,6 +183,15 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
     if reader.folder.best_checkpoint.is_file():
         with st.expander("Use the model in Python", icon=":material/code:"):
             st.code(_SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
+
+
+def _resume(reader: RunReader) -> None:
+    try:
+        jobs.resume(store.home(), reader.folder)
+    except BlockingIOError:
+        st.toast("The run is going on already.")  # resumed in another tab
+    except UnfreezeError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
 
 
 _SNIPPET = """\

@@ -63,8 +63,9 @@ def test_decimation_is_short_ordered_and_keeps_extremes(values: np.ndarray) -> N
 def test_what_is_drawn_stays_as_values_come(values: np.ndarray, more: int) -> None:
     longer = np.concatenate([values, np.zeros(more)])
     before, after = figures.decimate(values, 1_000), figures.decimate(longer, 1_000)
-    if len(values) > 2_000 and int(np.log2((len(values) - 1) // 1_000)) == int(np.log2((len(longer) - 1) // 1_000)):
-        whole = len(values) // 64 * 64
+    width = figures.bucket_width(len(values), 1_000)
+    if figures.bucket_width(len(longer), 1_000) == width:
+        whole = len(values) // width * width
         assert set(before[before < whole]) == set(after[after < whole])
 
 

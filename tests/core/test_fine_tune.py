@@ -1,0 +1,293 @@
+"""The training generator: what it learns, what it leaves alone, and that it is a function of its configuration."""
+
+import contextlib
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from core import device as devices
+from core.data import splits
+from core.data.sources import DataSet
+from core.errors import TrainingDivergedError, UnfreezeError
+from core.models import build, heads
+from core.runs.config import FineTuneConfig
+from core.runs.events import Evaluated, Event, Finished, Started, Step
+from core.training import fine_tune as training
+from core.training.checkpoints import load_network
+from core.training.fine_tune import fine_tune
+from core.training.state import TrainingState, make_optimizer
+
+pytestmark = pytest.mark.usefixtures("tiny_data")
+
+
+def config(**changes: object) -> FineTuneConfig:
+    settings: dict = {
+        "weights": "random",
+        "image_size": 32,
+        "epochs": 2,
+        "batch_size": 8,
+        "precision": "float32",
+        "device": "cpu",
+    }
+    return FineTuneConfig(**(settings | changes))
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [event.loss for event in events if isinstance(event, Step)]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+@pytest.mark.parametrize("augmentation", ["none", "random_resized_crop"])
+def test_every_step_is_reported_once_and_in_order(mode: str, augmentation: str) -> None:
+    state = TrainingState.new(config(mode=mode, augmentation=augmentation))
+    events = list(fine_tune(state))
+    steps = [event for event in events if isinstance(event, Step)]
+    started = events[0]
+    assert isinstance(started, Started)
+    assert (started.train_images, started.validation_images, started.test_images) == (54, 6, 20)
+    assert started.total_steps == 14
+    assert [event.step for event in steps] == list(range(1, 15))
+    assert [event.images for event in steps] == ([8] * 6 + [6]) * 2
+    assert all(first.seconds <= second.seconds for first, second in zip(steps, steps[1:], strict=False))
+    kinds = [(event.split, event.epoch) for event in events if isinstance(event, Evaluated)]
+    assert kinds[:2] == [("validation", 1), ("validation", 2)]
+    assert kinds[2][0] == "test"
+    assert isinstance(events[-1], Finished)
+    assert 0 <= events[-1].test_accuracy <= 1
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_same_seed_gives_same_losses(mode: str) -> None:
+    settings = {"mode": mode, "augmentation": "random_resized_crop"}
+    first = losses(list(fine_tune(TrainingState.new(config(**settings)))))
+    torch.manual_seed(99)  # nothing outside of the run has a say
+    assert losses(list(fine_tune(TrainingState.new(config(**settings))))) == first
+    assert losses(list(fine_tune(TrainingState.new(config(**settings, seed=1))))) != first
+
+
+def test_lesson_step_is_the_plain_loops_step() -> None:
+    state = TrainingState.new(config(mode="full", epochs=1, learning_rate=1e-4))
+    plain = TrainingState.new(config(mode="full", epochs=1, learning_rate=1e-4)).model.train()
+    optimizer = torch.optim.SGD(plain.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-2)
+    order = torch.from_numpy(splits.epoch_order(54, seed=0, epoch=0))
+    expected = []
+    for step in range(7):
+        indices = order[step * 8 : step * 8 + 8]
+        training.seed_dropout(0, step + 1)
+        logits = plain(state.transform(state.train.images[indices]).contiguous(memory_format=torch.channels_last))
+        loss = nn.CrossEntropyLoss()(logits, state.train.labels[indices])
+        expected.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses(list(fine_tune(state))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_training_learns_what_is_easy() -> None:
+    finished = list(fine_tune(TrainingState.new(config(mode="full", weights="pretrained", epochs=4))))[-1]
+    assert isinstance(finished, Finished)
+    assert finished.test_accuracy > 0.9
+
+
+def test_frozen_training_moves_the_head_alone() -> None:
+    state = TrainingState.new(config(mode="frozen", augmentation="random_resized_crop"))
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    list(fine_tune(state))
+    moved = {name for name, tensor in state.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"classifier.1.weight", "classifier.1.bias"}, "weights and BatchNorm's statistics stay"
+
+
+def test_full_training_moves_everything() -> None:
+    state = TrainingState.new(config(mode="full", epochs=1))
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    list(fine_tune(state))
+    assert all(not torch.equal(tensor, before[name]) for name, tensor in state.model.state_dict().items())
+
+
+def test_kept_features_give_the_losses_of_computed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = list(fine_tune(TrainingState.new(config(mode="frozen"))))
+    monkeypatch.setattr(training, "_FEATURES_SHARE", 0.0)
+    computed = list(fine_tune(TrainingState.new(config(mode="frozen"))))
+    assert [events[0].keeps_features for events in (kept, computed)] == [True, False]  # type: ignore[union-attr]
+    assert losses(kept) == pytest.approx(losses(computed), rel=1e-4)
+
+
+def test_frozen_part_is_computed_once_when_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    head_inputs = heads.head_inputs
+
+    def count(model: nn.Module, head: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        computed.append(len(images))
+        return head_inputs(model, head, images)
+
+    monkeypatch.setattr(heads, "head_inputs", count)
+    list(fine_tune(TrainingState.new(config(mode="frozen", epochs=5))))
+    assert sum(computed) == 54 + 6 + 20
+
+
+def test_optimizer_gets_only_what_learns() -> None:
+    model = build.build_random("my_cnn", 10, seed=0)
+    heads.freeze_all_but(model, model.fc)
+    optimizer = make_optimizer(model, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    assert optimizer.param_groups[0]["params"] == [model.fc.weight, model.fc.bias]
+
+
+def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = TrainingState.new(config(mode="frozen", epochs=3, learning_rate=1.0))
+    events = list(fine_tune(state))
+    validations = [event for event in events if isinstance(event, Evaluated) and event.split == "validation"]
+    best = max(validations, key=lambda event: (event.accuracy, -event.epoch))
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.best_epoch, finished.best_accuracy) == (best.epoch, best.accuracy)
+    state.head.load_state_dict(state.best_weights)
+    with torch.no_grad():
+        logits = state.model.eval()(training.evaluation_batch(state, state.test.images))
+    assert (logits.argmax(dim=1) == state.test.labels).float().mean() == pytest.approx(finished.test_accuracy)
+
+
+def test_best_epoch_is_the_first_of_equals() -> None:
+    state = TrainingState.new(config())
+    state.epoch = 1
+    assert state.keep_if_best(0.5)
+    state.epoch = 2
+    assert not state.keep_if_best(0.5)
+    assert state.best_epoch == 1
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+@pytest.mark.parametrize("leave_after", [1, 5, 7, 8, 13, 14])
+def test_resumed_run_takes_the_same_steps(mode: str, leave_after: int, tmp_path: Path) -> None:
+    settings = config(mode=mode, augmentation="random_resized_crop")
+    whole = list(fine_tune(TrainingState.new(settings)))
+    state, first = TrainingState.new(settings), []
+    with contextlib.closing(fine_tune(state)) as events:  # type: ignore[type-var]
+        for event in events:
+            first.append(event)
+            if isinstance(event, Evaluated) and event.best:
+                state.save(tmp_path / "best.pt")
+            if isinstance(event, Step) and event.step == leave_after:
+                break
+    state.save(tmp_path / "last.pt")
+    resumed = TrainingState.load(tmp_path / "last.pt", tmp_path / "best.pt")
+    assert resumed.clock.seconds == pytest.approx(state.clock.seconds)
+    rest = list(fine_tune(resumed))
+    assert isinstance(rest[0], Started)
+    assert rest[0].first_step == leave_after + 1
+    assert losses(first) + losses(rest) == losses(whole)
+    assert [e.accuracy for e in first + rest if isinstance(e, Evaluated)] == [
+        e.accuracy for e in whole if isinstance(e, Evaluated)
+    ]
+    assert rest[-1].test_accuracy == whole[-1].test_accuracy  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_checkpoint_predicts_as_the_state_does(mode: str, tmp_path: Path) -> None:
+    state = TrainingState.new(config(mode=mode))
+    list(fine_tune(state))
+    state.save(tmp_path / "last.pt")
+    network = load_network(tmp_path / "last.pt")
+    assert network.classes == ("dark", "bright")
+    images = state.test.images
+    with torch.no_grad():
+        ours = state.model.eval()(training.evaluation_batch(state, images))
+        theirs = network.model(network.transform(images))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_loss_that_is_no_number_ends_the_run_at_its_step(mode: str) -> None:
+    state = TrainingState.new(config(mode=mode))
+    steps: list[int] = []
+
+    def train() -> None:
+        for event in fine_tune(state):
+            if isinstance(event, Step):
+                steps.append(event.step)
+                if event.step == 4:
+                    with torch.no_grad():
+                        state.head.weight.fill_(math.nan)
+
+    with pytest.raises(
+        TrainingDivergedError, match=r"The loss became nan at step 5: .* smaller learning rate than 0\.01"
+    ):
+        train()
+    assert steps == [1, 2, 3, 4]
+
+
+def test_weights_that_break_in_the_last_step_of_an_epoch_are_never_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = TrainingState.new(config(mode="full"))
+    with pytest.raises(TrainingDivergedError, match="after step 7"):
+        for event in fine_tune(state):
+            if isinstance(event, Step) and event.step == 7:
+                with torch.no_grad():
+                    state.head.bias.fill_(math.inf)
+    assert not state.best_weights
+
+
+def test_accelerator_hands_losses_over_in_groups_but_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.Losses, "are_due", property(lambda losses: len(losses._waiting) == 3))
+    state = TrainingState.new(config(mode="frozen"))
+    settled: dict[int, bool] = {}
+    for event in fine_tune(state):
+        if isinstance(event, Step):
+            settled[event.step] = state.is_settled
+    assert list(settled) == list(range(1, 15))
+    assert [step for step, is_settled in settled.items() if is_settled] == [3, 6, 7, 10, 13, 14]
+
+
+def test_no_loss_of_a_group_is_reported_from_a_bad_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.Losses, "are_due", property(lambda losses: len(losses._waiting) == 7))
+    cross_entropy, calls = functional.cross_entropy, []
+
+    def break_at_fifth(*arguments: object, **settings: object) -> torch.Tensor:
+        calls.append(1)
+        return cross_entropy(*arguments, **settings) * (math.inf if len(calls) == 5 else 1)
+
+    monkeypatch.setattr(training.functional, "cross_entropy", break_at_fifth)
+    state, steps = TrainingState.new(config(mode="frozen")), []
+    with pytest.raises(TrainingDivergedError, match="at step 5"):
+        steps.extend(event.step for event in fine_tune(state) if isinstance(event, Step))
+    assert state.reported_step == 4
+    assert not state.is_settled, "a state with unreported steps is never saved"
+
+
+def test_clock_counts_the_runs_own_work_alone() -> None:
+    state = TrainingState.new(config(mode="frozen"))
+    for event in fine_tune(state):
+        if isinstance(event, Step) and event.step == 1:
+            before = state.clock.seconds
+            sum(range(10**6))
+            assert state.clock.seconds == before
+
+
+def test_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(UnfreezeError, match=r"no device 'cuda:99'.* cpu"):
+        devices.get_device("cuda:99")
+
+
+def test_autocast_trains_in_bfloat16_and_keeps_weights_in_float32(tiny_data: DataSet) -> None:
+    state = TrainingState.new(config(mode="full", precision="bfloat16", epochs=1))
+    seen: list[torch.dtype] = []
+    state.head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    events = list(fine_tune(state))
+    assert torch.bfloat16 in seen
+    assert seen[-1] is torch.float32, "what is reported is computed in float32"
+    assert all(parameter.dtype is torch.float32 for parameter in state.model.parameters())
+    assert math.isfinite(losses(events)[-1])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_gpu_learns_what_is_easy(mode: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    settings = config(mode=mode, device="cuda:0", precision="auto", weights="pretrained", epochs=4)
+    events = list(fine_tune(TrainingState.new(settings)))
+    assert [event.step for event in events if isinstance(event, Step)] == list(range(1, 29))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].test_accuracy > 0.9

@@ -1,0 +1,38 @@
+"""The helper process: torch work without torch in the server, and a crash that costs one answer."""
+
+import os
+import sys
+
+import pytest
+
+from core import helper
+from core.errors import UnfreezeError
+
+
+def test_work_is_done_elsewhere_and_comes_back() -> None:
+    assert helper.call("os:getpid") != os.getpid()
+    assert helper.call("os:getpid") == helper.call("os:getpid"), "the process stays warm"
+
+
+def test_main_script_is_not_run_again() -> None:
+    assert helper.call("tests.core.test_helper:main_file") != getattr(sys.modules["__main__"], "__file__", None)
+
+
+def main_file() -> str | None:
+    return getattr(sys.modules["__main__"], "__file__", None)
+
+
+def test_exceptions_come_back_as_themselves() -> None:
+    with pytest.raises(FileNotFoundError):
+        helper.call("os:stat", "/no/such/file")
+
+
+def test_crash_costs_one_answer() -> None:
+    with pytest.raises(UnfreezeError, match="ended unexpectedly"):
+        helper.call("os:abort")
+    assert helper.call("os:getpid") != os.getpid()
+
+
+def test_answer_that_does_not_come_is_not_waited_for() -> None:
+    with pytest.raises(UnfreezeError, match="not answered"):
+        helper.call("time:sleep", 1.0, timeout_s=0.05)

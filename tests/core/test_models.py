@@ -1,0 +1,191 @@
+"""Every network of the catalog: as described, buildable, with a head that can be replaced; and its weights."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision.models
+from PIL import Image
+from torch import nn
+
+from core.data.transforms import EvaluationTransform
+from core.errors import HubUnreachableError, WeightsError, WeightsFileError
+from core.models import build, heads
+from core.models.catalog import ARCHITECTURES
+from core.models.efficientnet_lite import SamePadding
+from core.models.files import read_state_dict
+from tests.conftest import PHOTOS
+
+ALL = pytest.mark.parametrize("architecture", ARCHITECTURES)
+SMALL = "efficientnet_lite0"
+
+
+def meta(architecture: str) -> nn.Module:
+    with torch.device("meta"):
+        return build._construct(architecture, ARCHITECTURES[architecture].num_classes)
+
+
+@ALL
+def test_catalog_describes_the_network(architecture: str) -> None:
+    known, model = ARCHITECTURES[architecture], meta(architecture)
+    head = heads.get_head(model, architecture)
+    assert sum(parameter.numel() for parameter in model.parameters()) == known.parameters
+    assert (head.in_features, head.out_features) == (known.head_features, known.num_classes)
+    assert list(model.modules())[-1] is head, "the head is the last layer"
+
+
+@ALL
+def test_hub_address_is_torchvisions(architecture: str) -> None:
+    known = ARCHITECTURES[architecture]
+    if architecture in torchvision.models.list_models():
+        weights = torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
+        assert known.weights_url == weights.url
+        assert (known.mean, known.std) == (tuple(weights.transforms().mean), tuple(weights.transforms().std))
+    else:
+        assert known.weights_url is None
+
+
+@ALL
+def test_replaced_head_has_the_new_classes_and_depends_on_the_seed_alone(architecture: str) -> None:
+    model = meta(architecture)
+    torch.manual_seed(1)
+    first = heads.replace_head(model, architecture, 3, seed=7)
+    assert heads.get_head(model, architecture) is first
+    assert first.out_features == 3
+    torch.manual_seed(2)
+    again = heads.replace_head(meta(architecture), architecture, 3, seed=7)
+    assert torch.equal(first.weight, again.weight)
+    assert not torch.equal(first.weight, heads.replace_head(model, architecture, 3, seed=8).weight)
+
+
+def test_freezing_leaves_only_the_head_to_learn() -> None:
+    model = build.build_random("my_cnn", 10, seed=0)
+    heads.freeze_all_but(model, heads.get_head(model, "my_cnn"))
+    assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == ["fc.weight", "fc.bias"]
+
+
+def test_head_inputs_are_what_the_head_turns_into_logits() -> None:
+    model = build.build_random(SMALL, 10, seed=0).eval()
+    head = heads.get_head(model, SMALL)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        features = heads.head_inputs(model, head, images)
+        assert torch.equal(head(features), model(images))
+    assert features.shape == (2, 1280)
+    assert not head._forward_pre_hooks
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "output"), [(224, 3, 2, 112), (7, 5, 2, 4), (8, 5, 2, 4), (9, 3, 1, 9)]
+)
+def test_same_padding_gives_tensorflows_size(size: int, kernel: int, stride: int, output: int) -> None:
+    padded = SamePadding(kernel, stride)(torch.zeros(1, 1, size, size))
+    assert (padded.shape[-1] - kernel) // stride + 1 == output
+
+
+@pytest.mark.parametrize(("photo", "class_index", "least"), [("pembroke", 263, 0.9), ("german_shepherd", 235, 0.5)])
+def test_packaged_weights_know_dogs(photo: str, class_index: int, least: float) -> None:
+    path = PHOTOS / f"{photo}.jpg"
+    if not path.exists():
+        pytest.skip("needs the photos with known answers")
+    known = ARCHITECTURES[SMALL]
+    transform = EvaluationTransform(image_size=224, mean=known.mean, std=known.std, crop_fraction=0.875)
+    model = build.build_pretrained(SMALL).eval()
+    pixels = torch.tensor(list(Image.open(path).convert("RGB").tobytes()), dtype=torch.uint8)
+    image = pixels.reshape(1, *Image.open(path).size[::-1], 3)
+    with torch.no_grad():
+        probabilities = model(transform(image)).softmax(dim=1)[0]
+    assert probabilities.argmax() == class_index
+    assert probabilities.max() > least
+
+
+def test_random_weights_depend_on_the_seed_alone() -> None:
+    first, again = (build.build_random("my_cnn", 10, seed=5).conv.weight for _ in range(2))
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_users_file_of_weights_loads(suffix: str, tmp_path: Path) -> None:
+    model = build.build_random("my_cnn", 4, seed=0)
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".pth":
+        torch.save(model.state_dict(), path)
+    else:
+        safetensors.torch.save_file(model.state_dict(), path)
+    loaded = build.build_from_file("my_cnn", path)
+    assert torch.equal(loaded.conv.weight, model.conv.weight)
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+    assert build.check_file("my_cnn", str(path)) is None
+
+
+class Exploit:
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (Path("exploited"),))
+
+
+def write_bad_file(kind: str, path: Path) -> None:
+    if kind == "text":
+        path.write_text("no checkpoint")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("a", "b")
+    elif kind == "truncated":
+        torch.save(torch.zeros(10_000), path)
+        path.write_bytes(path.read_bytes()[:20_000])
+    elif kind == "pickle":
+        torch.save({"a": Exploit()}, path)
+    elif kind == "values":
+        torch.save({"a": 1}, path)
+    elif kind == "tensor":
+        torch.save(torch.zeros(3), path)
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "zip", "truncated", "pickle", "values", "tensor", "missing"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_file_that_is_no_checkpoint_is_named_and_refused(kind: str, suffix: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"holiday{suffix}"
+    write_bad_file(kind, path)
+    with pytest.raises(WeightsFileError, match="holiday") as refused:
+        read_state_dict(path)
+    assert "expected" in str(refused.value) or kind == "missing"
+    assert "\n" not in str(refused.value)
+    assert not Path("exploited").exists()
+
+
+def test_file_of_another_architecture_is_named_and_refused(tmp_path: Path) -> None:
+    path = tmp_path / "holiday.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), path)
+    problem = build.check_file(SMALL, str(path))
+    assert problem is not None
+    assert "holiday.pth does not fit EfficientNet-Lite0: of the 296 tensors expected, 0 are there" in problem
+
+
+def test_unreachable_hub_says_so_and_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+
+    def refuse(*arguments: object, **settings: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(HubUnreachableError) as refused:
+        build.build_pretrained("alexnet")
+    for part in ("AlexNet", "no route to host", "https://download.pytorch.org/models/alexnet", "From a file", "random"):
+        assert part in str(refused.value)
+
+
+def test_downloaded_weights_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    model = torchvision.models.resnet18()
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(model.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
+    assert torch.equal(build.build_pretrained("resnet18").fc.weight, model.fc.weight)
+
+
+def test_network_without_pretrained_weights_says_so() -> None:
+    with pytest.raises(WeightsError, match="no pretrained weights for MyCNN"):
+        build.build_pretrained("my_cnn")

@@ -1,0 +1,320 @@
+"""Real worker processes: starting, queueing, stopping, dying. Every fault that a run can meet is injected here."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import worker
+from core.errors import NotEnoughDiskError
+from core.runs import control, devices, jobs, locks, queue, store
+from core.runs.config import FineTuneConfig
+from core.runs.devices import DeviceInfo
+from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
+from core.runs.status import Status, read_status
+from core.runs.store import RunFolder, RunReader
+from core.training import fine_tune
+from core.training.checkpoints import load_network, read_checkpoint
+from tests.conftest import ROOT, follow, wait_until
+
+pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("stop_workers")]
+
+# 57 quick steps an epoch, and later epochs are quicker yet.
+QUICK = FineTuneConfig(image_size=32, epochs=2, device="cpu", precision="float32")
+# Thousands of steps of some 50 ms: to be stopped or killed in mid-run.
+LONG = FineTuneConfig(image_size=64, epochs=100, mode="full", device="cpu", precision="float32")
+
+
+def wait_for_end(folder: RunFolder) -> RunReader:
+    reader = RunReader(folder)
+    wait_until(lambda: not read_status(reader).is_live)
+    return reader
+
+
+def wait_for_steps(folder: RunFolder, count: int) -> RunReader:
+    reader = RunReader(folder)
+
+    def has_steps() -> bool:
+        reader.poll()
+        assert read_status(reader).is_live, folder.log_tail(20)
+        return len(reader.steps) >= count
+
+    wait_until(has_steps)
+    return reader
+
+
+def worker_of(folder: RunFolder) -> int:
+    """The process id, as its log gives it."""
+    return int(folder.log.read_text().split("worker ")[1].split()[0])
+
+
+def test_run_trains_to_its_end_and_its_checkpoint_predicts(home: Path) -> None:
+    folder = jobs.start(home, QUICK)
+    assert read_status(RunReader(folder)) is Status.STARTING, "it reads as alive from its first moment"
+    reader = wait_for_end(folder)
+    assert read_status(reader) is Status.FINISHED, folder.log_tail(20)
+    assert reader.steps["step"].tolist() == list(range(1, 115))
+    finished = reader.last_event
+    assert isinstance(finished, Finished)
+    assert sum(isinstance(event, Checkpointed) for event in reader.events) == 2
+    assert read_checkpoint(folder.last_checkpoint)["metrics"]["epoch"] == 2
+    assert read_checkpoint(folder.best_checkpoint)["metrics"]["validation_accuracy"] == finished.best_accuracy
+    assert load_network(folder.best_checkpoint).classes[6] == "frog"
+    assert queue.all_alive(home) == []
+    assert devices.remembered(home), "the first worker has looked for devices"
+
+
+def test_spare_worker_trains_like_any_other(home: Path) -> None:
+    jobs.prepare(home)
+    jobs.prepare(home)
+    folder = jobs.start(home, QUICK)
+    assert read_status(wait_for_end(folder)) is Status.FINISHED
+    assert "worker" in folder.log.read_text()
+
+
+def test_spare_worker_ends_with_its_server() -> None:
+    code = (
+        "import sys; from pathlib import Path; from core.runs import jobs\n"
+        "jobs.prepare(Path('.')); print(jobs._spare[0].pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        spare = int(server.stdout.readline())
+        server.kill()
+    wait_until(lambda: not is_running(spare))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_dead_spare_is_replaced_by_a_new_worker(home: Path) -> None:
+    jobs.prepare(home)
+    assert jobs._spare is not None
+    jobs._spare[0].kill()
+    jobs._spare[0].wait()
+    assert read_status(wait_for_end(jobs.start(home, QUICK))) is Status.FINISHED
+
+
+def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Path) -> None:
+    folder = jobs.start(home, LONG)
+    wait_for_steps(folder, 5)
+    asked = time.monotonic()
+    jobs.stop(folder)
+    reader = wait_for_end(folder)
+    assert time.monotonic() - asked < 2
+    assert read_status(reader) is Status.STOPPED
+    assert isinstance(reader.last_event, Stopped)
+    last = int(reader.steps["step"][-1])
+    assert reader.last_event.step == last == read_checkpoint(folder.last_checkpoint)["metrics"]["step"]
+
+    jobs.resume(home, folder)
+    reader = wait_for_steps(folder, last + 3)
+    assert Resumed() in reader.events
+    jobs.stop(folder)
+    reader = wait_for_end(folder)
+    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+    assert [event.first_step for event in reader.events if isinstance(event, Started)] == [1, last + 1]
+
+
+def test_two_starts_are_both_kept_and_one_waits(home: Path) -> None:
+    first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
+    wait_for_steps(first, 1)
+    waiting = RunReader(second)
+    wait_until(lambda: read_status(waiting) is Status.QUEUED)
+    assert queue.all_alive(home) == [first.id, second.id]
+    assert len(waiting.steps) == 0
+    jobs.stop(first)
+    assert read_status(wait_for_end(first)) is Status.STOPPED
+    reader = wait_for_end(second)
+    assert read_status(reader) is Status.FINISHED
+    assert isinstance(reader.events[0], Queued)
+
+
+def test_queued_run_stops_waiting_when_asked(home: Path) -> None:
+    first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
+    waiting = RunReader(second)
+    wait_until(lambda: read_status(waiting) is Status.QUEUED)
+    jobs.stop(second)
+    assert read_status(wait_for_end(second)) is Status.STOPPED
+    assert read_status(RunReader(first)).is_live
+
+
+def test_stop_is_heard_while_preparing(home: Path) -> None:
+    folder = jobs.start(home, QUICK)
+    jobs.stop(folder)
+    reader = wait_for_end(folder)
+    assert read_status(reader) is Status.STOPPED
+    assert len(reader.steps) == 0
+
+
+def test_killed_worker_reads_as_interrupted_and_the_next_can_start(home: Path) -> None:
+    folder, following = jobs.start(home, LONG), jobs.start(home, QUICK)
+    wait_for_steps(folder, 5)
+    os.kill(worker_of(folder), signal.SIGKILL)
+    killed = time.monotonic()
+    reader = RunReader(folder)
+    wait_until(lambda: read_status(reader) is Status.INTERRUPTED)
+    assert time.monotonic() - killed < 5
+    assert "training on" in folder.log_tail(5)
+    assert read_status(wait_for_end(following)) is Status.FINISHED
+
+
+def test_killed_run_resumes_without_a_gap(home: Path) -> None:
+    config = FineTuneConfig(
+        image_size=32, epochs=200, device="cpu", precision="float32", augmentation="random_resized_crop"
+    )
+    folder = jobs.start(home, config)
+    wait_for_steps(folder, 80)  # past the first checkpoint
+    os.kill(worker_of(folder), signal.SIGKILL)
+    wait_until(lambda: read_status(RunReader(folder)) is Status.INTERRUPTED)
+    saved = read_checkpoint(folder.last_checkpoint)["metrics"]["step"]
+    jobs.resume(home, folder)
+    wait_until(lambda: 2 in folder.attempts() and len(follow(folder).steps) > saved + 3)
+    jobs.stop(folder)
+    reader = wait_for_end(folder)
+    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+
+
+def test_live_run_is_not_resumed(home: Path) -> None:
+    folder = jobs.start(home, LONG)
+    with pytest.raises(BlockingIOError):
+        jobs.resume(home, folder)
+
+
+def test_training_outlives_its_server(home: Path) -> None:
+    code = (
+        "import sys; from core.runs import jobs, store; from core.runs.config import FineTuneConfig\n"
+        "config = FineTuneConfig(image_size=64, epochs=100, mode='full', device='cpu', precision='float32')\n"
+        "print(jobs.start(store.home(), config).id, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        folder = store.find(home, server.stdout.readline().strip())
+        before = len(wait_for_steps(folder, 3).steps)
+        server.kill()
+    reader = wait_for_steps(folder, before + 5)
+    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+    jobs.stop(folder)
+    assert read_status(wait_for_end(folder)) is Status.STOPPED
+
+
+def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_step, calls = fine_tune.train_step, []
+
+    def break_at_step_60(*arguments: object) -> torch.Tensor:
+        calls.append(1)
+        return train_step(*arguments) * (float("nan") if len(calls) == 60 else 1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fine_tune, "train_step", break_at_step_60)
+    folder = store.new_folder(home)
+    folder.write_description(QUICK, name="", created=0.0, queue="cpu")
+    worker.work(folder)
+    reader = follow(folder)
+    assert read_status(reader) is Status.FAILED
+    failure = reader.last_event
+    assert isinstance(failure, Failed)
+    assert "The loss became nan at step 60" in failure.message
+    assert reader.steps["step"].tolist() == list(range(1, 60))
+    saved = read_checkpoint(folder.last_checkpoint)
+    assert saved["metrics"]["step"] == 57, "the end of the last whole epoch"
+    assert all(torch.isfinite(tensor.float()).all() for tensor in saved["weights"].values())
+
+
+def test_broken_weights_file_fails_the_run_with_one_sentence(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "holiday.pth"
+    path.write_text("no checkpoint")
+    folder = jobs.start(home, FineTuneConfig(weights="file", weights_file=str(path), device="cpu"))
+    reader = wait_for_end(folder)
+    failure = reader.last_event
+    assert isinstance(failure, Failed)
+    assert "holiday.pth is no checkpoint" in failure.message
+    assert "\n" not in failure.message
+    assert not list(folder.checkpoints.iterdir())
+
+
+def test_too_little_disk_is_said_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=10**7)
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(NotEnoughDiskError, match=r"0\.01 GB free, but this run's checkpoints need 0\.\d+ GB"):
+        jobs.start(home, QUICK)
+    assert not home.exists()
+
+
+def test_larger_networks_need_more_disk() -> None:
+    needed = [
+        jobs.disk_needed_bytes(FineTuneConfig(architecture=architecture, weights="random", mode=mode))
+        for architecture, mode in (("efficientnet_lite0", "frozen"), ("alexnet", "frozen"), ("alexnet", "full"))
+    ]
+    assert needed == sorted(needed)
+    assert needed[-1] > 2 * 61_100_840 * 8
+
+
+def test_worker_without_a_lock_of_its_own_takes_it(home: Path) -> None:
+    folder = store.new_folder(home)
+    folder.write_description(QUICK, name="by hand", created=0.0, queue="cpu")
+    subprocess.run([sys.executable, "-m", "core.worker", str(folder.path)], cwd=ROOT, check=True)
+    assert read_status(RunReader(folder)) is Status.FINISHED
+
+
+def test_lock_is_not_inherited_by_what_the_worker_starts(home: Path) -> None:
+    folder = jobs.start(home, LONG)
+    wait_for_steps(folder, 1)
+    assert locks.is_held(folder.lock)
+    os.kill(worker_of(folder), signal.SIGKILL)
+    wait_until(lambda: not locks.is_held(folder.lock), timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "ran out of memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "smaller batch size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "smaller batch size"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (RuntimeError("first line\nsecond"), "broke off with RuntimeError: first line."),
+        (KeyError(), "broke off with KeyError."),
+    ],
+)
+def test_faults_without_a_message_get_a_sentence(error: BaseException, sentence: str) -> None:
+    assert sentence in worker._explain(error)
+    assert "\n" not in worker._explain(error)
+
+
+def test_damaged_control_asks_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "control"
+    assert control.read(path) is None
+    for text in ("", "[]", "{", '{"command": 3'):
+        path.write_text(text)
+        assert control.read(path) is None
+    control.write(path, control.STOP)
+    assert control.read(path) == "stop"
+
+
+def test_devices_of_another_machine_are_not_believed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = DeviceInfo(name="cuda:0", label="GPU", memory_bytes=1, precision="bfloat16")
+    devices.remember(home, [info])
+    assert devices.remembered(home) == [info]
+    assert devices.resolve(home, "auto") == "cuda:0"
+    assert devices.resolve(home, "cpu") == "cpu"
+    monkeypatch.setattr(devices.platform, "node", lambda: "elsewhere")
+    assert devices.remembered(home) == []
+    (home / "devices.json").write_text("{")
+    assert devices.remembered(home) == []
