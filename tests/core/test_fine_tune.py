@@ -1,6 +1,7 @@
 """The training generator: what it learns, what it leaves alone, and that it is a function of its configuration."""
 
 import contextlib
+import itertools
 import math
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_every_step_is_reported_once_and_in_order(mode: str, augmentation: str) 
     assert started.total_steps == 14
     assert [event.step for event in steps] == list(range(1, 15))
     assert [event.images for event in steps] == ([8] * 6 + [6]) * 2
-    assert all(first.seconds <= second.seconds for first, second in zip(steps, steps[1:], strict=False))
+    assert all(first.seconds <= second.seconds for first, second in itertools.pairwise(steps))
     kinds = [(event.split, event.epoch) for event in events if isinstance(event, Evaluated)]
     assert kinds[:2] == [("validation", 1), ("validation", 2)]
     assert kinds[2][0] == "test"
@@ -219,13 +220,17 @@ def test_loss_that_is_no_number_ends_the_run_at_its_step(mode: str) -> None:
     assert steps == [1, 2, 3, 4]
 
 
-def test_weights_that_break_in_the_last_step_of_an_epoch_are_never_best(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_break_in_the_last_step_of_an_epoch_are_never_best() -> None:
     state = TrainingState.new(config(mode="full"))
-    with pytest.raises(TrainingDivergedError, match="after step 7"):
+
+    def train() -> None:
         for event in fine_tune(state):
             if isinstance(event, Step) and event.step == 7:
                 with torch.no_grad():
                     state.head.bias.fill_(math.inf)
+
+    with pytest.raises(TrainingDivergedError, match="after step 7"):
+        train()
     assert not state.best_weights
 
 

@@ -1,0 +1,311 @@
+"""The Fine-tune page, script by script: every state of a run is drawn, and every bad input is refused where it is typed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core.models import build
+from core.runs import devices, jobs, locks, store
+from core.runs.config import FineTuneConfig
+from core.runs.devices import DeviceInfo
+from core.runs.events import (
+    Checkpointed,
+    Evaluated,
+    Evaluating,
+    Failed,
+    Finished,
+    Preparing,
+    Queued,
+    RareEvent,
+    Started,
+    Step,
+    Stopped,
+)
+from core.runs.queue import DeviceQueue
+from core.runs.store import RunFolder, RunWriter
+from tests.conftest import ROOT
+
+CONFIG = FineTuneConfig(epochs=2)
+STARTED = Started(
+    architecture="efficientnet_lite0",
+    mode="frozen",
+    device="cpu",
+    device_label="A CPU",
+    precision="float32",
+    parameters=3_383_818,
+    trainable_parameters=12_810,
+    train_images=1_800,
+    validation_images=200,
+    test_images=500,
+    steps_per_epoch=57,
+    total_steps=114,
+    first_step=1,
+    keeps_features=True,
+)
+STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
+VALIDATED = Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True)
+FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=21.4)
+
+
+@pytest.fixture(autouse=True)
+def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started but by a click, and the devices are known."""
+    monkeypatch.setattr(jobs, "prepare", lambda home: None)
+    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]:
+    """The configurations of the runs that were started: folders are made, workers are not."""
+    configs: list[FineTuneConfig] = []
+
+    def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
+        configs.append(config)
+        return make_run(runs_home, config=config)
+
+    monkeypatch.setattr(jobs, "start", start)
+    return configs
+
+
+def make_run(home: Path, *events: RareEvent | Step, config: FineTuneConfig = CONFIG, name: str = "mine") -> RunFolder:
+    folder = store.new_folder(home)
+    folder.write_description(config, name=name, created=0.0, queue="cpu")
+    with RunWriter(folder) as writer:
+        for event in events:
+            writer.append(event)
+    return folder
+
+
+def open_page(run_id: str | None = None) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    if run_id:
+        page.query_params["run"] = run_id
+    return page.run()
+
+
+def texts(page: AppTest) -> str:
+    assert not page.exception, page.exception[0].message
+    elements = [
+        *page.title,
+        *page.markdown,
+        *page.caption,
+        *page.error,
+        *page.info,
+        *page.success,
+        *page.warning,
+        *page.code,
+    ]
+    return "\n".join(element.value for element in elements)
+
+
+def button(page: AppTest, label: str):
+    return next(button for button in page.button if button.label == label)
+
+
+def field(page: AppTest, label: str):
+    return next(field for field in page.number_input if field.label == label)
+
+
+def test_first_click_trains_the_default(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    assert "12,810 of 3,383,818 parameters" in texts(page)
+    button(page, "Start fine-tuning").click().run()
+    assert started == [FineTuneConfig()]
+    assert page.query_params["run"]
+
+
+def test_plan_follows_every_choice(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    page.selectbox(key="fine_tune_architecture").select("my_cnn").run()
+    assert "7,885,450 of 7,885,898 parameters" in texts(page)
+    button(page, "Start fine-tuning").click().run()
+    assert (started[0].architecture, started[0].weights) == ("my_cnn", "random")
+
+
+def test_lesson_preset_fills_in_its_settings(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    page.button_group(key="preset").set_value("lesson").run()
+    assert (field(page, "Epochs").value, field(page, "Learning rate").value) == (3, 1e-4)
+    button(page, "Start fine-tuning").click().run()
+    assert (started[0].augmentation, started[0].epochs) == ("random_resized_crop", 3)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "message"),
+    [
+        ("Epochs", 0, "Epochs must be between 1 and 1,000, but it is 0"),
+        ("Learning rate", 0.0, "Learning rate must be greater than 0 and at most 10, but it is 0"),
+        ("Batch size", 5000, "Batch size must be between 1 and 1,024, but it is 5,000"),
+        ("Momentum", 1.5, "Momentum must be between 0 and 0.999, but it is 1.5"),
+        ("Image size", 8, "Image size must be between 32 and 512, but it is 8"),
+        ("Weight decay", -0.1, "Weight decay must be between 0 and 1, but it is -0.1"),
+        ("Seed", -1, "Seed must be between 0 and 2.14748e+09"),
+    ],
+)
+def test_setting_out_of_range_is_refused_where_it_is_typed(label: str, value: float, message: str) -> None:
+    page = open_page()
+    field(page, label).set_value(value).run()
+    assert message in texts(page).replace("\\", "")
+    assert button(page, "Start fine-tuning").disabled
+    field(page, label).set_value(type(value)(1 if label in ("Epochs", "Batch size", "Seed") else 0.5)).run()
+    assert label == "Image size" or not button(page, "Start fine-tuning").disabled
+
+
+def test_file_of_weights_is_checked_as_it_is_named(tmp_path: Path, started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    page.selectbox(key="fine_tune_architecture").select("resnet18").run()
+    page.button_group(key="fine_tune_weights").set_value("file").run()
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in texts(page).replace("\\", "")
+    assert button(page, "Start fine-tuning").disabled
+
+    path = tmp_path / "holiday.pth"
+    torch.save(build.build_random("my_cnn", 10, seed=0).state_dict(), path)
+    page.text_input(key="fine_tune_weights_file").set_value(str(path)).run()
+    assert "holiday.pth does not fit ResNet-18" in page.error[0].value.replace("\\", "")
+    assert button(page, "Start fine-tuning").disabled
+
+    torch.save(build.build_random("resnet18", 1000, seed=0).state_dict(), path)
+    os.utime(path, (1, 1))
+    page.run()
+    assert "fits ResNet-18" in texts(page)
+    button(page, "Start fine-tuning").click().run()
+    assert started[0].weights_file == str(path)
+
+
+def test_low_disk_space_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=10**7)
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
+    page = open_page()
+    assert "has 0.01 GB free" in page.error[0].value.replace("\\", "")
+    assert button(page, "Start fine-tuning").disabled
+
+
+def test_starting_run_says_what_it_does(home: Path) -> None:
+    folder = make_run(home, Preparing(what="Loading PyTorch"))
+    lock = locks.hold(folder.lock)
+    page = open_page(folder.id)
+    assert "Loading PyTorch …" in page.get("progress")[0].proto.text
+    assert not button(page, "Stop").disabled
+    os.close(lock)
+
+
+def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
+    folder = make_run(home, STARTED, *STEPS[:10])
+    lock = locks.hold(folder.lock)
+    page = open_page(folder.id)
+    assert "Epoch 1 of 2 · step 10 of 114 · about" in page.get("progress")[0].proto.text
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["Steps a second"] == "4"
+    assert metrics["Parameters learning"] == "12,810"
+    assert "A CPU · float32" in texts(page)
+    button(page, "Stop").click().run()
+    assert folder.control.exists()
+    assert button(page, "Stopping …").disabled
+    os.close(lock)
+
+
+def test_scoring_is_shown_while_it_runs(home: Path) -> None:
+    folder = make_run(home, STARTED, *STEPS, Evaluating(split="validation", images=96, total_images=200))
+    lock = locks.hold(folder.lock)
+    assert "Scoring validation photos: 96 of 200" in open_page(folder.id).get("progress")[0].proto.text
+    os.close(lock)
+
+
+def test_queued_run_says_what_it_waits_for(home: Path) -> None:
+    waiting_for = make_run(home, STARTED, name="the first <b>one</b>")
+    folder = make_run(home, Queued(device="cpu"))
+    held = [locks.hold(run.lock) for run in (waiting_for, folder)]
+    for run in (waiting_for, folder):
+        DeviceQueue(home, "cpu").join(run.id)
+    page = open_page(folder.id)
+    assert "waiting for “the first <b>one</b>” to leave the CPU" in page.get("progress")[0].proto.text.replace("\\", "")
+    button(page, "Stop waiting").click().run()
+    assert folder.control.exists()
+    for lock in held:
+        os.close(lock)
+
+
+def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, started: list[FineTuneConfig]) -> None:
+    folder = make_run(home, STARTED, *STEPS, VALIDATED, Checkpointed(step=57, epoch=1, best=True), FINISHED)
+    folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
+    page = open_page(folder.id)
+    assert "84.6% of the 500 test photos are recognised" in page.success[0].value
+    assert "in 21 s" in page.success[0].value
+    assert "Download the model (3 MB)" in [element.proto.label for element in page.get("download_button")]
+    assert str(folder.best_checkpoint) in texts(page)
+    button(page, "Compare with full fine-tuning").click().run()
+    button(page, "Start fine-tuning").click().run()
+    assert started == [FineTuneConfig(epochs=2, mode="full")]
+
+
+def test_settings_of_a_run_can_be_changed(home: Path, started: list[FineTuneConfig]) -> None:
+    config = FineTuneConfig(
+        architecture="alexnet", weights="random", mode="full", epochs=7, learning_rate=0.003, seed=5
+    )
+    page = open_page(make_run(home, Failed(message="x", step=0), config=config).id)
+    button(page, "Change settings").click().run()
+    button(page, "Start fine-tuning").click().run()
+    assert started == [config]
+
+
+def test_failed_run_says_why_and_shows_its_log(home: Path) -> None:
+    folder = make_run(
+        home, STARTED, *STEPS, Checkpointed(step=57, epoch=1, best=True), Failed(message="It *broke*.", step=57)
+    )
+    folder.log.write_text("the last line")
+    page = open_page(folder.id)
+    assert "It \\*broke\\*\\. The last checkpoint is kept" in page.error[0].value
+    assert "the last line" in texts(page)
+
+
+def test_interrupted_run_shows_its_log_and_can_be_resumed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(home, STARTED, *STEPS)
+    folder.log.write_text("the last line")
+    resumed: list[str] = []
+    monkeypatch.setattr(jobs, "resume", lambda home, folder: resumed.append(folder.id))
+    page = open_page(folder.id)
+    assert "ended in mid-run, after step 57" in page.warning[0].value
+    assert "the last line" in texts(page)
+    button(page, "Resume").click().run()
+    assert resumed == [folder.id]
+
+
+def test_resuming_what_another_tab_has_resumed_does_no_harm(home: Path) -> None:
+    folder = make_run(home, STARTED, Stopped(step=0))
+    page = open_page(folder.id)
+    lock = locks.hold(folder.lock)
+    button(page, "Resume").click().run()
+    assert not page.exception
+    assert page.toast[0].value == "The run is going on already."
+    os.close(lock)
+
+
+@pytest.mark.parametrize("run_id", ["no-such-run", "../../etc", "20260101-000000-abcdef", "<script>"])
+def test_run_that_is_not_there_is_said_to_be_not_there(run_id: str) -> None:
+    page = open_page(run_id)
+    assert "There is no run" in page.error[0].value
+    button(page, "Set up a new run").click().run()
+    assert page.title[0].value == "Fine-tune"
+
+
+def test_run_of_another_version_is_said_to_be_one(home: Path) -> None:
+    folder = make_run(home)
+    (folder.path / "config.json").write_text('{"format": 99}')
+    assert "another version" in open_page(folder.id).error[0].value
+
+
+def test_sidebar_shows_device_running_and_recent_runs(home: Path) -> None:
+    ended = make_run(home, Stopped(step=0), name="ended [link](http://evil.example)")
+    running = make_run(home, STARTED, name="running")
+    lock = locks.hold(running.lock)
+    DeviceQueue(home, "cpu").join(running.id)
+    page = open_page()
+    assert "A CPU · float32" in page.sidebar.markdown[1].value
+    links = [element.proto for element in page.sidebar.get("page_link")]
+    assert [link.query_string for link in links] == [f"run={running.id}", f"run={ended.id}"]
+    assert "\\[link\\]\\(http" in links[1].label, "a name is data, not Markdown"
+    os.close(lock)
