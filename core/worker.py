@@ -28,7 +28,6 @@ from core.runs.events import (
     Evaluating,
     Failed,
     Preparing,
-    Queued,
     Started,
     Step,
     Stopped,
@@ -70,7 +69,7 @@ def work(folder: RunFolder) -> None:
     with RunWriter(folder) as writer:
         try:
             listener = Listener(folder)
-            _wait_for_turn(folder, queue, writer, listener)
+            _wait_for_turn(folder, queue, listener)
             state = _prepare(folder, writer)
             _drive(state, folder, writer, listener)
         except StopRequestedError:
@@ -86,9 +85,8 @@ def work(folder: RunFolder) -> None:
             queue.leave(folder.id)
 
 
-def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, writer: RunWriter, listener: Listener) -> None:
+def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, listener: Listener) -> None:
     if queue.ahead_of(folder.id):
-        writer.append(Queued(device=folder.description()["queue"]))
         _log.info("waiting for %s", folder.description()["queue"])
     while queue.ahead_of(folder.id):
         if listener.wants_stop():
@@ -195,6 +193,13 @@ def _await_run(connection: socket.socket) -> tuple[RunFolder, int] | None:
     return RunFolder(Path(os.fsdecode(path))), descriptors[0]
 
 
+def _take(folder: RunFolder) -> int:
+    """The lock of a run that was started by hand, with a ticket for its device."""
+    lock = locks.hold(folder.lock)
+    DeviceQueue(folder.path.parents[1], folder.description()["queue"]).join(folder.id)
+    return lock
+
+
 def main() -> None:
     """Read the command line and work."""
     parser = argparse.ArgumentParser(prog="python -m core.worker", description="Train one run, outside of any browser.")
@@ -209,7 +214,7 @@ def main() -> None:
         folder, lock = given
     elif arguments.run_dir is not None:
         folder = RunFolder(arguments.run_dir.absolute())
-        lock = locks.hold(folder.lock) if arguments.lock is None else arguments.lock
+        lock = _take(folder) if arguments.lock is None else arguments.lock
     else:
         parser.error("a run's folder is needed")
     os.set_inheritable(lock, False)  # nothing that this process starts may keep the run alive

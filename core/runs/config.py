@@ -27,8 +27,8 @@ class Range(NamedTuple):
 
     def __str__(self) -> str:
         if self.excludes_minimum:
-            return f"greater than {self.minimum:,g} and at most {self.maximum:,g}"
-        return f"between {self.minimum:,g} and {self.maximum:,g}"
+            return f"greater than {self.minimum:,} and at most {self.maximum:,}"
+        return f"between {self.minimum:,} and {self.maximum:,}"
 
 
 RANGES: dict[str, Range] = {

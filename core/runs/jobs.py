@@ -18,7 +18,7 @@ from core.errors import NotEnoughDiskError
 from core.models import catalog
 from core.runs import control, devices, locks
 from core.runs.config import FineTuneConfig
-from core.runs.events import Resumed
+from core.runs.events import Queued, Resumed
 from core.runs.queue import DeviceQueue
 from core.runs.store import RunFolder, append_event, new_folder
 
@@ -45,8 +45,8 @@ def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
     lock = locks.hold(folder.lock)
     try:
         device = devices.resolve(runs_home, config.device)
-        DeviceQueue(runs_home, device).join(folder.id)
         folder.write_description(config, name=default_name(config), created=time.time(), queue=device)
+        _enqueue(folder, DeviceQueue(runs_home, device), device)
         _set_worker_on(folder, lock)
     finally:
         os.close(lock)
@@ -67,7 +67,8 @@ def resume(runs_home: Path, folder: RunFolder) -> None:
     try:
         folder.control.unlink(missing_ok=True)
         append_event(folder, Resumed())
-        DeviceQueue(runs_home, folder.description()["queue"]).join(folder.id)
+        device = folder.description()["queue"]
+        _enqueue(folder, DeviceQueue(runs_home, device), device)
         _set_worker_on(folder, lock)
     finally:
         os.close(lock)
@@ -132,6 +133,13 @@ def check_disk(runs_home: Path, config: FineTuneConfig) -> None:
 def default_name(config: FineTuneConfig) -> str:
     """What a run is called until somebody renames it."""
     return f"{catalog.ARCHITECTURES[config.architecture].label}, {config.mode}"
+
+
+def _enqueue(folder: RunFolder, queue: DeviceQueue, device: str) -> None:
+    """Take a ticket, and say at once whether it means waiting: the worker needs a second to come to life."""
+    queue.join(folder.id)
+    if queue.ahead_of(folder.id):
+        append_event(folder, Queued(device=device))
 
 
 def _set_worker_on(folder: RunFolder, lock: int) -> None:

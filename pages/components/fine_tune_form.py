@@ -95,8 +95,10 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
         width="stretch",
     )
     st.caption(PRESETS[preset].description)
-    with st.expander(_settings_line(), icon=":material/tune:"):
+    # A label that stays: with another one it would be another expander, closed again after every change.
+    with st.expander("Settings", icon=":material/tune:"):
         problems = _settings(known)
+    st.caption(_settings_line())
 
     values = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
     values["weights_file"] = _path() if values["weights"] == "file" else None

@@ -19,8 +19,8 @@ function loadPlotly() {
 
 // A figure is drawn for a light page and names the colours to take on a dark one.
 function withDarkColors(data, darkColors) {
-  const swap = (part) => part && { ...part, color: darkColors[part.color] ?? part.color };
-  return data.map((trace) => ({ ...trace, line: swap(trace.line), marker: swap(trace.marker) }));
+  const swap = (name, part) => (part ? { [name]: { ...part, color: darkColors[part.color] ?? part.color } } : {});
+  return data.map((trace) => ({ ...trace, ...swap("line", trace.line), ...swap("marker", trace.marker) }));
 }
 
 function isDark(element) {
@@ -69,9 +69,9 @@ function draw(chart) {
   const data = isDark(chart.root) ? withDarkColors(figure.data, figure.layout.meta.dark_colors) : figure.data;
   return loadPlotly()
     .then((Plotly) => Plotly.react(chart.plot, data, layout, chart.config))
+    .then(() => chart.failure.replaceChildren())
     .catch((error) => {
-      chart.plot.textContent = `The chart cannot be drawn: ${error.message}. Reload the page.`;
-      chart.plot.className = "live-chart-failure";
+      chart.failure.textContent = `The chart cannot be drawn: ${error.message}. Reload the page.`;
     });
 }
 
@@ -120,9 +120,11 @@ function create(parentElement) {
   keys.className = "live-chart-keys";
   keys.innerHTML =
     "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> whole run · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> show or hide a line";
-  root.append(plot, keys);
+  const failure = document.createElement("p");
+  failure.className = "live-chart-failure";
+  root.append(failure, plot, keys);
   parentElement.append(root);
-  const chart = { root, plot, data: null, config: config() };
+  const chart = { root, plot, failure, data: null, config: config() };
   root.addEventListener("keydown", (event) => onKey(chart, event));
   // A change of theme comes as new values of the page's colour variables.
   let background = null;

@@ -31,6 +31,7 @@ def live_run(reader: RunReader) -> None:
     config = reader.folder.config()
     is_live = read_status(reader).is_live
     _header(reader, config)
+    # Always a fragment, polled or not: its elements, and so the chart's zoom, outlast the end of the run.
     st.fragment(_body, run_every=POLL_S if is_live else None)(reader, config, was_live=is_live)
 
 
@@ -48,14 +49,17 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
 def _body(reader: RunReader, config: FineTuneConfig, *, was_live: bool) -> None:
     """Everything that changes while a run lives."""
     status = read_status(reader)
-    if was_live and not status.is_live:
-        st.rerun()  # once, to end the polling and to show what came of it
+    if status.is_live != was_live:
+        st.rerun()  # once: the whole page, to end the polling, or to begin it where the run was resumed
     working_s = _working_s(reader)
     now = progress.measure(reader.events, reader.steps, working_s=working_s)
     _tab_title(status, now)
-    _state(reader, config, status, now)
+    # A container each: the chart stands at the same place in every state, so the browser keeps its element.
+    with st.container():
+        _state(reader, config, status, now)
     if now is not None:
-        _numbers(reader, now)
+        with st.container():
+            _numbers(reader, now)
         _chart(reader, config, now)
 
 
@@ -138,8 +142,8 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     started = _started(reader)
     st.success(
         f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, "
-        f"with the weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). Trained "
-        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters in "
+        f"with the weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). "
+        f"Trained {count(started.trainable_parameters)} of {count(started.parameters)} parameters in "
         f"{duration(finished.seconds)}.",
         icon=runs.STATUS_ICONS[Status.FINISHED],
     )
@@ -149,6 +153,7 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
 def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
     """What to do with a run that has ended: the likeliest first."""
     with st.container(horizontal=True):
+        clicked = False
         if status.is_resumable:
             st.button(
                 "Resume",
@@ -160,7 +165,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
             )
         if status is Status.FINISHED:
             other = "full" if config.mode == "frozen" else "frozen"
-            st.button(
+            clicked |= st.button(
                 f"Compare with {other} fine-tuning",
                 type="primary",
                 icon=":material/compare_arrows:",
@@ -169,7 +174,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 kwargs={"mode": other},
                 help="The same settings and seed, with the other part of the network learning.",
             )
-        st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
+        clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
         if reader.folder.best_checkpoint.is_file():
             megabytes = reader.folder.best_checkpoint.stat().st_size / 1e6
             st.download_button(
@@ -180,6 +185,8 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+    if clicked:
+        st.rerun()  # the page, not only this fragment of it
     if reader.folder.best_checkpoint.is_file():
         with st.expander("Use the model in Python", icon=":material/code:"):
             st.code(_SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")

@@ -132,9 +132,9 @@ def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Pat
 
 def test_two_starts_are_both_kept_and_one_waits(home: Path) -> None:
     first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
-    wait_for_steps(first, 1)
     waiting = RunReader(second)
-    wait_until(lambda: read_status(waiting) is Status.QUEUED)
+    assert read_status(waiting) is Status.QUEUED
+    wait_for_steps(first, 1)
     assert queue.all_alive(home) == [first.id, second.id]
     assert len(waiting.steps) == 0
     jobs.stop(first)

@@ -1,0 +1,146 @@
+"""A real server and a real Chromium. On a user's machine without a browser these tests skip; in CI they fail."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core.runs import jobs, store
+from core.runs.queue import all_alive
+from tests.conftest import ROOT, wait_until
+
+_FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+def find_chromium() -> str | None:
+    """The system's browser, under any of its names."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    applications = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
+    return next(filter(None, map(shutil.which, (*names, *applications))), None)
+
+
+@dataclass
+class Server:
+    """The dashboard as a user starts it, on a free port, with a home of its own."""
+
+    home: Path
+    port: int = 0
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        if not self.port:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
+        self.home.mkdir(parents=True, exist_ok=True)
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "dashboard.py",
+                    "--server.headless",
+                    "true",
+                    "--server.port",
+                    str(self.port),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "UNFREEZE_HOME": str(self.home)},
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + "_stcore/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop_runs(self) -> None:
+        """Ask every live run to stop, and wait until all have."""
+        for run_id in reversed(all_alive(self.home)):
+            jobs.stop(store.find(self.home, run_id))
+        wait_until(lambda: not all_alive(self.home))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        message = "no Chromium or Chrome is installed: the tests in a browser need one"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("browser") / "home")
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """A running server; whatever trains on it is stopped after the test."""
+    yield shared_server
+    shared_server.stop_runs()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The Fine-tune page in a wide, light window. Nothing that it does may be an error."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("requestfailed", lambda request: errors.append(f"{request.url} failed") if foreign(request.url) else None)
+    opened.goto(server.url)
+    yield opened
+    context.close()
+    assert not errors
+
+
+def foreign(url: str) -> bool:
+    """Whether a request leaves this machine: the product needs no network."""
+    return not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+
+
+def pause(page: Page, seconds: float) -> None:
+    """Let the page live for a while."""
+    page.wait_for_timeout(seconds * 1000)
+
+
+def now() -> float:
+    return time.monotonic()
