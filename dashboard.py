@@ -1,8 +1,11 @@
 """Unfreeze in a browser: `streamlit run dashboard.py`.
 
-Owns the ASGI app: the main script, Plotly's JavaScript for the live chart, and the checks of who may talk to it.
+Owns the ASGI app: the main script, Plotly's JavaScript for the live chart, the checks of who may talk to it, and the
+spare worker that makes the first start quick.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +17,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.runs import jobs
 
 
 class SameOriginMiddleware:
@@ -39,6 +44,14 @@ class SameOriginMiddleware:
         return urlsplit(origin).netloc == headers.get("host") or origin in st.get_option("server.corsAllowedOrigins")
 
 
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Warm a worker while the browser still opens the page, and let it go with the server."""
+    jobs.prepare()
+    yield
+    jobs.release_spare()
+
+
 plotly = find_spec("plotly")
 assert plotly is not None
 assert plotly.origin is not None
@@ -48,6 +61,7 @@ app = st.App(
     routes=[Mount("/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data"))],
     # Any website may point a name of its own at 127.0.0.1: only requests that name this machine are answered.
     # Streamlit checks `server.allowedHosts` for WebSockets alone; here the same names guard every route.
+    lifespan=lifespan,
     middleware=[
         Middleware(TrustedHostMiddleware, allowed_hosts=st.get_option("server.allowedHosts") or ["localhost"]),
         Middleware(SameOriginMiddleware),

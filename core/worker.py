@@ -33,7 +33,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, RunWriter, sync_folder
+from core.runs.store import RunFolder, RunWriter, home, sync_folder
 
 if TYPE_CHECKING:
     from core.training.state import TrainingState
@@ -113,7 +113,7 @@ def _prepare(folder: RunFolder, writer: RunWriter) -> "TrainingState":
         writer.append(Preparing(what="Loading PyTorch"))
         from core.training.state import TrainingState
 
-        _remember_devices(folder)
+        _remember_devices(folder.path.parents[1])
         config = folder.config()
         if folder.last_checkpoint.is_file():
             writer.append(Preparing(what="Loading the last checkpoint"))
@@ -157,12 +157,11 @@ def _save(state: "TrainingState", folder: RunFolder, writer: RunWriter, *, is_be
     writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
 
 
-def _remember_devices(folder: RunFolder) -> None:
+def _remember_devices(runs_home: Path) -> None:
     from core.device import probe
 
-    home = folder.path.parents[1]
-    if not devices.remembered(home):
-        devices.remember(home, probe())
+    if not devices.remembered(runs_home):
+        devices.remember(runs_home, probe())
 
 
 def _explain(error: BaseException) -> str:
@@ -184,8 +183,12 @@ def _log_to(folder: RunFolder) -> None:
 
 
 def _await_run(connection: socket.socket) -> tuple[RunFolder, int] | None:
-    """As a spare: import what training needs, then wait for a run and its lock. None: the server is gone."""
+    """As a spare: import what training needs, look for devices, then wait for a run and its lock.
+
+    None: the server is gone.
+    """
     importlib.import_module("core.training.fine_tune")
+    _remember_devices(home())
     with connection:
         path, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
     if not path or not descriptors:

@@ -23,7 +23,7 @@ def main() -> None:
 
 def set_up() -> None:
     """Choose what to train, and start it."""
-    jobs.prepare(store.home())
+    jobs.prepare()
     config = fine_tune_form()
     if config:
         try:

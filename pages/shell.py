@@ -3,14 +3,12 @@
 import gc
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import streamlit as st
 
-from core import helper
 from core.errors import RunNotFoundError
-from core.runs import devices, jobs, queue, store
+from core.runs import devices, queue, store
 from core.runs.status import Status, read_status
 from pages.components import runs
 from pages.components.format import plain
@@ -38,11 +36,7 @@ def main() -> None:
 
 @st.cache_resource
 def start_background() -> bool:
-    """Once a server: find the devices, warm a spare worker, and collect garbage on a timer."""
-    if not devices.remembered(store.home()):
-        probing = helper.submit("core.device:probe")
-        probing.add_done_callback(_remember)
-    jobs.prepare(store.home())
+    """Once a server: collect garbage on a timer."""
 
     def collect() -> None:
         while True:
@@ -51,12 +45,6 @@ def start_background() -> bool:
 
     threading.Thread(target=collect, daemon=True, name="garbage collection").start()
     return True
-
-
-def _remember(probed: "Future[list[devices.DeviceInfo]]") -> None:
-    # Where probing failed, the first worker does it again, and its log says why.
-    if probed.exception() is None:
-        devices.remember(store.home(), probed.result())
 
 
 @st.fragment(run_every=_SIDEBAR_POLL_S)

@@ -79,8 +79,8 @@ def stop(folder: RunFolder) -> None:
     control.write(folder.control, control.STOP)
 
 
-def prepare(runs_home: Path) -> None:
-    """Have a spare worker import torch ahead of the next start."""
+def prepare() -> None:
+    """Have a spare worker import torch, and look for devices, ahead of the next start."""
     global _spare
     with _mutex:
         if _spare is not None and _spare[0].poll() is None:

@@ -19,6 +19,7 @@ from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart
 
 POLL_S = 0.5
+_STARTING_POLL_S = 0.2
 _CHART_HEIGHT = 460
 
 
@@ -29,10 +30,11 @@ def live_run(reader: RunReader) -> None:
         RunNotFoundError: the run's description cannot be read.
     """
     config = reader.folder.config()
-    is_live = read_status(reader).is_live
+    status = read_status(reader)
     _header(reader, config)
     # Always a fragment, polled or not: its elements, and so the chart's zoom, outlast the end of the run.
-    st.fragment(_body, run_every=POLL_S if is_live else None)(reader, config, was_live=is_live)
+    poll_s = {Status.STARTING: _STARTING_POLL_S, Status.QUEUED: POLL_S, Status.RUNNING: POLL_S}.get(status)
+    st.fragment(_body, run_every=poll_s)(reader, config, before=status)
 
 
 def _header(reader: RunReader, config: FineTuneConfig) -> None:
@@ -46,21 +48,22 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
     )
 
 
-def _body(reader: RunReader, config: FineTuneConfig, *, was_live: bool) -> None:
+def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     """Everything that changes while a run lives."""
     status = read_status(reader)
-    if status.is_live != was_live:
-        st.rerun()  # once: the whole page, to end the polling, or to begin it where the run was resumed
+    if status is not before:
+        st.rerun()  # once: the whole page, which polls as the new status needs it
     working_s = _working_s(reader)
     now = progress.measure(reader.events, reader.steps, working_s=working_s)
     _tab_title(status, now)
     # A container each: the chart stands at the same place in every state, so the browser keeps its element.
     with st.container():
         _state(reader, config, status, now)
-    if now is not None:
-        with st.container():
+    with st.container():
+        if now is not None:
             _numbers(reader, now)
-        _chart(reader, config, now)
+    if now is not None or status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
+        _chart(reader, config)
 
 
 def _tab_title(status: Status, now: progress.Progress | None) -> None:
@@ -138,8 +141,9 @@ def _waiting_for(reader: RunReader) -> str:
 
 def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     finished = reader.last_event
-    assert isinstance(finished, Finished)
     started = _started(reader)
+    assert isinstance(finished, Finished)
+    assert started
     st.success(
         f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, "
         f"with the weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). "
@@ -221,6 +225,7 @@ print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
 def _numbers(reader: RunReader, now: progress.Progress) -> None:
     """The newest numbers, big enough to read from across the room."""
     started = _started(reader)
+    assert started
     losses = reader.steps["loss"]
     loss = f"{figures.smooth(losses[-500:], now.total_steps)[-1]:.4f}" if len(losses) else "–"
     validations = _validations(reader)
@@ -234,18 +239,20 @@ def _numbers(reader: RunReader, now: progress.Progress) -> None:
     st.caption(f":material/memory: {plain(started.device_label)} · {started.precision}")
 
 
-def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress) -> None:
+def _chart(reader: RunReader, config: FineTuneConfig) -> None:
+    started = _started(reader)
     validations = _validations(reader)
     figure = figures.live_training(
         reader.steps,
         validations,
         mode=config.mode,
-        total_steps=now.total_steps,
-        steps_per_epoch=_started(reader).steps_per_epoch,
+        total_steps=started.total_steps if started else 1,
+        steps_per_epoch=started.steps_per_epoch if started else 1,
         chart_id=reader.folder.id,
     )
-    description = f"Loss over {now.step:,} of {now.total_steps:,} steps"
-    if len(reader.steps):
+    description = "Loss of every step, none so far"
+    if started and len(reader.steps):
+        description = f"Loss over {_last_step(reader):,} of {started.total_steps:,} steps"
         description += f", now {reader.steps['loss'][-1]:.4f}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
@@ -266,8 +273,9 @@ def _last_step(reader: RunReader) -> int:
     return int(reader.steps["step"][-1]) if len(reader.steps) else 0
 
 
-def _started(reader: RunReader) -> Started:
-    return next(event for event in reversed(reader.events) if isinstance(event, Started))
+def _started(reader: RunReader) -> Started | None:
+    """How the newest attempt has begun, if it has."""
+    return next((event for event in reversed(reader.events) if isinstance(event, Started)), None)
 
 
 def _validations(reader: RunReader) -> list[Evaluated]:
@@ -280,7 +288,5 @@ def _validations(reader: RunReader) -> list[Evaluated]:
 
 def _working_s(reader: RunReader) -> float:
     """Wall-clock time since the newest attempt's first step was about to come."""
-    started_at = (
-        reader.time_of(_started(reader)) if any(isinstance(event, Started) for event in reader.events) else None
-    )
-    return 0.0 if started_at is None else time.time() - started_at
+    started = _started(reader)
+    return time.time() - reader.time_of(started) if started else 0.0

@@ -72,8 +72,8 @@ def test_run_trains_to_its_end_and_its_checkpoint_predicts(home: Path) -> None:
 
 
 def test_spare_worker_trains_like_any_other(home: Path) -> None:
-    jobs.prepare(home)
-    jobs.prepare(home)
+    jobs.prepare()
+    jobs.prepare()
     folder = jobs.start(home, QUICK)
     assert read_status(wait_for_end(folder)) is Status.FINISHED
     assert "worker" in folder.log.read_text()
@@ -81,8 +81,8 @@ def test_spare_worker_trains_like_any_other(home: Path) -> None:
 
 def test_spare_worker_ends_with_its_server() -> None:
     code = (
-        "import sys; from pathlib import Path; from core.runs import jobs\n"
-        "jobs.prepare(Path('.')); print(jobs._spare[0].pid, flush=True); sys.stdin.read()"
+        "import sys; from core.runs import jobs\n"
+        "jobs.prepare(); print(jobs._spare[0].pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -102,7 +102,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_dead_spare_is_replaced_by_a_new_worker(home: Path) -> None:
-    jobs.prepare(home)
+    jobs.prepare()
     assert jobs._spare is not None
     jobs._spare[0].kill()
     jobs._spare[0].wait()

@@ -54,7 +54,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started but by a click, and the devices are known."""
-    monkeypatch.setattr(jobs, "prepare", lambda home: None)
+    monkeypatch.setattr(jobs, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 

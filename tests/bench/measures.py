@@ -1,0 +1,247 @@
+"""What is measured, and how. Each measure yields figures with their targets."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from core.runs import jobs, locks, store
+from core.runs.config import FineTuneConfig
+from core.runs.events import Checkpointed, Finished, Started, Step
+from core.runs.status import Status, read_status
+from core.runs.store import RunReader, RunWriter
+from pages.components.live_run import POLL_S
+from tests.browser.conftest import FLAGS, Server, find_chromium
+from tests.conftest import ROOT, follow, wait_until
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number and what it should be."""
+
+    name: str
+    value: float
+    unit: str
+    target: float
+    more_is_better: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.target if self.more_is_better else self.value <= self.target
+
+    def __str__(self) -> str:
+        sign, verdict = (">=" if self.more_is_better else "<="), ("ok" if self.is_met else "MISSED")
+        return f"{self.name:<58} {self.value:>9.3f} {self.unit:<9} target {sign} {self.target:g} {self.unit}  {verdict}"
+
+
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """An empty home for runs that is gone afterwards."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["UNFREEZE_HOME"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["UNFREEZE_HOME"]
+
+
+@contextmanager
+def dashboard() -> Iterator[tuple[Server, Page]]:
+    """A fresh server with an empty home, and a browser that has just opened it."""
+    path = find_chromium()
+    if path is None:
+        sys.exit("The benchmarks of the page need Chromium or Chrome: install one.")
+    with temporary_home() as home, sync_playwright() as playwright:
+        server = Server(home)
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        server.start()
+        try:
+            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(server.url)
+            yield server, page
+        finally:
+            server.stop_runs()
+            server.kill()
+            chromium.close()
+
+
+def default_run(device: str) -> Iterator[Figure]:
+    """From the click on Start to the test accuracy on screen, with three seeds."""
+    seconds: list[float] = []
+    accuracies: list[float] = []
+    with dashboard() as (server, page):
+        for seed in range(3):
+            page.goto(server.url)
+            page.get_by_text("Settings", exact=True).click()
+            page.get_by_label("Seed", exact=True).fill(str(seed))
+            page.get_by_label("Seed", exact=True).press("Enter")
+            page.wait_for_timeout(1_000)
+            clicked = time.perf_counter()
+            page.get_by_role("button", name="Start fine-tuning").click()
+            expect(page.get_by_text("test photos are recognised")).to_be_visible(timeout=300_000)
+            seconds.append(time.perf_counter() - clicked)
+            finished = follow(next(store.newest(server.home))).last_event
+            assert isinstance(finished, Finished)
+            accuracies.append(100 * finished.test_accuracy)
+    yield Figure(
+        name="default run, click to finished (mean of 3 seeds)", value=statistics.mean(seconds), unit="s", target=40
+    )
+    yield Figure(
+        name="default run, test accuracy (mean of 3 seeds)",
+        value=statistics.mean(accuracies),
+        unit="%",
+        target=82,
+        more_is_better=True,
+    )
+
+
+def cold_start(device: str) -> Iterator[Figure]:
+    """From a click as soon as a fresh server's first page can be clicked: the medians of three servers."""
+    signs: list[float] = []
+    losses: list[float] = []
+    for _ in range(3):
+        with dashboard() as (_, page):
+            button = page.get_by_role("button", name="Start fine-tuning")
+            expect(button).to_be_enabled(timeout=30_000)
+            clicked = time.perf_counter()
+            button.click()
+            page.get_by_role("button", name="Stop").wait_for()
+            signs.append(time.perf_counter() - clicked)
+            page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.[0]?.x?.length > 0")
+            losses.append(time.perf_counter() - clicked)
+    yield Figure(
+        name="cold start, click to sign of life (median of 3)", value=statistics.median(signs), unit="s", target=1
+    )
+    yield Figure(
+        name="cold start, click to first loss (median of 3)", value=statistics.median(losses), unit="s", target=4
+    )
+
+
+def plain_loop(device: str) -> Iterator[Figure]:
+    """Full AlexNet against the loop that one writes by hand, turn about, twice each.
+
+    Ours counts everything from the first step to the saved checkpoint, validation included; the plain loop has neither.
+    """
+    ratios: list[float] = []
+    config = FineTuneConfig(
+        architecture="alexnet",
+        weights="random",
+        mode="full",
+        augmentation="random_resized_crop",
+        epochs=1,
+        learning_rate=1e-4,
+        device=device,
+    )
+    for _ in range(2):
+        command = [sys.executable, "-m", "tests.bench.plain_loop", "--device", device]
+        plain = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+        with temporary_home() as home:
+            reader = RunReader(jobs.start(home, config))
+            wait_until(lambda reader=reader: not read_status(reader).is_live, timeout_s=600)
+            assert read_status(reader) is Status.FINISHED, reader.folder.log_tail(20)
+            started = next(event for event in reader.events if isinstance(event, Started))
+            saved = next(event for event in reader.events if isinstance(event, Checkpointed))
+            ours = started.train_images / (reader.time_of(saved) - reader.time_of(started))
+        print(f"  AlexNet, full: {ours:.1f} images/s, plain loop {plain:.1f} images/s", file=sys.stderr)
+        ratios.append(ours / plain)
+    yield Figure(
+        name="full AlexNet through worker and run folder, to plain loop",
+        value=statistics.mean(ratios),
+        unit="x",
+        target=1,
+        more_is_better=True,
+    )
+
+
+def polling_tick(device: str) -> Iterator[Figure]:
+    """The server's CPU time for one poll of a live run of 5,000 steps and growing, its sidebar included."""
+    started = Started(
+        architecture="efficientnet_lite0",
+        mode="frozen",
+        device="cpu",
+        device_label="CPU",
+        precision="float32",
+        parameters=3_383_818,
+        trainable_parameters=12_810,
+        train_images=1_800,
+        validation_images=200,
+        test_images=500,
+        steps_per_epoch=57,
+        total_steps=11_400,
+        first_step=1,
+        keeps_features=True,
+    )
+    with dashboard() as (server, page):
+        folder = store.new_folder(server.home)
+        lock = locks.hold(folder.lock)
+        folder.write_description(FineTuneConfig(epochs=200), name="polled", created=0.0, queue="cpu")
+        with RunWriter(folder) as writer:
+            writer.append(started)
+            step = 0
+
+            def record(count: int) -> None:
+                nonlocal step
+                for _ in range(count):
+                    step += 1
+                    loss = 2 / (1 + step / 100)
+                    writer.append(Step(step=step, loss=loss, learning_rate=0.01, seconds=step / 100, images=32))
+                writer.flush()
+
+            record(5_000)
+            page.goto(f"{server.url}?run={folder.id}")
+            page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.[0]?.x?.length > 0")
+            page.wait_for_timeout(5_000)
+            before, began = cpu_seconds(server), time.perf_counter()
+            for _ in range(40):
+                record(5)
+                page.wait_for_timeout(500)
+            ticks = (time.perf_counter() - began) / POLL_S
+            each = (cpu_seconds(server) - before) / ticks
+        os.close(lock)
+    yield Figure(name="polling tick, CPU time of the server", value=1000 * each, unit="ms", target=15)
+
+
+def cpu_seconds(server: Server) -> float:
+    """User and system time of the server so far, as Linux counts it."""
+    assert server.process is not None
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def event_stream(device: str) -> Iterator[Figure]:
+    """What recording every event of the default run costs, next to what the generator itself takes."""
+    from core.training.fine_tune import fine_tune
+    from core.training.state import TrainingState
+
+    with temporary_home() as home:
+        folder = store.new_folder(home)
+        state = TrainingState.new(FineTuneConfig(device=device))
+        recording = 0.0
+        with RunWriter(folder) as writer:
+            for event in fine_tune(state):
+                began = time.perf_counter()
+                writer.append(event)
+                recording += time.perf_counter() - began
+    yield Figure(
+        name="event stream, share of the generator's time",
+        value=100 * recording / state.clock.seconds,
+        unit="%",
+        target=2,
+    )
+
+
+MEASURES: dict[str, Callable[[str], Iterator[Figure]]] = {
+    "default_run": default_run,
+    "cold_start": cold_start,
+    "plain_loop": plain_loop,
+    "polling_tick": polling_tick,
+    "event_stream": event_stream,
+}
