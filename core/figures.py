@@ -27,21 +27,20 @@ _FONT = "'Source Sans', 'Source Sans 3', sans-serif"
 
 def live_training(
     steps: NDArray[np.void],
+    smoothed: NDArray[np.float64],
     validations: Sequence[Evaluated],
     *,
     mode: str,
-    total_steps: int,
     steps_per_epoch: int,
     chart_id: str,
 ) -> Figure:
-    """Loss of every step, raw and smoothed, above the validation accuracy: both over the steps.
+    """Loss of every step, raw and `smoothed`, above the validation accuracy: both over the steps.
 
     `chart_id` decides what a viewer's zoom belongs to: as long as it stays, so do zoom and legend choices.
     """
     color = LANE_COLORS[mode]
     x, losses = steps["step"], steps["loss"]
     shown = decimate(losses, MAX_POINTS // 2)
-    smoothed = smooth(losses, total_steps)
     smooth_shown = (
         np.arange(0, len(losses), max(1, 2 * len(losses) // MAX_POINTS)) if len(losses) > MAX_POINTS // 2 else shown
     )

@@ -22,6 +22,7 @@ _NUM_RECENT = 5
 
 def main() -> None:
     """Draw the frame and the page that was chosen."""
+    st.session_state.pop("tab_title", None)  # a page may have put its progress there
     st.set_page_config(page_title="Unfreeze", page_icon=str(_ICON), layout="wide")
     start_background()
     page = st.navigation(

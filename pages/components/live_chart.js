@@ -61,8 +61,18 @@ const config = () => ({
   modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 });
 
+function number(label, value) {
+  const entry = document.createElement("div");
+  const [term, definition] = [document.createElement("dt"), document.createElement("dd")];
+  term.textContent = label;
+  definition.textContent = value;
+  entry.append(term, definition);
+  return entry;
+}
+
 function draw(chart) {
-  const { figure, height, description } = chart.data;
+  const { figure, numbers, height, description } = chart.data;
+  chart.numbers.replaceChildren(...Object.entries(numbers).map(([label, value]) => number(label, value)));
   chart.root.setAttribute("aria-label", description);
   chart.plot.style.height = `${height}px`;
   const layout = withPageColors({ ...figure.layout, height }, chart.root);
@@ -123,8 +133,10 @@ function create(parentElement) {
   const failure = document.createElement("p");
   failure.className = "live-chart-failure";
   root.append(failure, plot, keys);
-  parentElement.append(root);
-  const chart = { root, plot, failure, data: null, config: config() };
+  const numbers = document.createElement("dl");
+  numbers.className = "live-chart-numbers";
+  parentElement.append(numbers, root);
+  const chart = { root, numbers, plot, failure, data: null, config: config() };
   root.addEventListener("keydown", (event) => onKey(chart, event));
   // A change of theme comes as new values of the page's colour variables.
   let background = null;
@@ -147,6 +159,7 @@ export default function (component) {
   return () => {
     clearInterval(chart.watch);
     if (window.Plotly) window.Plotly.purge(chart.plot);
+    chart.numbers.remove();
     chart.root.remove();
     charts.delete(parentElement);
   };

@@ -12,11 +12,15 @@ _SCRIPT = Path(__file__).with_suffix(".js").read_text()
 _STYLE = Path(__file__).with_suffix(".css").read_text()
 
 
-def live_chart(figure: dict[str, Any], *, key: str, height: int, description: str) -> None:
-    """Draw a figure, or bring the one with this `key` up to date.
+def live_chart(figure: dict[str, Any], *, key: str, numbers: dict[str, str], height: int, description: str) -> None:
+    """Draw a figure below its most telling numbers, or bring the one with this `key` up to date.
 
     `description` is what a screen reader says, and must hold the news that the picture shows.
     """
     # Registering is cheap, and a component registered once at import is unknown to a runtime started later.
     component = st.components.v2.component("live_chart", js=_SCRIPT, css=_STYLE, isolate_styles=False)
-    component(key=key, data={"figure": figure, "height": height, "description": description}, height="content")
+    component(
+        key=key,
+        data={"figure": figure, "numbers": numbers, "height": height, "description": description},
+        height="content",
+    )

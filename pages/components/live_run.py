@@ -38,37 +38,40 @@ def live_run(reader: RunReader) -> None:
 
 
 def _header(reader: RunReader, config: FineTuneConfig) -> None:
+    """What does not change while a run is in one status."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(plain(str(reader.folder.description()["name"])), anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
     crops = "random crops" if config.augmentation != "none" else "no augmentation"
-    st.caption(
+    settings = (
         f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
         f"{config.learning_rate:g} · {crops} · {WEIGHTS[config.weights]} weights · seed {config.seed}"
     )
+    started = _started(reader)
+    device = f"  \n:material/memory: {plain(started.device_label)} · {started.precision}" if started else ""
+    st.caption(settings + device)
 
 
 def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
-    """Everything that changes while a run lives."""
+    """Everything that changes while a run lives: few elements, since each of them is a message a poll."""
     status = read_status(reader)
     if status is not before:
         st.rerun()  # once: the whole page, which polls as the new status needs it
-    working_s = _working_s(reader)
-    now = progress.measure(reader.events, reader.steps, working_s=working_s)
-    _tab_title(status, now)
-    # A container each: the chart stands at the same place in every state, so the browser keeps its element.
-    with st.container():
+    now = progress.measure(reader.events, reader.steps, working_s=_working_s(reader))
+    _tab_title(f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize())
+    # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
+    with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
         _state(reader, config, status, now)
-    with st.container():
-        if now is not None:
-            _numbers(reader, now)
     if now is not None or status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
-        _chart(reader, config)
+        _chart(reader, config, now)
 
 
-def _tab_title(status: Status, now: progress.Progress | None) -> None:
-    shown = f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize()
-    st.set_page_config(page_title=f"{shown} · Unfreeze")
+def _tab_title(shown: str) -> None:
+    """Show the progress on the browser's tab. Sent only when it is news."""
+    title = f"{shown} · Unfreeze"
+    if st.session_state.get("tab_title") != title:
+        st.set_page_config(page_title=title)
+        st.session_state["tab_title"] = title
 
 
 def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progress.Progress | None) -> None:
@@ -108,16 +111,15 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
 
 def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: str) -> None:
     is_stopping = reader.folder.control.exists()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.progress(fraction, text=text)
-        st.button(
-            "Stopping …" if is_stopping else stop_label,
-            icon=":material/stop:",
-            on_click=jobs.stop,
-            args=(reader.folder,),
-            disabled=is_stopping,
-            key="stop",
-        )
+    st.progress(fraction, text=text)
+    st.button(
+        "Stopping …" if is_stopping else stop_label,
+        icon=":material/stop:",
+        on_click=jobs.stop,
+        args=(reader.folder,),
+        disabled=is_stopping,
+        key="stop",
+    )
 
 
 def _doing(now: progress.Progress) -> str:
@@ -222,41 +224,33 @@ print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
 """
 
 
-def _numbers(reader: RunReader, now: progress.Progress) -> None:
-    """The newest numbers, big enough to read from across the room."""
-    started = _started(reader)
-    assert started
-    losses = reader.steps["loss"]
-    loss = f"{figures.smooth(losses[-500:], now.total_steps)[-1]:.4f}" if len(losses) else "–"
-    validations = _validations(reader)
-    best = max((evaluated.accuracy for evaluated in validations), default=None)
-    with st.container(horizontal=True, gap="medium"):
-        st.metric("Training loss", loss, help="Smoothed over the last steps.", width=150)
-        st.metric("Best validation", "–" if best is None else f"{best:.1%}", width=150)
-        st.metric("Steps a second", "–" if now.steps_per_second is None else rate(now.steps_per_second), width=150)
-        share = f"{started.trainable_parameters / started.parameters:.1%}"
-        st.metric("Parameters learning", count(started.trainable_parameters), help=f"{share} of all.", width=170)
-    st.caption(f":material/memory: {plain(started.device_label)} · {started.precision}")
-
-
-def _chart(reader: RunReader, config: FineTuneConfig) -> None:
-    started = _started(reader)
-    validations = _validations(reader)
+def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | None) -> None:
+    """The newest numbers, big enough to read from across the room, above the chart."""
+    started, validations = _started(reader), _validations(reader)
+    smoothed = figures.smooth(reader.steps["loss"], started.total_steps if started else 1)
     figure = figures.live_training(
         reader.steps,
+        smoothed,
         validations,
         mode=config.mode,
-        total_steps=started.total_steps if started else 1,
         steps_per_epoch=started.steps_per_epoch if started else 1,
         chart_id=reader.folder.id,
     )
+    best = max((evaluated.accuracy for evaluated in validations), default=None)
+    steps_per_second = now.steps_per_second if now else None
+    numbers = {
+        "Training loss": f"{smoothed[-1]:.4f}" if len(smoothed) else "–",
+        "Best validation accuracy": "–" if best is None else f"{best:.1%}",
+        "Steps a second": "–" if steps_per_second is None else rate(steps_per_second),
+        "Parameters that learn": count(started.trainable_parameters) if started else "–",
+    }
     description = "Loss of every step, none so far"
     if started and len(reader.steps):
         description = f"Loss over {_last_step(reader):,} of {started.total_steps:,} steps"
         description += f", now {reader.steps['loss'][-1]:.4f}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
-    live_chart(figure, key=f"chart-{reader.folder.id}", height=_CHART_HEIGHT, description=description)
+    live_chart(figure, key=f"chart-{reader.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
 
 def _log(reader: RunReader) -> None:

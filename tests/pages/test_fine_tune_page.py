@@ -1,5 +1,6 @@
 """The Fine-tune page, script by script: every state is drawn, every bad input is refused where it is typed."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -198,9 +199,10 @@ def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
     lock = locks.hold(folder.lock)
     page = open_page(folder.id)
     assert "Epoch 1 of 2 · step 10 of 114 · about" in page.get("progress")[0].proto.text
-    metrics = {metric.label: metric.value for metric in page.metric}
-    assert metrics["Steps a second"] == "4"
-    assert metrics["Parameters learning"] == "12,810"
+    shown = json.loads(page.get("bidi_component")[0].proto.json)
+    assert shown["numbers"]["Steps a second"] == "4"
+    assert shown["numbers"]["Parameters that learn"] == "12,810"
+    assert "Loss over 10 of 114 steps, now 0.2000" in shown["description"]
     assert "A CPU · float32" in texts(page)
     button(page, "Stop").click().run()
     assert folder.control.exists()
