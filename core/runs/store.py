@@ -325,7 +325,8 @@ class RunReader:
             event = events.from_dict(values) if isinstance(values, dict) else None
             if event is not None:
                 self.events.append(event)
-                self._event_times.append(float(values.get("time", 0.0)))
+                written = values.get("time")
+                self._event_times.append(float(written) if isinstance(written, int | float) else 0.0)
 
     def _read_steps(self) -> None:
         for attempt in self.folder.attempts():

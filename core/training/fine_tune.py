@@ -289,9 +289,7 @@ def _evaluated(
 
 
 def _started(state: TrainingState, *, keeps_features: bool) -> Started:
-    info = next(
-        info for info in devices.probe() if info.name == str(state.device) or info.name == "mps" == state.device.type
-    )
+    info = next(info for info in devices.probe() if info.name == str(state.device))
     return Started(
         architecture=state.config.architecture,
         mode=state.config.mode,

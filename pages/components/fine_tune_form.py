@@ -144,6 +144,7 @@ def _weights(architecture: str, known: Architecture) -> str | None:
     if known.weights_url:
         st.caption(f"ImageNet weights to fetch by hand: {plain(known.weights_url)}")
     if not path:
+        st.caption("Name a file to start from.")
         return "no file"
     with st.spinner("Checking the file …"):
         problem = _file_problem(architecture, str(_path()))
