@@ -115,7 +115,11 @@ class RunFolder:
 
     def attempts(self) -> list[int]:
         """The attempts that have recorded steps, oldest first."""
-        names = (re.fullmatch(r"steps-(\d+)\.bin", name) for name in os.listdir(self.path))
+        try:
+            entries = os.listdir(self.path)
+        except FileNotFoundError:  # deleted while somebody looks at it
+            return []
+        names = (re.fullmatch(r"steps-(\d+)\.bin", name) for name in entries)
         return sorted(int(name[1]) for name in names if name)
 
     def write_description(self, config: FineTuneConfig, *, name: str, created: float, queue: str) -> None:
@@ -247,9 +251,8 @@ class RunWriter:
 
     def flush(self) -> None:
         """Hand every recorded step to the operating system: from there it survives the death of the worker."""
-        if self._pending:
-            self._steps.write(self._pending)
-            self._pending.clear()
+        while self._pending:  # a nearly full disk may take only a part
+            del self._pending[: self._steps.write(self._pending) or 0]
         self._flushed = time.monotonic()
 
 

@@ -62,13 +62,18 @@ def reuse(config: FineTuneConfig, **changes: Any) -> None:
     _fill_in(config, only_missing=False)
     for name, value in changes.items():
         st.session_state[_key(name)] = value
+    st.session_state["preset"] = next(filter(_is_preset, PRESETS), "quick")
     st.query_params.clear()
 
 
 def _form() -> tuple[FineTuneConfig | None, bool]:
     """The choices. Returns the configuration, None where something is wrong with it, and whether to start it."""
     architecture = st.selectbox(
-        "Network", ARCHITECTURES, format_func=lambda name: ARCHITECTURES[name].label, key=_key("architecture")
+        "Network",
+        ARCHITECTURES,
+        format_func=lambda name: ARCHITECTURES[name].label,
+        key=_key("architecture"),
+        on_change=_start_from_the_best_weights,
     )
     known = ARCHITECTURES[architecture]
     st.caption(known.description)
@@ -98,7 +103,8 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
     # A label that stays: with another one it would be another expander, closed again after every change.
     with st.expander("Settings", icon=":material/tune:"):
         problems = _settings(known)
-    st.caption(_settings_line())
+    changed = "" if _is_preset(preset) else " · changed from the preset"
+    st.caption(_settings_line() + changed)
 
     values = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
     values["weights_file"] = _path() if values["weights"] == "file" else None
@@ -277,6 +283,17 @@ def _show_plan(config: FineTuneConfig) -> None:
         f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
         f"**{steps * config.epochs:,} steps** in all, each of them on the chart."
     )
+
+
+def _start_from_the_best_weights() -> None:
+    """What another network starts from: ImageNet where it has such weights, or else random ones."""
+    has_pretrained = ARCHITECTURES[_value("architecture")].has_pretrained
+    st.session_state[_key("weights")] = "pretrained" if has_pretrained else "random"
+
+
+def _is_preset(preset: str) -> bool:
+    """Whether the settings are still what the preset fills in."""
+    return all(_value(name) == value for name, value in PRESETS[preset].settings(_value("mode")).items())
 
 
 def _apply_preset() -> None:

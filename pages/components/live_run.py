@@ -62,6 +62,8 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
     with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
         _state(reader, config, status, now)
+    if status is Status.QUEUED:
+        st.caption("One training a device runs at a time. This one starts by itself; the page need not stay open.")
     if now is not None or status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
         _chart(reader, config, now)
 

@@ -24,6 +24,14 @@ FLAGS = [
 ]
 
 
+# Downloads fail at once, on machines with a network, too, and no earlier download is found.
+_NO_NETWORK = {
+    "https_proxy": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+
 def find_chromium() -> str | None:
     """The system's browser, under any of its names."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -63,7 +71,12 @@ class Server:
                     str(self.port),
                 ],
                 cwd=ROOT,
-                env={**os.environ, "UNFREEZE_HOME": str(self.home)},
+                env={
+                    **os.environ,
+                    "UNFREEZE_HOME": str(self.home),
+                    "TORCH_HOME": str(self.home / "torch"),
+                    **_NO_NETWORK,
+                },
                 stdout=log,
                 stderr=log,
             )

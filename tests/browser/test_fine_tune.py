@@ -130,6 +130,13 @@ def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Brow
     other.context.close()
 
 
+def test_closing_the_browser_changes_nothing(page: Page, server: Server) -> None:
+    folder = store.find(server.home, start(page))
+    page.close()
+    before = len(follow(folder).steps)
+    wait_until(lambda: len(follow(folder).steps) > before + 10)
+
+
 def test_killed_worker_is_seen_within_five_seconds_and_resumed(page: Page, server: Server) -> None:
     run_id = start(page)
     folder = store.find(server.home, run_id)
@@ -155,6 +162,16 @@ def test_killed_server_costs_nothing(page: Page, server: Server) -> None:
     drawn = points(page)
     assert drawn == list(range(1, len(drawn) + 1))
     page.wait_for_function(f"{CHART}._fullData[0].x.length > {len(drawn)}")
+
+
+def test_weights_that_cannot_be_fetched_are_said_in_one_sentence(page: Page, server: Server) -> None:
+    page.get_by_role("combobox", name="Network").click()
+    page.get_by_role("option", name="ResNet-18").click()
+    expect(page.get_by_text("The last layer, fc,")).to_be_visible()
+    page.get_by_role("button", name="Start fine-tuning").click()
+    failure = status(page, "The weights of ResNet-18 could not be downloaded")
+    expect(failure).to_be_visible(timeout=60_000)
+    expect(failure).to_contain_text("https://download.pytorch.org/models/resnet18-f37072fd.pth by hand")
 
 
 def test_setting_out_of_range_is_refused_where_it_is_typed(page: Page) -> None:

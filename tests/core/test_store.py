@@ -1,6 +1,8 @@
 """The run folder: what is written is read back once and in order, whatever was damaged in between."""
 
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,32 @@ def test_resumes_hide_what_they_supersede(
         live.poll()
         for reader in (live, follow(folder)):
             assert list(zip(reader.steps["step"], reader.steps["loss"], strict=True)) == expected
+
+
+def test_nearly_full_disk_takes_records_in_parts(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Parts:
+        def __init__(self, file: io.FileIO) -> None:
+            self.file = file
+
+        def write(self, data: bytes) -> int:
+            return self.file.write(bytes(data)[:5])
+
+        def close(self) -> None:
+            self.file.close()
+
+    with RunWriter(folder) as writer:
+        monkeypatch.setattr(writer, "_steps", Parts(writer._steps))
+        for number in range(1, 4):
+            writer.append(step(number))
+    assert follow(folder).steps["step"].tolist() == [1, 2, 3]
+
+
+def test_run_that_is_deleted_under_a_viewer_reads_as_empty(folder: RunFolder) -> None:
+    reader = RunReader(folder)
+    shutil.rmtree(folder.path)
+    reader.poll()
+    assert len(reader.steps) == 0
+    assert not reader.is_live()
 
 
 def test_damaged_line_costs_that_line_alone(folder: RunFolder) -> None:

@@ -127,6 +127,21 @@ def test_plan_follows_every_choice(started: list[FineTuneConfig]) -> None:
     assert (started[0].architecture, started[0].weights) == ("my_cnn", "random")
 
 
+def test_another_network_starts_from_the_best_weights_it_has(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    for architecture in ("my_cnn", "efficientnet_lite0"):
+        page.selectbox(key="fine_tune_architecture").select(architecture).run()
+    button(page, "Start fine-tuning").click().run()
+    assert started == [FineTuneConfig()]
+
+
+def test_change_from_the_preset_is_said(home: Path) -> None:
+    page = open_page()
+    assert "changed from the preset" not in texts(page)
+    field(page, "Epochs").set_value(7).run()
+    assert "7 epochs · learning rate 0.01 · batch 32 · changed from the preset" in texts(page)
+
+
 def test_lesson_preset_fills_in_its_settings(started: list[FineTuneConfig]) -> None:
     page = open_page()
     page.button_group(key="preset").set_value("lesson").run()
@@ -227,6 +242,7 @@ def test_queued_run_says_what_it_waits_for(home: Path) -> None:
     assert "waiting for “the first <b>one</b>” to leave the CPU" in page.get("progress")[0].proto.text.replace("\\", "")
     button(page, "Stop waiting").click().run()
     assert folder.control.exists()
+    assert "starts by itself" in texts(page)
     for lock in held:
         os.close(lock)
 
