@@ -17,7 +17,7 @@ from pages.components.format import plain
 _MODES = {"frozen": "Frozen", "full": "Full"}
 _MODE_HELP = {
     "frozen": "Only the new last layer learns; everything before it keeps what it learned from ImageNet. Fast.",
-    "full": "Every layer learns on, from where its weights start. Slower, and often more accurate.",
+    "full": "Every layer learns on, from where its weights start. Slower, and it wants more photos to pay off.",
 }
 WEIGHTS = {"pretrained": "ImageNet", "file": "From a file", "random": "Random"}
 _AUGMENTATIONS = {"none": "None", "random_resized_crop": "Random crops"}
