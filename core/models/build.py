@@ -109,7 +109,8 @@ def _download(label: str, url: str) -> dict[str, Tensor]:
             torch.hub.download_url_to_file(url, str(path), expected_hash, progress=False)
         return read_state_dict(path)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
-        reason = getattr(error, "reason", error)
+        reason = getattr(error, "reason", error)  # urllib wraps the system's own error
+        reason = getattr(reason, "strerror", None) or reason
         raise HubUnreachableError(
             f"The weights of {label} could not be downloaded ({reason}). Fetch {url} by hand and choose “From a file”, "
             "or start from random weights."

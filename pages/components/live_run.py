@@ -197,7 +197,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
         st.rerun()  # the page, not only this fragment of it
     if reader.folder.best_checkpoint.is_file():
         with st.expander("Use the model in Python", icon=":material/code:"):
-            st.code(_SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
+            st.code(SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
 
 
 def _resume(reader: RunReader) -> None:
@@ -209,7 +209,7 @@ def _resume(reader: RunReader) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
 
 
-_SNIPPET = """\
+SNIPPET = """\
 from pathlib import Path
 
 import numpy as np
