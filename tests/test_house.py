@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,16 @@ def test_torch_load_is_called_in_one_place_and_safely() -> None:
     ]
     assert [module for module, _ in calls] == ["core.models.files"]
     assert calls[0][1]["weights_only"] == "True"
+
+
+def test_dashboard_is_hardened_from_the_start() -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["address"] == "127.0.0.1"
+    assert settings["server"]["enableCORS"]
+    assert settings["server"]["enableXsrfProtection"]
+    assert set(settings["server"]["allowedHosts"]) == {"localhost", "127.0.0.1", "[::1]"}
+    assert settings["client"]["showErrorDetails"] == "none"
+    assert not settings["browser"]["gatherUsageStats"]
 
 
 def test_top_level_is_as_agreed() -> None:
