@@ -60,7 +60,8 @@ def get_device(name: str) -> torch.device:
 def default_precision(device: torch.device) -> str:
     """ "bfloat16" where the hardware multiplies it faster than float32, else "float32"."""
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        with torch.cuda.device(device):  # the question is about the current one
+            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type == "cpu":
         # Without these instructions a CPU emulates bfloat16, slower than float32.
         capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -41,9 +41,8 @@ def live_training(
     color = LANE_COLORS[mode]
     x, losses = steps["step"], steps["loss"]
     shown = decimate(losses, MAX_POINTS // 2)
-    smooth_shown = (
-        np.arange(0, len(losses), max(1, 2 * len(losses) // MAX_POINTS)) if len(losses) > MAX_POINTS // 2 else shown
-    )
+    thinned = np.arange(0, len(losses), max(1, 2 * len(losses) // MAX_POINTS))
+    smooth_shown = shown if len(losses) <= MAX_POINTS // 2 else np.union1d(thinned, [len(losses) - 1])
     epochs = [evaluated.epoch for evaluated in validations]
     return {
         "data": [

@@ -8,6 +8,7 @@ one of Finished, Stopped or Failed, unless it is killed.
 """
 
 import argparse
+import dataclasses
 import errno
 import importlib
 import logging
@@ -17,10 +18,12 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UnfreezeError
+from core.errors import TrainingDivergedError, UnfreezeError
 from core.runs import control, devices, locks
 from core.runs.events import (
     Checkpointed,
@@ -70,17 +73,24 @@ def work(folder: RunFolder) -> None:
         try:
             listener = Listener(folder)
             _wait_for_turn(folder, queue, listener)
-            state = _prepare(folder, writer)
+            device = _find_device(folder, writer)
+            if device != folder.description()["queue"]:  # what was expected before the first probe is not there
+                queue.leave(folder.id)
+                queue = DeviceQueue(folder.path.parents[1], device)
+                queue.join(folder.id)
+                _wait_for_turn(folder, queue, listener)
+            state = _prepare(folder, writer, device)
             _drive(state, folder, writer, listener)
         except StopRequestedError:
             _log.info("stopped after step %d", writer.last_step)
             writer.append(Stopped(step=writer.last_step))
         except (UnfreezeError, ValueError) as error:
             _log.error("%s", error)
-            writer.append(Failed(message=str(error), step=writer.last_step))
+            can_resume = not isinstance(error, TrainingDivergedError)
+            writer.append(Failed(message=str(error), step=writer.last_step, can_resume=can_resume))
         except BaseException as error:
             _log.exception("the run failed")
-            writer.append(Failed(message=_explain(error), step=writer.last_step))
+            writer.append(Failed(message=_explain(error), step=writer.last_step, can_resume=True))
         finally:
             queue.leave(folder.id)
 
@@ -94,34 +104,49 @@ def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, listener: Listener) ->
         time.sleep(_LISTEN_EVERY_S)
 
 
-def _prepare(folder: RunFolder, writer: RunWriter) -> "TrainingState":
-    """Import torch, read the data and the weights: seconds to minutes, in which the user may stop, too."""
-    is_ready = threading.Event()
-
-    def leave_when_asked() -> None:
-        listener = Listener(folder)
-        while not is_ready.wait(_LISTEN_EVERY_S):
-            if listener.wants_stop():
-                # Nothing is trained yet, so nothing is lost; a download would not listen otherwise.
-                _log.info("stopped while preparing")
-                writer.append(Stopped(step=0))
-                os._exit(0)
-
-    watcher = threading.Thread(target=leave_when_asked, daemon=True)
-    watcher.start()
-    try:
+def _find_device(folder: RunFolder, writer: RunWriter) -> str:
+    """Import torch, and name the device to train on: the one that was queued for, if it is there."""
+    with _leaving_when_asked(folder, writer):
         writer.append(Preparing(what="Loading PyTorch"))
-        from core.training.state import TrainingState
+        names = [info.name for info in _remember_devices(folder.path.parents[1])]
+    queued, wanted = folder.description()["queue"], folder.config().device
+    return queued if queued in names or wanted != "auto" else names[0]
 
-        _remember_devices(folder.path.parents[1])
-        config = folder.config()
+
+def _prepare(folder: RunFolder, writer: RunWriter, device: str) -> "TrainingState":
+    """Read the data and the weights."""
+    from core.training.state import TrainingState
+
+    with _leaving_when_asked(folder, writer):
         if folder.last_checkpoint.is_file():
             writer.append(Preparing(what="Loading the last checkpoint"))
-            return TrainingState.load(folder.last_checkpoint, folder.best_checkpoint)
+            state = TrainingState.load(folder.last_checkpoint, folder.best_checkpoint, device=device)
+            if state.is_at_best_epoch:
+                _link_best(folder)
+            return state
         writer.append(Preparing(what="Loading the network and the photos"))
-        return TrainingState.new(config)
+        return TrainingState.new(dataclasses.replace(folder.config(), device=device))
+
+
+@contextmanager
+def _leaving_when_asked(folder: RunFolder, writer: RunWriter) -> Iterator[None]:
+    """Let the user stop what takes seconds to minutes and has no steps: nothing is trained, so nothing is lost."""
+    is_done = threading.Event()
+
+    def watch() -> None:
+        listener = Listener(folder)
+        while not is_done.wait(_LISTEN_EVERY_S):
+            if listener.wants_stop():
+                _log.info("stopped while preparing")
+                writer.append(Stopped(step=writer.last_step))
+                os._exit(0)  # a download would not listen
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
-        is_ready.set()
+        is_done.set()
         watcher.join()
 
 
@@ -146,22 +171,30 @@ def _save(state: "TrainingState", folder: RunFolder, writer: RunWriter, *, is_be
     """Save the state as the last checkpoint, and let the best one be the same file where it is the best."""
     state.save(folder.last_checkpoint)
     if is_best:
-        beside = folder.best_checkpoint.with_name(".best.pt")
-        beside.unlink(missing_ok=True)
-        try:
-            os.link(folder.last_checkpoint, beside)  # `last` is replaced, never written into: the link keeps this one
-        except OSError:
-            shutil.copyfile(folder.last_checkpoint, beside)  # a file system without hard links
-        os.replace(beside, folder.best_checkpoint)
-        sync_folder(folder.checkpoints)
+        _link_best(folder)
     writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
 
 
-def _remember_devices(runs_home: Path) -> None:
+def _link_best(folder: RunFolder) -> None:
+    """Make the last checkpoint the best one, too."""
+    beside = folder.best_checkpoint.with_name(".best.pt")
+    beside.unlink(missing_ok=True)
+    try:
+        os.link(folder.last_checkpoint, beside)  # `last` is replaced, never written into: the link keeps this one
+    except OSError:
+        shutil.copyfile(folder.last_checkpoint, beside)  # a file system without hard links
+    os.replace(beside, folder.best_checkpoint)
+    sync_folder(folder.checkpoints)
+
+
+def _remember_devices(runs_home: Path) -> list[devices.DeviceInfo]:
+    """Look for devices, and tell those that cannot look."""
     from core.device import probe
 
-    if not devices.remembered(runs_home):
-        devices.remember(runs_home, probe())
+    found = probe()
+    if devices.remembered(runs_home) != found:
+        devices.remember(runs_home, found)
+    return found
 
 
 def _explain(error: BaseException) -> str:

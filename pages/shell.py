@@ -55,7 +55,7 @@ def sidebar() -> None:
     st.caption("Device")
     if known:
         memory = f" · {known[0].memory_bytes / 2**30:.0f} GB" if known[0].memory_bytes else ""
-        st.markdown(f":material/memory: {plain(known[0].label)}{memory} · {known[0].precision}")
+        st.markdown(f":material/memory: {plain(known[0].label)}{memory} · {plain(known[0].precision)}")
     else:
         st.markdown(":material/memory: Looking for a GPU …")
 

@@ -65,6 +65,8 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
         WeightsFileError: the tensors are another network's.
     """
     known = catalog.ARCHITECTURES[architecture]
+    # Files in half precision are common; training keeps its weights in float32.
+    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     head = weights.get(f"{known.head}.weight")
     num_classes = known.num_classes if head is None else len(head)
     with torch.device("meta"):

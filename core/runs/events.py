@@ -126,6 +126,7 @@ class Failed:
 
     message: str
     step: int
+    can_resume: bool = False  # another attempt may get further
 
 
 RareEvent = Queued | Resumed | Preparing | Started | Evaluating | Evaluated | Checkpointed | Stopped | Finished | Failed

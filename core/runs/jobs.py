@@ -14,13 +14,14 @@ import threading
 import time
 from pathlib import Path
 
-from core.errors import NotEnoughDiskError
+from core.errors import NotEnoughDiskError, UnfreezeError
 from core.models import catalog
 from core.runs import control, devices, locks
 from core.runs.config import FineTuneConfig
 from core.runs.events import Queued, Resumed
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, append_event, new_folder
+from core.runs.status import derive_status, is_resumable
+from core.runs.store import RunFolder, RunReader, append_event, new_folder
 
 _ROOT = Path(__file__).parents[2]
 # glibc gives large blocks back to the kernel at every free; keeping them doubles the speed of inference on a CPU
@@ -54,10 +55,11 @@ def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
 
 
 def resume(runs_home: Path, folder: RunFolder) -> None:
-    """Set a new worker on a run that was stopped or interrupted: it goes on from the last checkpoint.
+    """Set a new worker on a run that ended before its end: it goes on from the last checkpoint.
 
     Raises:
         BlockingIOError: the run is alive.
+        UnfreezeError: the run is finished, or has failed for good.
         RunNotFoundError: the run cannot be read.
         NotEnoughDiskError: the disk has no room for its checkpoints.
     """
@@ -65,6 +67,10 @@ def resume(runs_home: Path, folder: RunFolder) -> None:
     # A worker that has written its last event lets go a moment later.
     lock = locks.hold(folder.lock, patience_s=_LET_GO_S)
     try:
+        reader = RunReader(folder)
+        reader.poll()
+        if not is_resumable(derive_status(False, reader.events), reader.last_event):
+            raise UnfreezeError("This run has ended for good. Change its settings and start a new one.")
         folder.control.unlink(missing_ok=True)
         append_event(folder, Resumed())
         device = folder.description()["queue"]

@@ -25,6 +25,7 @@ class DeviceQueue:
         self._path.mkdir(parents=True, exist_ok=True)
         # Numbered under a lock: a later ticket can never appear before an earlier one.
         with FileLock(self._path / "numbering.lock"):
+            self.leave(run_id)  # a killed attempt's ticket would come to life again, and overtake
             tickets = self._tickets()
             number = tickets[-1][0] + 1 if tickets else 1
             for _, dead in tickets:
@@ -58,7 +59,7 @@ class DeviceQueue:
     def _tickets(self) -> list[tuple[int, str]]:
         try:
             names = os.listdir(self._path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # some systems leave files of their own in every folder
             return []
         parts = (name.split("-", 1) for name in names)
         return sorted((int(part[0]), part[1]) for part in parts if len(part) == 2 and part[0].isdigit())

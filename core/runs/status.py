@@ -22,11 +22,6 @@ class Status(StrEnum):
         """Whether more is to come."""
         return self in (Status.STARTING, Status.QUEUED, Status.RUNNING)
 
-    @property
-    def is_resumable(self) -> bool:
-        """Whether it ended before its end, by no fault of its own."""
-        return self in (Status.STOPPED, Status.INTERRUPTED)
-
 
 def read_status(reader: RunReader) -> Status:
     """Poll the run and say what it is doing."""
@@ -34,6 +29,13 @@ def read_status(reader: RunReader) -> Status:
     is_live = reader.is_live()
     reader.poll()
     return derive_status(is_live, reader.events)
+
+
+def is_resumable(status: Status, last: RareEvent | None) -> bool:
+    """Whether another attempt makes sense: the run ended before its end, and not by its own numbers."""
+    if isinstance(last, Failed):
+        return last.can_resume
+    return status in (Status.STOPPED, Status.INTERRUPTED)
 
 
 def derive_status(is_live: bool, run_events: list[RareEvent]) -> Status:

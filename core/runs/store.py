@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from core.errors import RunNotFoundError
 from core.runs import events, locks
 from core.runs.config import FineTuneConfig
-from core.runs.events import STEP_DTYPE, Evaluating, RareEvent, Step
+from core.runs.events import STEP_DTYPE, Evaluating, Failed, RareEvent, Step
 
 FORMAT = 1
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
@@ -147,6 +147,8 @@ class RunFolder:
             raise RunNotFoundError(f"There is no run {self.id} here.") from error
         if not isinstance(description, dict) or description.get("format") != FORMAT:
             raise RunNotFoundError(f"The run {self.id} was written by another version of Unfreeze.")
+        if not all(isinstance(description.get(name), str) for name in ("name", "queue")):
+            raise RunNotFoundError(f"The description of run {self.id} is damaged.")
         return description
 
     def config(self) -> FineTuneConfig:
@@ -229,9 +231,11 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.flush()
-        self._steps.close()
-        self._events.close()
+        try:
+            self.flush()
+        finally:
+            self._steps.close()
+            self._events.close()
 
     def append(self, event: Step | RareEvent) -> None:
         """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
@@ -246,13 +250,16 @@ class RunWriter:
             if now - self._reported_evaluating < _REPORT_EVALUATING_EVERY_S:
                 return
             self._reported_evaluating = now
-        self.flush()
-        self._events.write(_line(event))
+        try:
+            self.flush()
+        except OSError:
+            if not isinstance(event, Failed):  # that a disk is full must be said even if nothing else can be
+                raise
+        _write_all(self._events, bytearray(_line(event)))
 
     def flush(self) -> None:
         """Hand every recorded step to the operating system: from there it survives the death of the worker."""
-        while self._pending:  # a nearly full disk may take only a part
-            del self._pending[: self._steps.write(self._pending) or 0]
+        _write_all(self._steps, self._pending)
         self._flushed = time.monotonic()
 
 
@@ -261,6 +268,12 @@ def append_event(folder: RunFolder, event: RareEvent) -> None:
     with open(folder.events, "ab", buffering=0) as file:
         _finish_torn_line(file, folder.events)
         file.write(_line(event))
+
+
+def _write_all(file: io.RawIOBase, data: bytearray) -> None:
+    """Write and clear `data`: a nearly full disk may take only a part at a time."""
+    while data:
+        del data[: file.write(data) or 0]
 
 
 def _line(event: RareEvent) -> bytes:
@@ -279,6 +292,9 @@ class RunReader:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events: list[RareEvent] = []
+        # Every step once and in order: a structured array with the fields of `STEP_DTYPE`, replaced at every poll that
+        # finds more. Take it once for what belongs together, and do not write to it.
+        self.steps: NDArray[np.void] = np.empty(0, STEP_DTYPE)
         self._event_times: list[float] = []
         self._steps = np.empty(1024, STEP_DTYPE)
         self._num_steps = 0
@@ -286,11 +302,6 @@ class RunReader:
         self._step_offset = 0
         self._event_offset = 0
         self._mutex = threading.Lock()
-
-    @property
-    def steps(self) -> NDArray[np.void]:
-        """Every step once and in order: a structured array with the fields of `STEP_DTYPE`. Do not write to it."""
-        return self._steps[: self._num_steps]
 
     @property
     def last_event(self) -> RareEvent | None:
@@ -327,9 +338,10 @@ class RunReader:
                 continue  # a damaged line costs that line alone
             event = events.from_dict(values) if isinstance(values, dict) else None
             if event is not None:
-                self.events.append(event)
                 written = values.get("time")
+                # The time first: whoever finds the event finds its time, too.
                 self._event_times.append(float(written) if isinstance(written, int | float) else 0.0)
+                self.events.append(event)
 
     def _read_steps(self) -> None:
         for attempt in self.folder.attempts():
@@ -345,7 +357,7 @@ class RunReader:
                 data = os.pread(file.fileno(), new_bytes, self._step_offset)
             new = np.frombuffer(data[: len(data) // STEP_DTYPE.itemsize * STEP_DTYPE.itemsize], STEP_DTYPE)
             if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
-                self._num_steps = int(np.searchsorted(self.steps["step"], new["step"][0]))
+                self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], new["step"][0]))
             self._step_offset += new.nbytes
             self._append(new)
 
@@ -355,7 +367,8 @@ class RunReader:
         if needed > len(self._steps) or starts_attempt:
             # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
             grown = np.empty(max(2 * needed, 1024), STEP_DTYPE)
-            grown[: self._num_steps] = self.steps
+            grown[: self._num_steps] = self._steps[: self._num_steps]
             self._steps = grown
         self._steps[self._num_steps : needed] = new
         self._num_steps = needed
+        self.steps = self._steps[:needed]

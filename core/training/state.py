@@ -4,7 +4,7 @@ Randomness is no part of it: crops, order and dropout are functions of (seed, st
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,11 @@ class TrainingState:
         """Batches in an epoch; the last one may be smaller."""
         return -(-len(self.train) // self.config.batch_size)
 
+    @property
+    def is_at_best_epoch(self) -> bool:
+        """Whether the current weights are those of the best epoch."""
+        return self.batch == 0 and 0 < self.epoch == self.best_epoch
+
     def keep_if_best(self, accuracy: float) -> bool:
         """Remember the current weights if no epoch scored higher. Returns whether they were the best."""
         self.accuracy = accuracy
@@ -188,14 +193,17 @@ class TrainingState:
         )
 
     @classmethod
-    def load(cls, last: Path, best: Path) -> "TrainingState":
+    def load(cls, last: Path, best: Path, *, device: str | None = None) -> "TrainingState":
         """The state as it was saved at `last`; the best epoch's weights come from `best`, if an epoch was complete.
+
+        `device` replaces the configuration's.
 
         Raises:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
         """
         contents = read_checkpoint(last)
         config = FineTuneConfig.from_dict(contents["configuration"])
+        config = replace(config, device=device or config.device)
         model = build.build_for_weights(config.architecture, contents["weights"], last.name)
         state = cls._around(config, model)
         training = contents["training"]
@@ -206,7 +214,8 @@ class TrainingState:
         state.accuracy = contents["metrics"]["validation_accuracy"]
         state.best_accuracy, state.best_epoch = training["best_accuracy"], training["best_epoch"]
         if state.best_epoch:
-            saved = read_checkpoint(best)["weights"]
+            # A run that was killed between the two files has its best weights only in the first.
+            saved = contents["weights"] if state.is_at_best_epoch else read_checkpoint(best)["weights"]
             prefix = f"{catalog.ARCHITECTURES[config.architecture].head}." if config.mode == "frozen" else ""
             state.best_weights = {
                 name: saved[f"{prefix}{name}"].to(state.device) for name in state.trained.state_dict()

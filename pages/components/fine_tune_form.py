@@ -281,7 +281,7 @@ def _show_plan(config: FineTuneConfig) -> None:
         f"{num_classes} classes.\n"
         f"2. **{learning:,} of {parameters:,} parameters** learn ({learning / parameters:.1%}).\n"
         f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
-        f"**{steps * config.epochs:,} steps** in all, each of them on the chart."
+        f"**{steps * config.epochs:,} steps** in all, drawn as they come."
     )
 
 

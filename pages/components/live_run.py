@@ -11,7 +11,7 @@ from core.errors import UnfreezeError
 from core.runs import jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Failed, Finished, Preparing, Started
-from core.runs.status import Status, read_status
+from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
 from pages.components import runs
 from pages.components.fine_tune_form import WEIGHTS, reuse
@@ -48,7 +48,7 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
         f"{config.learning_rate:g} · {crops} · {WEIGHTS[config.weights]} weights · seed {config.seed}"
     )
     started = _started(reader)
-    device = f"  \n:material/memory: {plain(started.device_label)} · {started.precision}" if started else ""
+    device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(settings + device)
 
 
@@ -81,7 +81,7 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
     match status:
         case Status.STARTING:
             last = reader.last_event
-            what = last.what if isinstance(last, Preparing) else "Starting the training process"
+            what = plain(last.what) if isinstance(last, Preparing) else "Starting the training process"
             _progress_row(reader, 0.0, f"{what} …", stop_label="Stop")
         case Status.QUEUED:
             _progress_row(reader, 0.0, _waiting_for(reader), stop_label="Stop waiting")
@@ -127,7 +127,8 @@ def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: 
 def _doing(now: progress.Progress) -> str:
     remaining = f" · about {duration(now.remaining_s)} left" if now.remaining_s is not None else ""
     if now.evaluating:
-        what = f"Scoring {now.evaluating.split} photos: {now.evaluating.images:,} of {now.evaluating.total_images:,}"
+        split, images, total_images = now.evaluating.split, now.evaluating.images, now.evaluating.total_images
+        what = f"Scoring {plain(split)} photos: {images:,} of {total_images:,}"
     else:
         what = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
     return what + remaining
@@ -162,7 +163,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
     """What to do with a run that has ended: the likeliest first."""
     with st.container(horizontal=True):
         clicked = False
-        if status.is_resumable:
+        if is_resumable(status, reader.last_event):
             st.button(
                 "Resume",
                 type="primary",
@@ -229,9 +230,10 @@ print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
 def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | None) -> None:
     """The newest numbers, big enough to read from across the room, above the chart."""
     started, validations = _started(reader), _validations(reader)
-    smoothed = figures.smooth(reader.steps["loss"], started.total_steps if started else 1)
+    steps = reader.steps  # once: another viewer's poll may bring more in between
+    smoothed = figures.smooth(steps["loss"], started.total_steps if started else 1)
     figure = figures.live_training(
-        reader.steps,
+        steps,
         smoothed,
         validations,
         mode=config.mode,
@@ -247,9 +249,9 @@ def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | N
         "Parameters that learn": count(started.trainable_parameters) if started else "–",
     }
     description = "Loss of every step, none so far"
-    if started and len(reader.steps):
-        description = f"Loss over {_last_step(reader):,} of {started.total_steps:,} steps"
-        description += f", now {reader.steps['loss'][-1]:.4f}"
+    if started and len(steps):
+        description = f"Loss over {steps['step'][-1]:,} of {started.total_steps:,} steps"
+        description += f", now {steps['loss'][-1]:.4f}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
     live_chart(figure, key=f"chart-{reader.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)
@@ -266,7 +268,8 @@ def _kept(reader: RunReader) -> str:
 
 
 def _last_step(reader: RunReader) -> int:
-    return int(reader.steps["step"][-1]) if len(reader.steps) else 0
+    steps = reader.steps
+    return int(steps["step"][-1]) if len(steps) else 0
 
 
 def _started(reader: RunReader) -> Started | None:

@@ -187,6 +187,20 @@ def test_resumed_run_takes_the_same_steps(mode: str, leave_after: int, tmp_path:
 
 
 @pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_run_killed_between_its_two_checkpoints_keeps_its_best_weights(mode: str, tmp_path: Path) -> None:
+    settings = config(mode=mode, augmentation="random_resized_crop", epochs=1)
+    whole = list(fine_tune(TrainingState.new(settings)))
+    state = TrainingState.new(settings)
+    for event in fine_tune(state):
+        if isinstance(event, Evaluated):
+            break
+    state.save(tmp_path / "last.pt")
+    resumed = TrainingState.load(tmp_path / "last.pt", tmp_path / "no-best.pt")
+    assert resumed.is_at_best_epoch
+    assert list(fine_tune(resumed))[-1].test_accuracy == whole[-1].test_accuracy  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
 def test_checkpoint_predicts_as_the_state_does(mode: str, tmp_path: Path) -> None:
     state = TrainingState.new(config(mode=mode))
     list(fine_tune(state))

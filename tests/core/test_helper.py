@@ -35,4 +35,5 @@ def test_crash_costs_one_answer() -> None:
 
 def test_answer_that_does_not_come_is_not_waited_for() -> None:
     with pytest.raises(UnfreezeError, match="not answered"):
-        helper.call("time:sleep", 1.0, timeout_s=0.05)
+        helper.call("time:sleep", 30.0, timeout_s=0.05)
+    assert helper.call("os:getpid", timeout_s=20.0) != os.getpid(), "the next question does not wait behind it"

@@ -120,6 +120,12 @@ def test_users_file_of_weights_loads(suffix: str, tmp_path: Path) -> None:
     assert build.check_file("my_cnn", str(path)) is None
 
 
+def test_half_precision_weights_become_float32(tmp_path: Path) -> None:
+    torch.save(build.build_random("my_cnn", 4, seed=0).half().state_dict(), tmp_path / "half.pth")
+    loaded = build.build_from_file("my_cnn", tmp_path / "half.pth")
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+
+
 class Exploit:
     def __reduce__(self) -> tuple:
         return (Path.touch, (Path("exploited"),))
@@ -140,11 +146,15 @@ def write_bad_file(kind: str, path: Path) -> None:
         torch.save({"a": Exploit()}, path)
     elif kind == "values":
         torch.save({"a": 1}, path)
+    elif kind == "opcodes":
+        path.write_bytes(b"t." * 100)
     elif kind == "tensor":
         torch.save(torch.zeros(3), path)
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "zip", "truncated", "pickle", "values", "tensor", "missing"])
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "zip", "truncated", "pickle", "values", "opcodes", "tensor", "missing"]
+)
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_file_that_is_no_checkpoint_is_named_and_refused(kind: str, suffix: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

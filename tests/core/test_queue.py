@@ -29,6 +29,25 @@ def test_tickets_are_served_in_order(tmp_path: Path) -> None:
     assert all_alive(tmp_path) == []
 
 
+def test_resumed_run_does_not_overtake_by_its_old_ticket(tmp_path: Path) -> None:
+    queue = DeviceQueue(tmp_path, "cpu")
+    (first, first_lock), (second, second_lock) = join(tmp_path, queue), join(tmp_path, queue)
+    os.close(first_lock)  # killed: its ticket stays behind
+    resumed = locks.hold(store.RunFolder(tmp_path / "runs" / first).lock)
+    queue.join(first)
+    assert queue.ahead_of(second) == []
+    assert queue.ahead_of(first) == [second]
+    os.close(resumed)
+    os.close(second_lock)
+
+
+def test_stray_files_are_no_tickets(tmp_path: Path) -> None:
+    (tmp_path / "queue" / "cpu").mkdir(parents=True)
+    (tmp_path / "queue" / ".DS_Store").touch()
+    (tmp_path / "queue" / "cpu" / ".DS_Store").touch()
+    assert all_alive(tmp_path) == []
+
+
 def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
     _, cpu_lock = join(tmp_path, DeviceQueue(tmp_path, "cpu"))
     gpu, gpu_lock = join(tmp_path, DeviceQueue(tmp_path, "cuda:1"))

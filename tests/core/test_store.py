@@ -1,5 +1,6 @@
 """The run folder: what is written is read back once and in order, whatever was damaged in between."""
 
+import errno
 import io
 import json
 import shutil
@@ -141,7 +142,9 @@ def test_what_is_no_id_never_becomes_a_path(run_id: str, tmp_path: Path) -> None
         store.find(tmp_path, run_id)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1, "config": {"epochs": -1}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "config": {"epochs": -1}}']
+)
 def test_unreadable_description_is_no_run(folder: RunFolder, text: str) -> None:
     (folder.path / "config.json").write_text(text)
     with pytest.raises(RunNotFoundError):
@@ -181,6 +184,26 @@ def test_log_tail_reads_only_the_end(folder: RunFolder) -> None:
     assert folder.log_tail(3) == ""
     folder.log.write_bytes(b"x" * 10**6 + b"\n\xff1\n2\n3\n")
     assert folder.log_tail(2) == "2\n3"
+
+
+def test_failure_is_recorded_even_if_steps_cannot_be(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            pass
+
+    def write() -> None:
+        with RunWriter(folder) as writer:
+            writer._steps.close()
+            monkeypatch.setattr(writer, "_steps", Full())
+            writer.append(step(1))
+            writer.append(Failed(message="full", step=0))
+
+    with pytest.raises(OSError, match="No space"):
+        write()
+    assert follow(folder).last_event == Failed(message="full", step=0)
 
 
 def test_failed_event_keeps_its_message(folder: RunFolder) -> None:

@@ -1,5 +1,6 @@
 """Real worker processes: starting, queueing, stopping, dying. Every fault that a run can meet is injected here."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -15,7 +16,8 @@ from PIL import Image
 
 from core import worker
 from core.data.sources import SOURCES
-from core.errors import NotEnoughDiskError
+from core.errors import NotEnoughDiskError, UnfreezeError
+from core.models import build
 from core.runs import control, devices, jobs, locks, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
@@ -205,6 +207,41 @@ def test_killed_run_resumes_without_a_gap(home: Path) -> None:
     jobs.stop(folder)
     reader = wait_for_end(folder)
     assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+
+
+@pytest.mark.parametrize(
+    "last", [Finished(best_epoch=1, best_accuracy=1, test_accuracy=1, seconds=1), Failed(message="diverged", step=1)]
+)
+def test_run_that_has_ended_for_good_is_not_resumed(home: Path, last: Finished | Failed) -> None:
+    folder = store.new_folder(home)
+    folder.write_description(QUICK, name="", created=0.0, queue="cpu")
+    store.append_event(folder, last)
+    with pytest.raises(UnfreezeError, match="ended for good"):
+        jobs.resume(home, folder)
+    assert follow(folder).last_event == last
+    assert not locks.is_held(folder.lock)
+
+
+def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        QUICK, architecture="my_cnn", image_size=224, weights="file", weights_file=str(tmp_path / "w.pth")
+    )
+    folder = jobs.start(home, config)
+    assert read_status(wait_for_end(folder)) is Status.FAILED
+    torch.save(build.build_random("my_cnn", 10, seed=0).state_dict(), tmp_path / "w.pth")
+    jobs.resume(home, folder)
+    wait_for_steps(folder, 1)
+    jobs.stop(folder)
+    assert read_status(wait_for_end(folder)) is Status.STOPPED
+
+
+def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "resolve", lambda runs_home, device: "cuda:7")
+    folder = jobs.start(home, dataclasses.replace(QUICK, device="auto"))
+    reader = wait_for_end(folder)
+    assert read_status(reader) is Status.FINISHED, folder.log_tail(9)
 
 
 def test_live_run_is_not_resumed(home: Path) -> None:

@@ -280,6 +280,12 @@ def test_failed_run_says_why_and_shows_its_log(home: Path) -> None:
     assert "the last line" in texts(page)
 
 
+def test_failed_run_offers_another_attempt_only_where_it_makes_sense(home: Path) -> None:
+    for can_resume in (False, True):
+        page = open_page(make_run(home, Failed(message="x", step=0, can_resume=can_resume)).id)
+        assert ("Resume" in [button.label for button in page.button]) is can_resume
+
+
 def test_interrupted_run_shows_its_log_and_can_be_resumed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_run(home, STARTED, *STEPS)
     folder.log.write_text("the last line")
