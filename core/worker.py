@@ -232,6 +232,7 @@ def _await_run(connection: socket.socket) -> tuple[RunFolder, int] | None:
 def _take(folder: RunFolder) -> int:
     """The lock of a run that was started by hand, with a ticket for its device."""
     lock = locks.hold(folder.lock)
+    folder.control.unlink(missing_ok=True)  # what was asked of a former attempt
     DeviceQueue(folder.path.parents[1], folder.description()["queue"]).join(folder.id)
     return lock
 

@@ -30,6 +30,12 @@ def split_validation(
     return np.setdiff1d(np.arange(len(labels)), validation), validation
 
 
+def num_batches(num_images: int, batch_size: int) -> int:
+    """Batches in an epoch. The last may be smaller, but a lone last image is left out: BatchNorm needs two."""
+    whole, rest = divmod(num_images, batch_size)
+    return max(whole + (rest > 1), 1)
+
+
 def epoch_order(num_images: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     """The shuffled order of one epoch: any batch of any epoch can be found again without replaying the others."""
     return random_stream(_ORDER, seed=seed, position=epoch).permutation(num_images)

@@ -68,7 +68,7 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
     # Files in half precision are common; training keeps its weights in float32.
     weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     head = weights.get(f"{known.head}.weight")
-    num_classes = known.num_classes if head is None else len(head)
+    num_classes = len(head) if head is not None and head.ndim == 2 else known.num_classes
     with torch.device("meta"):
         model = _construct(architecture, num_classes)
     try:
@@ -100,7 +100,7 @@ def _construct(architecture: str, num_classes: int) -> nn.Module:
 
 
 def _download(label: str, url: str) -> dict[str, Tensor]:
-    """The hub's file, from its cache or the net. Its hash is checked."""
+    """The hub's file, from its cache or the net. The hash of a download is checked."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_HUB_TIMEOUT_S)  # torch.hub sets none, and a silent network would hang for good
     try:

@@ -27,6 +27,7 @@ class Architecture:
     weights_url: str | None = None  # the hub's file
     weights_package: bool = False  # the weights come with an installed package
     image_size: int | None = None  # the only input size that fits, if there is one
+    min_image_size: int = 32
 
     @property
     def has_pretrained(self) -> bool:
@@ -60,6 +61,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         head="classifier.6",
         head_features=4096,
         parameters=61_100_840,
+        min_image_size=63,  # below, its last pooling has nothing left; torchvision's own limit
         weights_url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     ),
     "my_cnn": Architecture(

@@ -1,5 +1,6 @@
 """Reading tensors from files, the only place that calls `torch.load`. A file is hostile until checked."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def read_file(path: Path) -> Any:
     Raises:
         WeightsFileError: the file is missing, unreadable, or holds something else than plain values and tensors.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # False for what cannot be a path, too
         raise WeightsFileError(
             f"There is no file {path}. Check the path, as seen from the computer that runs Unfreeze."
         )

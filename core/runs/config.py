@@ -89,6 +89,8 @@ class FineTuneConfig:
         image_size = ARCHITECTURES[self.architecture].image_size
         if image_size not in (None, self.image_size):
             raise ValueError(f"image_size must be {image_size} for {self.architecture}, got {self.image_size}")
+        if self.image_size < (least := ARCHITECTURES[self.architecture].min_image_size):
+            raise ValueError(f"image_size must be at least {least} for {self.architecture}, got {self.image_size}")
         if (self.weights == "file") != bool(self.weights_file):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
 
@@ -111,7 +113,8 @@ def problem_with(name: str, value: float) -> str | None:
     """What is wrong with a number for the setting `name`, in one sentence, or None."""
     allowed = RANGES[name]
     if value in allowed:
-        return None if name not in INTEGERS or value == int(value) else f"{name} must be a whole number, got {value:g}"
+        is_whole = name not in INTEGERS or isinstance(value, int)
+        return None if is_whole else f"{name} must be a whole number, got {value}"
     if allowed.excludes_minimum and isinstance(value, int | float) and value <= allowed.minimum:
         return f"{name} must be > {allowed.minimum:g}, got {value:g}"
     return f"{name} must be {allowed}, got {value}"

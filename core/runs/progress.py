@@ -50,17 +50,16 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working
     newest = run_events[-1]
     evaluating = newest if isinstance(newest, Evaluating) else None
 
-    total = _work(started, started.total_steps, validations=epochs, tested=started.test_images)
-    validations = sum(isinstance(event, Evaluated) and event.split == "validation" for event in run_events)
+    earlier = (started.first_step - 1) // started.steps_per_epoch  # epochs that this attempt did not repeat
+    validated = sum(isinstance(event, Evaluated) and event.split == "validation" for event in since)
     tested = (
         started.test_images if any(isinstance(event, Evaluated) and event.split == "test" for event in since) else 0
     )
-    done = _work(started, step, validations=validations, tested=tested)
+    before = _work(started, started.first_step - 1, validated=0, earlier=earlier, tested=0)
+    total = _work(started, started.total_steps, validated=epochs - earlier, earlier=earlier, tested=started.test_images)
+    done = _work(started, step, validated=validated, earlier=earlier, tested=tested)
     if evaluating:
-        done += evaluating.images * _FLOAT32_IMAGE[started.precision]
-    before = _work(
-        started, started.first_step - 1, validations=(started.first_step - 1) // started.steps_per_epoch, tested=0
-    )
+        done += evaluating.images * _FLOAT32_IMAGE.get(started.precision, 1.0)
     fraction = 1.0 if isinstance(newest, Finished) else min(done / total, 0.999)
     worked = done - before
     return Progress(
@@ -75,17 +74,21 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working
     )
 
 
-def _work(started: Started, steps: int, *, validations: int, tested: int) -> float:
-    """The cost of that much of the run, in forward passes of one image."""
-    images = steps / started.steps_per_epoch * started.train_images
-    evaluation = _FLOAT32_IMAGE[started.precision]
-    if started.keeps_features:
-        first = min(images, started.train_images)
-        training = first * _FROZEN_IMAGE + (images - first) * _KEPT_IMAGE
-        validation = min(validations, 1) * started.validation_images * evaluation
+def _work(started: Started, steps: int, *, validated: int, earlier: int, tested: int) -> float:
+    """The cost of that much of the run, in forward passes of one image.
+
+    `validated` counts the attempt's own validations, `earlier` those of the epochs before it.
+    """
+    per_step = started.train_images / started.steps_per_epoch
+    evaluation = _FLOAT32_IMAGE.get(started.precision, 1.0)
+    if started.keeps_features:  # an attempt computes them once, whatever was computed before
+        before, since = (started.first_step - 1) * per_step, (steps - started.first_step + 1) * per_step
+        computed = min(since, started.train_images)
+        training = computed * _FROZEN_IMAGE + (before + since - computed) * _KEPT_IMAGE
+        validation = min(validated, 1) * started.validation_images * evaluation
     else:
-        training = images * (_FULL_IMAGE if started.mode == "full" else _FROZEN_IMAGE)
-        validation = validations * started.validation_images * evaluation
+        training = steps * per_step * (_FULL_IMAGE if started.mode == "full" else _FROZEN_IMAGE)
+        validation = (earlier + validated) * started.validation_images * evaluation
     return training + validation + tested * evaluation
 
 

@@ -159,7 +159,7 @@ class RunFolder:
         """
         try:
             return FineTuneConfig.from_dict(self.description()["config"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunNotFoundError(f"The settings of run {self.id} cannot be read: {error}.") from error
 
     def log_tail(self, num_lines: int) -> str:

@@ -49,7 +49,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
     """
     contents = read_file(path)
-    if not isinstance(contents, dict) or contents.get("format") != FORMAT or "weights" not in contents:
+    expected = {"architecture", "classes", "transform", "weights", "configuration", "metrics", "training"}
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT or not expected <= set(contents):
         raise WeightsFileError(f"{path.name} is no checkpoint of Unfreeze: one that a run has written was expected.")
     return contents
 

@@ -152,7 +152,7 @@ class TrainingState:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
-        return -(-len(self.train) // self.config.batch_size)
+        return splits.num_batches(len(self.train), self.config.batch_size)
 
     @property
     def is_at_best_epoch(self) -> bool:
@@ -181,7 +181,7 @@ class TrainingState:
                 "configuration": self.config.to_dict(),
                 "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
                 "training": {
-                    "optimizer": self.optimizer.state_dict(),
+                    "optimizer": _on_cpu(self.optimizer.state_dict()),
                     "epoch": self.epoch,
                     "batch": self.batch,
                     "step": self.step,
@@ -230,6 +230,15 @@ def make_optimizer(
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # One fused kernel instead of several passes over memory; the same update.
     return torch.optim.SGD(learning, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
+
+
+def _on_cpu(values: Any) -> Any:
+    """The same nested dictionaries and lists, with tensors that a machine without the device can read."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu()
+    if isinstance(values, dict):
+        return {name: _on_cpu(value) for name, value in values.items()}
+    return [_on_cpu(value) for value in values] if isinstance(values, list) else values
 
 
 def _copy_of(module: nn.Module) -> dict[str, Tensor]:

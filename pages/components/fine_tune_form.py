@@ -203,9 +203,12 @@ def _settings(known: Architecture) -> list[str]:
                 format="%d" if name in INTEGERS else "%g",
                 help=f"{_HELP[name]} Allowed: {RANGES[name]}.",
             )
-            if value is None or value not in RANGES[name]:
+            allowed = RANGES[name]
+            if name == "image_size":
+                allowed = allowed._replace(minimum=known.min_image_size)
+            if value is None or value not in allowed:
                 typed = "nothing" if value is None else f"{value:,g}"
-                problem = f"{label} must be {RANGES[name]}, but it is {typed}."
+                problem = f"{label} must be {allowed}, but it is {typed}."
                 st.markdown(f":red[:material/error: {plain(problem)}]")
                 problems.append(problem)
     with right:
@@ -274,7 +277,7 @@ def _show_plan(config: FineTuneConfig) -> None:
     parameters = known.parameters - known.head_features * known.num_classes - known.num_classes + head
     learning = head if config.mode == "frozen" else parameters
     train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
-    steps = -(-len(train) // config.batch_size)
+    steps = splits.num_batches(len(train), config.batch_size)
     st.markdown("##### What will happen")
     st.markdown(
         f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "

@@ -146,13 +146,15 @@ def _waiting_for(reader: RunReader) -> str:
 
 def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     finished = reader.last_event
-    started = _started(reader)
     assert isinstance(finished, Finished)
-    assert started
+    started = _started(reader)  # None where a damaged line has cost it
+    photos = f"{started.test_images:,} test photos" if started else "test photos"
+    trained = (
+        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters" if started else "The network"
+    )
     st.success(
-        f"**{finished.test_accuracy:.1%} of the {started.test_images:,} test photos are recognised.** Scored once, "
-        f"with the weights of epoch {finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). "
-        f"Trained {count(started.trainable_parameters)} of {count(started.parameters)} parameters in "
+        f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
+        f"{finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). {trained} learned in "
         f"{duration(finished.seconds)}.",
         icon=runs.STATUS_ICONS[Status.FINISHED],
     )

@@ -8,15 +8,6 @@ import streamlit as st
 from core.runs import store
 from core.runs.store import RunReader
 
-STATUS_COLORS = {
-    "starting": "blue",
-    "queued": "orange",
-    "running": "blue",
-    "finished": "green",
-    "stopped": "gray",
-    "failed": "red",
-    "interrupted": "red",
-}
 STATUS_ICONS = {
     "starting": ":material/hourglass_top:",
     "queued": ":material/schedule:",

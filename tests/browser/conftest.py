@@ -74,6 +74,7 @@ class Server:
                 env={
                     **os.environ,
                     "UNFREEZE_HOME": str(self.home),
+                    "CUDA_VISIBLE_DEVICES": "",
                     "TORCH_HOME": str(self.home / "torch"),
                     **_NO_NETWORK,
                 },

@@ -41,6 +41,8 @@ def test_every_number_in_its_range_is_taken(name: str, data: st.DataObject) -> N
         ({"weights_file": "a.pth"}, "weights_file must be given"),
         ({"architecture": "my_cnn", "weights": "random", "image_size": 64}, "image_size must be 224 for my_cnn"),
         ({"epochs": 2.5}, "epochs must be a whole number"),
+        ({"batch_size": 32.0}, "batch_size must be a whole number"),
+        ({"architecture": "alexnet", "image_size": 62}, "image_size must be at least 63 for alexnet"),
         ({"epochs": True}, "epochs must be"),
     ],
 )

@@ -49,6 +49,13 @@ def test_split_and_order_are_functions_of_the_seed() -> None:
     assert sorted(splits.epoch_order(50, seed=1, epoch=2)) == list(range(50))
 
 
+@pytest.mark.parametrize(
+    ("images", "batch_size", "batches"), [(64, 32, 2), (66, 32, 3), (65, 32, 2), (1, 32, 1), (3, 1, 3)]
+)
+def test_lone_last_image_is_left_out(images: int, batch_size: int, batches: int) -> None:
+    assert splits.num_batches(images, batch_size) == batches
+
+
 @pytest.mark.parametrize("count", [1, 5, 16, 32, 33])
 def test_grid_is_torchvisions_pixel_for_pixel(count: int) -> None:
     images = SOURCES["cifar10_sample"].load().train.images[:count]

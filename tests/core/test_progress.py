@@ -61,6 +61,14 @@ def test_resumed_run_is_timed_by_its_own_work() -> None:
     assert at_start.fraction == pytest.approx((300 + 10) / (620 + 10))
 
 
+def test_resumed_frozen_run_computes_its_features_anew() -> None:
+    resumed = type(KEPT)(**{f: getattr(KEPT, f) for f in KEPT.__slots__} | {"first_step": 11, "total_steps": 100})
+    now = progress.measure([KEPT, validated(1), resumed], steps(15), working_s=5.0)
+    assert now is not None
+    assert now.remaining_s is not None
+    assert 5 < now.remaining_s < 10, "half of the features, their validation and the test are left"
+
+
 def test_only_a_finished_run_is_complete() -> None:
     everything = [FULL, validated(1), validated(2), Evaluating(split="test", images=10, total_images=10)]
     almost = progress.measure(everything, steps(20), working_s=1.0)

@@ -252,7 +252,7 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
     page = open_page(folder.id)
     assert "84.6% of the 500 test photos are recognised" in page.success[0].value
-    assert "in 21 s" in page.success[0].value
+    assert "12,810 of 3.4 M parameters learned in 21 s" in page.success[0].value
     assert "Download the model (3 MB)" in [element.proto.label for element in page.get("download_button")]
     assert str(folder.best_checkpoint) in texts(page)
     button(page, "Compare with full fine-tuning").click().run()
