@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -21,6 +21,7 @@ from core.runs.store import RunReader, RunWriter
 from pages.components.live_run import POLL_S
 from tests.browser.conftest import FLAGS, Server, find_chromium
 from tests.conftest import ROOT, follow, wait_until
+from tests.samples import STARTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,22 +164,7 @@ def plain_loop(device: str) -> Iterator[Figure]:
 
 def polling_tick(device: str) -> Iterator[Figure]:
     """The server's CPU time for one poll of a live run of 5,000 steps and growing, its sidebar included."""
-    started = Started(
-        architecture="efficientnet_lite0",
-        mode="frozen",
-        device="cpu",
-        device_label="CPU",
-        precision="float32",
-        parameters=3_383_818,
-        trainable_parameters=12_810,
-        train_images=1_800,
-        validation_images=200,
-        test_images=500,
-        steps_per_epoch=57,
-        total_steps=11_400,
-        first_step=1,
-        keeps_features=True,
-    )
+    started = replace(STARTED, total_steps=200 * STARTED.steps_per_epoch)
     with dashboard() as (server, page):
         folder = store.new_folder(server.home)
         lock = locks.hold(folder.lock)

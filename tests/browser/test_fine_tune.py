@@ -135,6 +135,7 @@ def test_closing_the_browser_changes_nothing(page: Page, server: Server) -> None
     page.close()
     before = len(follow(folder).steps)
     wait_until(lambda: len(follow(folder).steps) > before + 10)
+    assert all_alive(server.home) == [folder.id]
 
 
 def test_killed_worker_is_seen_within_five_seconds_and_resumed(page: Page, server: Server) -> None:

@@ -142,9 +142,13 @@ def test_what_is_no_id_never_becomes_a_path(run_id: str, tmp_path: Path) -> None
         store.find(tmp_path, run_id)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "config": {"epochs": -1}}']
-)
+DAMAGED = [
+    *("", "{", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "name": "", "queue": "", "config": []}'),
+    '{"format": 1, "name": "", "queue": "", "config": {"epochs": -1}}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_unreadable_description_is_no_run(folder: RunFolder, text: str) -> None:
     (folder.path / "config.json").write_text(text)
     with pytest.raises(RunNotFoundError):

@@ -22,31 +22,15 @@ from core.runs.events import (
     Preparing,
     Queued,
     RareEvent,
-    Started,
     Step,
     Stopped,
 )
 from core.runs.queue import DeviceQueue
 from core.runs.store import RunFolder, RunWriter
 from tests.conftest import ROOT
+from tests.samples import STARTED
 
 CONFIG = FineTuneConfig(epochs=2)
-STARTED = Started(
-    architecture="efficientnet_lite0",
-    mode="frozen",
-    device="cpu",
-    device_label="A CPU",
-    precision="float32",
-    parameters=3_383_818,
-    trainable_parameters=12_810,
-    train_images=1_800,
-    validation_images=200,
-    test_images=500,
-    steps_per_epoch=57,
-    total_steps=114,
-    first_step=1,
-    keeps_features=True,
-)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
 VALIDATED = Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True)
 FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=21.4)
