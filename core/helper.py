@@ -33,6 +33,16 @@ def submit(target: str, *arguments: Any) -> "Future[Any]":
         return answer
 
 
+def prepare(module: str) -> None:
+    """Have the helper import a module ahead of the first question about it. Returns at once."""
+    submit("core.helper:warm", module)
+
+
+def warm(module: str) -> None:
+    """Import a module: what `prepare` asks of the helper."""
+    importlib.import_module(module)
+
+
 def call(target: str, *arguments: Any, timeout_s: float = 60.0) -> Any:
     """The answer of `target`, or its exception.
 

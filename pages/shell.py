@@ -26,7 +26,13 @@ def main() -> None:
     st.set_page_config(page_title="Unfreeze", page_icon=str(_ICON), layout="wide")
     start_background()
     page = st.navigation(
-        [st.Page("fine_tune.py", title="Fine-tune", icon=":material/model_training:", default=True)],
+        [
+            st.Page("linear_fit.py", title="Linear Fit", icon=":material/timeline:"),
+            st.Page("architecture_inspector.py", title="Architecture Inspector", icon=":material/account_tree:"),
+            st.Page("fine_tune.py", title="Fine-tune", icon=":material/model_training:", default=True),
+            st.Page("predict.py", title="Predict", icon=":material/image_search:"),
+            st.Page("runs.py", title="Runs", icon=":material/stacked_line_chart:"),
+        ],
         position="sidebar",
     )
     with st.sidebar:

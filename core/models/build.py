@@ -69,8 +69,7 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
     weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     head = weights.get(f"{known.head}.weight")
     num_classes = len(head) if head is not None and head.ndim == 2 else known.num_classes
-    with torch.device("meta"):
-        model = _construct(architecture, num_classes)
+    model = build_empty(architecture, num_classes)
     try:
         model.load_state_dict(weights, strict=True, assign=True)
     except RuntimeError as error:
@@ -90,6 +89,12 @@ def check_file(architecture: str, path: str) -> str | None:
     except WeightsFileError as error:
         return str(error)
     return None
+
+
+def build_empty(architecture: str, num_classes: int) -> nn.Module:
+    """The network on the meta device: shapes without numbers, so that even a giant costs nothing."""
+    with torch.device("meta"):
+        return _construct(architecture, num_classes)
 
 
 def _construct(architecture: str, num_classes: int) -> nn.Module:

@@ -1,7 +1,7 @@
 """What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
@@ -31,6 +31,27 @@ class Range(NamedTuple):
         return f"between {self.minimum:,} and {self.maximum:,}"
 
 
+class RunConfig:
+    """What all kinds of run have in common: they become plain values, and come back from them."""
+
+    KIND: ClassVar[str]  # the name on disk
+    LABEL: ClassVar[str]  # what a person calls it
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a file."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; settings that this version does not know are left out.
+
+        Raises:
+            ValueError: a setting is out of its range.
+        """
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
 RANGES: dict[str, Range] = {
     "epochs": Range(1, 1_000),
     "batch_size": Range(1, 1_024),
@@ -54,7 +75,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTuneConfig:
+class FineTuneConfig(RunConfig):
     """Everything that decides how a fine-tuning goes.
 
     The defaults are the product's own: a good model within a minute on two CPU cores.
@@ -62,6 +83,9 @@ class FineTuneConfig:
     Raises:
         ValueError: a setting outside its range; the message names it, its range and the value.
     """
+
+    KIND = "fine_tune"
+    LABEL = "fine-tuning"
 
     architecture: str = "efficientnet_lite0"
     weights: Weights = "pretrained"
@@ -94,24 +118,48 @@ class FineTuneConfig:
         if (self.weights == "file") != bool(self.weights_file):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a file."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "FineTuneConfig":
-        """The inverse of `to_dict`; settings that this version does not know are left out.
-
-        Raises:
-            ValueError: a setting is out of its range.
-        """
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+LINEAR_RANGES: dict[str, Range] = {
+    "epochs": Range(1, 20_000),
+    "learning_rate": Range(0, 10, excludes_minimum=True),
+    "momentum": Range(0, 0.999),
+    "weight_decay": Range(0, 1),
+    "seed": Range(0, 2**31 - 1),
+}
 
 
-def problem_with(name: str, value: float) -> str | None:
-    """What is wrong with a number for the setting `name`, in one sentence, or None."""
-    allowed = RANGES[name]
+@dataclass(frozen=True, kw_only=True)
+class LinearFitConfig(RunConfig):
+    """Everything that decides how a linear fit goes. The defaults are the course's.
+
+    Raises:
+        ValueError: a setting outside its range; the message names it, its range and the value.
+    """
+
+    KIND = "linear_fit"
+    LABEL = "linear fit"
+
+    epochs: int = 1_000
+    learning_rate: float = 1e-4
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    seed: int = 0  # of the points, the noise and the first parameters
+
+    def __post_init__(self) -> None:
+        for name, allowed in LINEAR_RANGES.items():
+            if problem := problem_with(name, getattr(self, name), allowed):
+                raise ValueError(problem)
+
+
+CONFIGS: dict[str, type[RunConfig]] = {kind.KIND: kind for kind in (FineTuneConfig, LinearFitConfig)}
+
+
+def problem_with(name: str, value: float, allowed: Range | None = None) -> str | None:
+    """What is wrong with a number for the setting `name`, in one sentence, or None.
+
+    `allowed` is by default what a fine-tuning allows.
+    """
+    allowed = allowed or RANGES[name]
     if value in allowed:
         is_whole = name not in INTEGERS or isinstance(value, int)
         return None if is_whole else f"{name} must be a whole number, got {value}"

@@ -1,9 +1,12 @@
 """What a training reports: small frozen values. Knows neither how they come about nor where they go.
 
-A `Step` comes for every optimizer step and is kept in binary; the others are rare and are kept as lines of JSON.
+A step comes for every optimizer step and is kept in binary, with the fields that its kind of run declares; the other
+events are rare and are kept as lines of JSON.
 """
 
 from dataclasses import asdict, dataclass
+from operator import attrgetter
+from struct import Struct
 from typing import Any, Literal
 
 import numpy as np
@@ -22,15 +25,43 @@ class Step:
     images: int  # in this batch
 
 
-# One record of a `steps-<attempt>.bin`: 32 bytes, little-endian whatever the machine.
-STEP_FIELDS: tuple[tuple[str, str], ...] = (
-    ("step", "<u4"),
-    ("images", "<u4"),
-    ("loss", "<f8"),
-    ("learning_rate", "<f8"),
-    ("seconds", "<f8"),
-)
-STEP_DTYPE = np.dtype(list(STEP_FIELDS))
+@dataclass(frozen=True, slots=True)
+class LinearStep:
+    """One full-batch step of a linear fit. The parameters are those that the step left behind."""
+
+    step: int  # counts from 1
+    loss: float  # mean squared error, before the step
+    weight: float
+    bias: float
+    seconds: float  # the run's own clock
+
+
+AnyStep = Step | LinearStep
+
+
+class StepFormat:
+    """One record of a `steps-<attempt>.bin`: fixed-width, little-endian whatever the machine."""
+
+    def __init__(self, kind: type[AnyStep], **types: str) -> None:
+        assert set(types) == set(kind.__dataclass_fields__), kind
+        self.fields = tuple((name, f"<{code}") for name, code in types.items())
+        self._values = attrgetter(*types)
+        self.dtype = np.dtype(list(self.fields))
+        codes = {"u4": "I", "f8": "d"}
+        self._struct = Struct("<" + "".join(codes[code] for code in types.values()))
+        assert self._struct.size == self.dtype.itemsize
+
+    def pack(self, step: AnyStep) -> bytes:
+        """The step's record."""
+        return self._struct.pack(*self._values(step))
+
+
+# What each kind of run records for every step.
+STEP_FORMATS = {
+    "fine_tune": StepFormat(Step, step="u4", images="u4", loss="f8", learning_rate="f8", seconds="f8"),
+    "linear_fit": StepFormat(LinearStep, step="u4", loss="f8", weight="f8", bias="f8", seconds="f8"),
+}
+STEP_DTYPE = STEP_FORMATS["fine_tune"].dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +161,7 @@ class Failed:
 
 
 RareEvent = Queued | Resumed | Preparing | Started | Evaluating | Evaluated | Checkpointed | Stopped | Finished | Failed
-Event = Step | RareEvent
+Event = AnyStep | RareEvent
 
 _RARE_EVENTS: dict[str, type[RareEvent]] = {
     kind.__name__: kind

@@ -2,7 +2,7 @@
 
     <home>/runs/<id>/
         config.json          format, kind, name, creation time, and the configuration
-        steps-<attempt>.bin  one fixed-width record a step, appended; a resume opens the next attempt
+        steps-<attempt>.bin  one fixed-width record a step, as the kind declares; a resume opens the next attempt
         events.jsonl         the rare events, one a line, each with its wall-clock time
         checkpoints/         last.pt, best.pt
         worker.log           what the worker process printed
@@ -23,24 +23,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from struct import Struct
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RunNotFoundError
 from core.runs import events, locks
-from core.runs.config import FineTuneConfig
-from core.runs.events import STEP_DTYPE, Evaluating, Failed, RareEvent, Step
+from core.runs.config import CONFIGS, FineTuneConfig, RunConfig
+from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Failed, LinearStep, RareEvent, Step, StepFormat
 
 FORMAT = 1
+Config = TypeVar("Config", bound=RunConfig)
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-_RECORD = Struct("<IIddd")
 _FLUSH_EVERY_S = 0.05
 _REPORT_EVALUATING_EVERY_S = 0.5
-assert _RECORD.size == STEP_DTYPE.itemsize
 
 
 def home() -> Path:
@@ -122,17 +120,31 @@ class RunFolder:
         names = (re.fullmatch(r"steps-(\d+)\.bin", name) for name in entries)
         return sorted(int(name[1]) for name in names if name)
 
-    def write_description(self, config: FineTuneConfig, *, name: str, created: float, queue: str) -> None:
-        """Write `config.json`; from then on the folder is a run."""
+    def write_description(
+        self, config: RunConfig, *, name: str, created: float, queue: str, race: tuple[str, ...] = ()
+    ) -> None:
+        """Write `config.json`; from then on the folder is a run. `race` names the runs that it takes turns with."""
         description = {
             "format": FORMAT,
-            "kind": "fine_tune",
+            "kind": config.KIND,
             "name": name,
             "created": created,
             "queue": queue,
-            "step_fields": events.STEP_FIELDS,
+            "race": race,
+            "step_fields": STEP_FORMATS[config.KIND].fields,
             "config": config.to_dict(),
         }
+        self._replace_description(description)
+
+    def rename(self, name: str) -> None:
+        """Give the run another name.
+
+        Raises:
+            RunNotFoundError: its description cannot be read.
+        """
+        self._replace_description({**self.description(), "name": name})
+
+    def _replace_description(self, description: dict[str, Any]) -> None:
         replace_file(self.path / "config.json", lambda file: file.write(json.dumps(description, indent=2).encode()))
 
     def description(self) -> dict[str, Any]:
@@ -149,18 +161,49 @@ class RunFolder:
             raise RunNotFoundError(f"The run {self.id} was written by another version of Unfreeze.")
         if not all(isinstance(description.get(name), str) for name in ("name", "queue")):
             raise RunNotFoundError(f"The description of run {self.id} is damaged.")
+        if description.get("kind") not in CONFIGS:
+            raise RunNotFoundError(f"The run {self.id} is of a kind that this version of Unfreeze does not know.")
         return description
 
-    def config(self) -> FineTuneConfig:
+    @property
+    def kind(self) -> str:
+        """What kind of training it is, a key of `CONFIGS`.
+
+        Raises:
+            RunNotFoundError: the description cannot be read.
+        """
+        return str(self.description()["kind"])
+
+    def config_of(self, kind: type[Config]) -> Config:
         """The configuration that the run was started with.
 
         Raises:
-            RunNotFoundError: there is no readable one.
+            RunNotFoundError: there is no readable one, or the run is of another kind.
         """
+        description = self.description()
+        if description["kind"] != kind.KIND:
+            raise RunNotFoundError(f"The run {self.id} is no {kind.LABEL}. Open it from the page Runs.")
         try:
-            return FineTuneConfig.from_dict(self.description()["config"])
+            return kind.from_dict(description["config"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunNotFoundError(f"The settings of run {self.id} cannot be read: {error}.") from error
+
+    def config(self) -> FineTuneConfig:
+        """The configuration of a fine-tuning.
+
+        Raises:
+            RunNotFoundError: there is no readable one, or the run is of another kind.
+        """
+        return self.config_of(FineTuneConfig)
+
+    def race(self) -> tuple[str, ...]:
+        """The ids of the runs that take turns with this one, itself included; empty where it trains alone.
+
+        Raises:
+            RunNotFoundError: the description cannot be read.
+        """
+        lanes = self.description().get("race")
+        return tuple(lane for lane in lanes if _ID.fullmatch(str(lane))) if isinstance(lanes, list) else ()
 
     def log_tail(self, num_lines: int) -> str:
         """The last lines of the worker's log; empty if there is none."""
@@ -211,6 +254,14 @@ def newest(runs_home: Path) -> Iterator[RunFolder]:
             yield folder
 
 
+def step_format(folder: RunFolder) -> StepFormat:
+    """How the run records its steps; as a fine-tuning where its description cannot be read."""
+    try:
+        return STEP_FORMATS[folder.kind]
+    except RunNotFoundError:
+        return STEP_FORMATS["fine_tune"]
+
+
 class RunWriter:
     """Appends one attempt's events. Belongs to the worker that holds the run's lock."""
 
@@ -219,6 +270,7 @@ class RunWriter:
         self.attempt = (folder.attempts() or [0])[-1] + 1
         self._steps = folder.steps(self.attempt).open("xb", buffering=0)
         self._events = folder.events.open("ab", buffering=0)
+        self._format = step_format(folder)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._reported_evaluating = 0.0
@@ -237,12 +289,12 @@ class RunWriter:
             self._steps.close()
             self._events.close()
 
-    def append(self, event: Step | RareEvent) -> None:
+    def append(self, event: AnyStep | RareEvent) -> None:
         """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
         now = time.monotonic()
-        if isinstance(event, Step):
+        if isinstance(event, Step | LinearStep):
             self.last_step = event.step
-            self._pending += _RECORD.pack(event.step, event.images, event.loss, event.learning_rate, event.seconds)
+            self._pending += self._format.pack(event)
             if now - self._flushed >= _FLUSH_EVERY_S:
                 self.flush()
             return
@@ -292,11 +344,12 @@ class RunReader:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events: list[RareEvent] = []
-        # Every step once and in order: a structured array with the fields of `STEP_DTYPE`, replaced at every poll that
-        # finds more. Take it once for what belongs together, and do not write to it.
-        self.steps: NDArray[np.void] = np.empty(0, STEP_DTYPE)
+        self._dtype = step_format(folder).dtype
+        # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
+        # poll that finds more. Take it once for what belongs together, and do not write to it.
+        self.steps: NDArray[np.void] = np.empty(0, self._dtype)
         self._event_times: list[float] = []
-        self._steps = np.empty(1024, STEP_DTYPE)
+        self._steps = np.empty(1024, self._dtype)
         self._num_steps = 0
         self._attempt = 0
         self._step_offset = 0
@@ -351,11 +404,11 @@ class RunReader:
                 self._attempt, self._step_offset = attempt, 0
             with open(self.folder.steps(attempt), "rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                new_bytes = (size - self._step_offset) // STEP_DTYPE.itemsize * STEP_DTYPE.itemsize
+                new_bytes = (size - self._step_offset) // self._dtype.itemsize * self._dtype.itemsize
                 if new_bytes <= 0:
                     continue
                 data = os.pread(file.fileno(), new_bytes, self._step_offset)
-            new = np.frombuffer(data[: len(data) // STEP_DTYPE.itemsize * STEP_DTYPE.itemsize], STEP_DTYPE)
+            new = np.frombuffer(data[: len(data) // self._dtype.itemsize * self._dtype.itemsize], self._dtype)
             if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
                 self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], new["step"][0]))
             self._step_offset += new.nbytes
@@ -366,7 +419,7 @@ class RunReader:
         starts_attempt = self._step_offset == new.nbytes
         if needed > len(self._steps) or starts_attempt:
             # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
-            grown = np.empty(max(2 * needed, 1024), STEP_DTYPE)
+            grown = np.empty(max(2 * needed, 1024), self._dtype)
             grown[: self._num_steps] = self._steps[: self._num_steps]
             self._steps = grown
         self._steps[self._num_steps : needed] = new

@@ -93,11 +93,13 @@ function moveView(plot, factor, shift) {
   window.Plotly.relayout(plot, { "xaxis.range": [middle - half, middle + half] });
 }
 
-function toggleTrace(plot, index) {
-  if (index < plot.data.length) {
-    const hidden = plot.data[index].visible === "legendonly";
-    window.Plotly.restyle(plot, { visible: hidden ? true : "legendonly" }, [index]);
-  }
+// Hide or show what belongs to the legend's entry of that number, as a click on it would.
+function toggleEntry(plot, number) {
+  const entry = plot.data.filter((trace) => trace.showlegend !== false)[number];
+  if (!entry) return;
+  const isMember = (trace) => trace === entry || (entry.legendgroup && trace.legendgroup === entry.legendgroup);
+  const members = plot.data.flatMap((trace, index) => (isMember(trace) ? [index] : []));
+  window.Plotly.restyle(plot, { visible: entry.visible === "legendonly" ? true : "legendonly" }, members);
 }
 
 function onKey(chart, event) {
@@ -109,10 +111,8 @@ function onKey(chart, event) {
     ArrowLeft: () => moveView(plot, 1, -0.2),
     ArrowRight: () => moveView(plot, 1, 0.2),
     0: () => window.Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true }),
-    1: () => toggleTrace(plot, 0),
-    2: () => toggleTrace(plot, 1),
-    3: () => toggleTrace(plot, 2),
   };
+  if (/^[1-9]$/.test(event.key)) actions[event.key] = () => toggleEntry(plot, Number(event.key) - 1);
   if (actions[event.key]) {
     actions[event.key]();
     event.preventDefault();
@@ -129,7 +129,7 @@ function create(parentElement) {
   const keys = document.createElement("p");
   keys.className = "live-chart-keys";
   keys.innerHTML =
-    "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> whole run · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> show or hide a line";
+    "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> everything · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> … show or hide a line";
   const failure = document.createElement("p");
   failure.className = "live-chart-failure";
   root.append(failure, plot, keys);

@@ -5,9 +5,9 @@ from typing import assert_never
 
 import streamlit as st
 
-from core import figures
 from core.data.sources import SOURCES
 from core.errors import UnfreezeError
+from core.figures import training as figures
 from core.runs import jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Failed, Finished, Preparing, Started

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core import figures
+from core.figures import style
+from core.figures import training as figures
 from core.runs.events import STEP_DTYPE
 from tests.core.test_progress import validated
 
@@ -22,7 +23,7 @@ def steps(losses: np.ndarray) -> np.ndarray:
     return made
 
 
-def draw(losses: np.ndarray, **changes: object) -> figures.Figure:
+def draw(losses: np.ndarray, **changes: object) -> style.Figure:
     settings = {"mode": "frozen", "steps_per_epoch": 10, "chart_id": "run"} | changes
     return figures.live_training(steps(losses), figures.smooth(losses, 20), [validated(1)], **settings)
 
@@ -45,14 +46,14 @@ def test_view_belongs_to_the_run() -> None:
 
 def test_ways_to_fine_tune_have_their_own_colours() -> None:
     colors = {mode: draw(np.ones(3), mode=mode)["data"][0]["line"]["color"] for mode in ("frozen", "full")}
-    assert colors == figures.LANE_COLORS
-    assert set(figures.DARK_COLORS) == set(colors.values())
+    assert colors == style.LANE_COLORS
+    assert set(style.DARK_COLORS) == {*colors.values(), *style.MORE_COLORS}
 
 
 @given(values=SERIES)
 def test_decimation_is_short_ordered_and_keeps_extremes(values: np.ndarray) -> None:
-    shown = figures.decimate(values, 1_000)
-    assert len(shown) <= figures.MAX_POINTS + 2
+    shown = style.decimate(values, 1_000)
+    assert len(shown) <= style.MAX_POINTS + 2
     assert (np.diff(shown) > 0).all()
     assert {values[shown].min(), values[shown].max()} == {values.min(), values.max()}
     assert shown[0] == 0
@@ -62,9 +63,9 @@ def test_decimation_is_short_ordered_and_keeps_extremes(values: np.ndarray) -> N
 @given(values=SERIES, more=st.integers(0, 500))
 def test_what_is_drawn_stays_as_values_come(values: np.ndarray, more: int) -> None:
     longer = np.concatenate([values, np.zeros(more)])
-    before, after = figures.decimate(values, 1_000), figures.decimate(longer, 1_000)
-    width = figures.bucket_width(len(values), 1_000)
-    if figures.bucket_width(len(longer), 1_000) == width:
+    before, after = style.decimate(values, 1_000), style.decimate(longer, 1_000)
+    width = style.bucket_width(len(values), 1_000)
+    if style.bucket_width(len(longer), 1_000) == width:
         whole = len(values) // width * width
         tip = len(values) - 1  # drawn for as long as it is the last
         assert set(before[before < whole]) - {tip} == set(after[after < whole]) - {tip}

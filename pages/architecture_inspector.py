@@ -1,0 +1,5 @@
+"""Architecture Inspector."""
+
+import streamlit as st
+
+st.title("Architecture Inspector", anchor=False)

@@ -1,0 +1,5 @@
+"""Linear Fit."""
+
+import streamlit as st
+
+st.title("Linear Fit", anchor=False)

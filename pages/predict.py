@@ -1,0 +1,5 @@
+"""Predict."""
+
+import streamlit as st
+
+st.title("Predict", anchor=False)
