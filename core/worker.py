@@ -1,16 +1,17 @@
 """The process that trains: it drives a generator and writes its events to the run's folder. Imported by nobody.
 
-    python -m core.worker RUN_DIR [--lock FD]    set on one run; FD holds its lock already
-    python -m core.worker --spare FD             import torch, then wait for a run on that socket
+    python -m core.worker RUN_DIR ... [--lock FD ...]    set on a run, or on a race; FD holds its lock already
+    python -m core.worker --spare FD                     import torch, then wait for runs on that socket
 
-It takes its turn for the device before it imports torch, listens for the user between two events, and ends by exactly
-one of Finished, Stopped or Failed, unless it is killed.
+It takes its turn for the device before it imports torch, listens for the user between two events, and ends every run by
+exactly one of Finished, Stopped or Failed, unless it is killed. Runs that race take turns, an event of each at a time.
 """
 
 import argparse
 import dataclasses
 import errno
 import importlib
+import json
 import logging
 import os
 import shutil
@@ -25,12 +26,14 @@ from typing import TYPE_CHECKING
 
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.runs import control, devices, locks
+from core.runs.config import MAX_LANES
 from core.runs.events import (
     Checkpointed,
     Evaluated,
     Evaluating,
     Failed,
     Preparing,
+    RareEvent,
     Started,
     Step,
     Stopped,
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from core.training.state import TrainingState
 
 _LISTEN_EVERY_S = 0.05
-_log = logging.getLogger("worker")
+_LOG_FORMAT = "%(asctime)s %(message)s"
 
 
 class StopRequestedError(Exception):
@@ -66,58 +69,101 @@ class Listener:
         return self._stop
 
 
-def work(folder: RunFolder) -> None:
-    """Do the run of a folder whose lock this process holds, from its turn in the queue to its last event."""
-    queue = DeviceQueue(folder.path.parents[1], folder.description()["queue"])
-    with RunWriter(folder) as writer:
-        try:
-            listener = Listener(folder)
-            _wait_for_turn(folder, queue, listener)
-            device = _find_device(folder, writer)
-            if device != folder.description()["queue"]:  # what was expected before the first probe is not there
-                queue.leave(folder.id)
-                queue = DeviceQueue(folder.path.parents[1], device)
-                queue.join(folder.id)
-                _wait_for_turn(folder, queue, listener)
-            state = _prepare(folder, writer, device)
-            _drive(state, folder, writer, listener)
-        except StopRequestedError:
-            _log.info("stopped after step %d", writer.last_step)
-            writer.append(Stopped(step=writer.last_step))
-        except (UnfreezeError, ValueError) as error:
-            _log.error("%s", error)
-            can_resume = not isinstance(error, TrainingDivergedError)
-            writer.append(Failed(message=str(error), step=writer.last_step, can_resume=can_resume))
-        except BaseException as error:
-            _log.exception("the run failed")
-            writer.append(Failed(message=_explain(error), step=writer.last_step, can_resume=True))
-        finally:
-            queue.leave(folder.id)
+class Lane:
+    """One run in this process, alone or in a race: its folder, its lock, and what is written of it."""
 
+    def __init__(self, folder: RunFolder, lock: int | None = None) -> None:
+        self.folder = folder
+        self.log = logging.getLogger(f"worker.{folder.id}")
+        self._lock = lock
+        self._listener = Listener(folder)
+        self.writer = RunWriter(folder)
+        self.queue = DeviceQueue(folder.path.parents[1], str(folder.description()["queue"]))
+        self.has_ended = False
 
-def _wait_for_turn(folder: RunFolder, queue: DeviceQueue, listener: Listener) -> None:
-    if queue.ahead_of(folder.id):
-        _log.info("waiting for %s", folder.description()["queue"])
-    while queue.ahead_of(folder.id):
-        if listener.wants_stop():
+    def stop_if_asked(self) -> None:
+        """Raise what ends the run, if the user wants that."""
+        if self._listener.wants_stop():
             raise StopRequestedError
+
+    def is_next(self, racing: set[str]) -> bool:
+        """Whether nobody but those who race with it is to have the device first."""
+        return set(self.queue.ahead_of(self.folder.id)) <= racing
+
+    def end(self, last: RareEvent | None = None) -> None:
+        """Write the last event and let go of the device and the lock: a stopped run can be resumed at once."""
+        try:
+            if last is not None:
+                self.writer.append(last)
+            self.writer.close()
+        finally:
+            self.queue.leave(self.folder.id)
+            self.has_ended = True
+            if self._lock is not None:
+                os.close(self._lock)
+
+
+def work(lanes: list[Lane]) -> None:
+    """Do the runs of these folders, whose locks this process holds, turn about: one event of each at a time."""
+    lives = [_live(lane, lanes) for lane in lanes]
+    while lives:
+        lives = [life for life in lives if next(life, "ended") != "ended"]
+
+
+def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
+    """A run from its turn in the queue to its last event. At every yield, the other lanes have their turn."""
+    writer = lane.writer
+    racing = {other.folder.id for other in lanes}
+    last: RareEvent | None = None
+    try:
+        yield from _wait_for_turn(lane, racing)
+        device = _find_device(lane, lanes)
+        if device != lane.folder.description()["queue"]:  # what was expected before the first probe is not there
+            lane.queue.leave(lane.folder.id)
+            lane.queue = DeviceQueue(lane.folder.path.parents[1], device)
+            lane.queue.join(lane.folder.id)
+            yield from _wait_for_turn(lane, racing)
+        state = _prepare(lane, lanes, device)
+        yield
+        yield from _drive(state, lane)
+    except StopRequestedError:
+        lane.log.info("stopped after step %d", writer.last_step)
+        last = Stopped(step=writer.last_step)
+    except (UnfreezeError, ValueError) as error:
+        lane.log.error("%s", error)
+        can_resume = not isinstance(error, TrainingDivergedError)
+        last = Failed(message=str(error), step=writer.last_step, can_resume=can_resume)
+    except BaseException as error:
+        lane.log.exception("the run failed")
+        last = Failed(message=_explain(error), step=writer.last_step, can_resume=True)
+    finally:
+        lane.end(last)
+
+
+def _wait_for_turn(lane: Lane, racing: set[str]) -> Iterator[None]:
+    if not lane.is_next(racing):
+        lane.log.info("waiting for %s", lane.folder.description()["queue"])
+    while not lane.is_next(racing):
+        lane.stop_if_asked()
         time.sleep(_LISTEN_EVERY_S)
+        yield
 
 
-def _find_device(folder: RunFolder, writer: RunWriter) -> str:
+def _find_device(lane: Lane, lanes: list[Lane]) -> str:
     """Import torch, and name the device to train on: the one that was queued for, if it is there."""
-    with _leaving_when_asked(folder, writer):
-        writer.append(Preparing(what="Loading PyTorch"))
-        names = [info.name for info in _remember_devices(folder.path.parents[1])]
-    queued, wanted = folder.description()["queue"], folder.config().device
+    with _leaving_when_asked(lane, lanes):
+        lane.writer.append(Preparing(what="Loading PyTorch"))
+        names = [info.name for info in _remember_devices(lane.folder.path.parents[1])]
+    queued, wanted = str(lane.folder.description()["queue"]), lane.folder.config().device
     return queued if queued in names or wanted != "auto" else names[0]
 
 
-def _prepare(folder: RunFolder, writer: RunWriter, device: str) -> "TrainingState":
+def _prepare(lane: Lane, lanes: list[Lane], device: str) -> "TrainingState":
     """Read the data and the weights."""
     from core.training.state import TrainingState
 
-    with _leaving_when_asked(folder, writer):
+    folder, writer = lane.folder, lane.writer
+    with _leaving_when_asked(lane, lanes):
         if folder.last_checkpoint.is_file():
             writer.append(Preparing(what="Loading the last checkpoint"))
             state = TrainingState.load(folder.last_checkpoint, folder.best_checkpoint, device=device)
@@ -129,16 +175,21 @@ def _prepare(folder: RunFolder, writer: RunWriter, device: str) -> "TrainingStat
 
 
 @contextmanager
-def _leaving_when_asked(folder: RunFolder, writer: RunWriter) -> Iterator[None]:
-    """Let the user stop what takes seconds to minutes and has no steps: nothing is trained, so nothing is lost."""
+def _leaving_when_asked(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
+    """Let the user stop what takes seconds to minutes and has no steps: nothing is trained, so nothing is lost.
+
+    The process ends then, and with it every run of a race: none trains before all are prepared.
+    """
     is_done = threading.Event()
+    listener = Listener(lane.folder)
 
     def watch() -> None:
-        listener = Listener(folder)
         while not is_done.wait(_LISTEN_EVERY_S):
             if listener.wants_stop():
-                _log.info("stopped while preparing")
-                writer.append(Stopped(step=writer.last_step))
+                lane.log.info("stopped while preparing")
+                for other in lanes:
+                    if not other.has_ended:
+                        other.writer.append(Stopped(step=other.writer.last_step))
                 os._exit(0)  # a download would not listen
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -150,29 +201,33 @@ def _leaving_when_asked(folder: RunFolder, writer: RunWriter) -> Iterator[None]:
         watcher.join()
 
 
-def _drive(state: "TrainingState", folder: RunFolder, writer: RunWriter, listener: Listener) -> None:
+def _drive(state: "TrainingState", lane: Lane) -> Iterator[None]:
     """Write the generator's events down, save after every epoch, and stop when asked."""
     from core.training.fine_tune import fine_tune
 
     for event in fine_tune(state):
-        writer.append(event)
+        lane.writer.append(event)
         if isinstance(event, Started):
-            _log.info("training on %s in %s from step %d", event.device_label, event.precision, event.first_step)
+            lane.log.info("training on %s in %s from step %d", event.device_label, event.precision, event.first_step)
         elif isinstance(event, Evaluated):
-            _log.info("epoch %d, step %d: %s accuracy %.4f", event.epoch, event.step, event.split, event.accuracy)
+            lane.log.info("epoch %d, step %d: %s accuracy %.4f", event.epoch, event.step, event.split, event.accuracy)
             if event.split == "validation":
-                _save(state, folder, writer, is_best=event.best)
-        if isinstance(event, Step | Evaluating) and listener.wants_stop() and state.is_settled:
-            _save(state, folder, writer, is_best=False)
-            raise StopRequestedError
+                _save(state, lane, is_best=event.best)
+        if isinstance(event, Step | Evaluating) and state.is_settled:
+            try:
+                lane.stop_if_asked()
+            except StopRequestedError:
+                _save(state, lane, is_best=False)
+                raise
+        yield
 
 
-def _save(state: "TrainingState", folder: RunFolder, writer: RunWriter, *, is_best: bool) -> None:
+def _save(state: "TrainingState", lane: Lane, *, is_best: bool) -> None:
     """Save the state as the last checkpoint, and let the best one be the same file where it is the best."""
-    state.save(folder.last_checkpoint)
+    state.save(lane.folder.last_checkpoint)
     if is_best:
-        _link_best(folder)
-    writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
+        _link_best(lane.folder)
+    lane.writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
 
 
 def _link_best(folder: RunFolder) -> None:
@@ -207,59 +262,63 @@ def _explain(error: BaseException) -> str:
     return f"The training broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."
 
 
-def _log_to(folder: RunFolder) -> None:
-    """Send all that this process prints, and what libraries print from C, to the run's log."""
-    descriptor = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def _log_to(folders: list[RunFolder]) -> None:
+    """Give each run its log, and send all that this process prints, and libraries print from C, to the first one's."""
+    descriptor = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, sys.stdout.fileno())
     os.dup2(descriptor, sys.stderr.fileno())
     os.close(descriptor)
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, force=True)
+    for folder in folders:
+        log = logging.getLogger(f"worker.{folder.id}")
+        handler = logging.FileHandler(folder.log)
+        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+        log.handlers, log.propagate = [handler], False
+        log.info("worker %d takes run %s", os.getpid(), folder.id)
 
 
-def _await_run(connection: socket.socket) -> tuple[RunFolder, int] | None:
-    """As a spare: import what training needs, look for devices, then wait for a run and its lock.
+def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
+    """As a spare: import what training needs, look for devices, then wait for runs and their locks.
 
-    None: the server is gone.
+    Empty: the server is gone.
     """
     importlib.import_module("core.training.fine_tune")
     _remember_devices(home())
     with connection:
-        path, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
-    if not path or not descriptors:
-        return None
-    return RunFolder(Path(os.fsdecode(path))), descriptors[0]
+        message, locks_held, _, _ = socket.recv_fds(connection, 64 * 1024, MAX_LANES)
+    paths = json.loads(message) if message else []
+    return [(RunFolder(Path(path)), lock) for path, lock in zip(paths, locks_held, strict=True)]
 
 
 def _take(folder: RunFolder) -> int:
     """The lock of a run that was started by hand, with a ticket for its device."""
     lock = locks.hold(folder.lock)
     folder.control.unlink(missing_ok=True)  # what was asked of a former attempt
-    DeviceQueue(folder.path.parents[1], folder.description()["queue"]).join(folder.id)
+    DeviceQueue(folder.path.parents[1], str(folder.description()["queue"])).join(folder.id)
     return lock
 
 
 def main() -> None:
     """Read the command line and work."""
-    parser = argparse.ArgumentParser(prog="python -m core.worker", description="Train one run, outside of any browser.")
-    parser.add_argument("run_dir", type=Path, nargs="?", help="the run's folder")
-    parser.add_argument("--lock", type=int, help="a descriptor that holds the run's lock")
-    parser.add_argument("--spare", type=int, help="a socket on which to wait for a run")
+    parser = argparse.ArgumentParser(prog="python -m core.worker", description="Train runs, outside of any browser.")
+    parser.add_argument("run_dir", type=Path, nargs="*", help="a run's folder; several take turns")
+    parser.add_argument("--lock", type=int, action="append", help="a descriptor that holds a run's lock, one a folder")
+    parser.add_argument("--spare", type=int, help="a socket on which to wait for runs")
     arguments = parser.parse_args()
     if arguments.spare is not None:
-        given = _await_run(socket.socket(fileno=arguments.spare))
-        if given is None:
+        given = _await_runs(socket.socket(fileno=arguments.spare))
+        if not given:
             return
-        folder, lock = given
-    elif arguments.run_dir is not None:
-        folder = RunFolder(arguments.run_dir.absolute())
-        lock = _take(folder) if arguments.lock is None else arguments.lock
+    elif arguments.run_dir:
+        folders = [RunFolder(path.absolute()) for path in arguments.run_dir]
+        held = arguments.lock or [_take(folder) for folder in folders]
+        given = list(zip(folders, held, strict=True))
     else:
         parser.error("a run's folder is needed")
-    os.set_inheritable(lock, False)  # nothing that this process starts may keep the run alive
-    _log_to(folder)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-    _log.info("worker %d takes run %s", os.getpid(), folder.id)
-    work(folder)
-    os.close(lock)  # now, not when Python has tidied up: a stopped run can be resumed at once
+    for _, lock in given:
+        os.set_inheritable(lock, False)  # nothing that this process starts may keep a run alive
+    _log_to([folder for folder, _ in given])
+    work([Lane(folder, lock) for folder, lock in given])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from core.runs import jobs, store
 from pages.components import runs
 from pages.components.fine_tune_form import fine_tune_form
 from pages.components.format import plain
+from pages.components.live_race import live_race
 from pages.components.live_run import live_run
 
 
@@ -24,21 +25,27 @@ def main() -> None:
 def set_up() -> None:
     """Choose what to train, and start it."""
     jobs.prepare()
-    config = fine_tune_form()
-    if config:
+    configs = fine_tune_form()
+    if configs:
         try:
-            run = jobs.start(store.home(), config)
+            started = jobs.race(store.home(), configs) if len(configs) > 1 else [jobs.start(store.home(), configs[0])]
         except UnfreezeError as error:
             st.error(plain(str(error)))
             return
-        runs.open_run(run.id)
+        st.query_params.clear()
+        runs.open_run(started[0].id)
         st.rerun()
 
 
 def show(run_id: str) -> None:
     """Watch a run, or see how it ended."""
     try:
-        live_run(runs.reader(run_id))
+        reader = runs.reader(run_id)
+        racing = runs.readers(reader.folder.race())
+        if len(racing) > 1:
+            live_race(racing)
+        else:
+            live_run(reader)
     except RunNotFoundError as error:
         st.error(plain(str(error)))
         st.button("Set up a new run", type="primary", on_click=st.query_params.clear)

@@ -3,18 +3,22 @@
 import gc
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
 import streamlit as st
 
 from core.errors import RunNotFoundError
+from core.models.catalog import ARCHITECTURES
 from core.runs import devices, queue, store
+from core.runs.config import MAX_LANES
 from core.runs.status import Status, read_status
 from pages.components import runs
 from pages.components.format import plain
 
 # A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
 _ICON = Path(__file__).parent / "components" / "icon.svg"
+_WORDMARK = _ICON.with_name("wordmark.svg")
 _SIDEBAR_POLL_S = 2.0
 _COLLECT_EVERY_S = 30.0
 _NUM_RECENT = 5
@@ -35,8 +39,8 @@ def main() -> None:
         ],
         position="sidebar",
     )
+    st.logo(str(_WORDMARK), size="large", icon_image=str(_ICON))
     with st.sidebar:
-        st.markdown("## :material/ac_unit: Unfreeze")
         sidebar()
     page.run()
 
@@ -66,14 +70,25 @@ def sidebar() -> None:
         st.markdown(":material/memory: Looking for a GPU …")
 
     alive = [run_id for run_id in queue.all_alive(store.home()) if _status(run_id).is_live]
-    st.caption("Running" if alive else "Nothing is running")
-    for run_id in alive:
+    running = list(dict.fromkeys(map(_shown_as, alive)))
+    st.caption("Running" if running else "Nothing is running")
+    for run_id in running:
         _link(run_id)
-    recent = [folder.id for folder, _ in zip(store.newest(store.home()), range(_NUM_RECENT + len(alive)), strict=False)]
-    if ended := [run_id for run_id in recent if run_id not in alive][:_NUM_RECENT]:
+    newest = islice(store.newest(store.home()), MAX_LANES * (_NUM_RECENT + len(running)))
+    recent = dict.fromkeys(_shown_as(folder.id) for folder in newest)
+    if ended := [run_id for run_id in recent if run_id not in running][:_NUM_RECENT]:
         st.caption("Recent runs")
         for run_id in ended:
             _link(run_id)
+
+
+def _shown_as(run_id: str) -> str:
+    """The run whose link stands for this one: a race has one link."""
+    try:
+        lanes = runs.readers(runs.reader(run_id).folder.race())
+    except RunNotFoundError:
+        return run_id
+    return lanes[0].folder.id if len(lanes) > 1 else run_id
 
 
 def _status(run_id: str) -> Status:
@@ -86,13 +101,17 @@ def _status(run_id: str) -> Status:
 def _link(run_id: str) -> None:
     """A way to the run, from any page."""
     try:
-        description = runs.reader(run_id).folder.description()
+        folder = runs.reader(run_id).folder
+        description = folder.description()
+        name = str(description["name"])
+        if len(runs.readers(folder.race())) > 1:
+            name = f"{ARCHITECTURES[folder.config().architecture].label}, race"
     except RunNotFoundError:
         return
     status = _status(run_id)
     st.page_link(
-        "fine_tune.py",
-        label=f"{plain(str(description['name']))} · {run_id[9:11]}:{run_id[11:13]}",
+        runs.PAGES[description["kind"]],
+        label=f"{plain(name)} · {run_id[9:11]}:{run_id[11:13]}",
         icon=runs.STATUS_ICONS[status],
         query_params={"run": run_id},
         help=f"{status.capitalize()}",

@@ -1,5 +1,7 @@
 """Splitting images and ordering batches. Every choice is a function of a seed, never of what happened before."""
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,12 @@ def num_batches(num_images: int, batch_size: int) -> int:
 def epoch_order(num_images: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     """The shuffled order of one epoch: any batch of any epoch can be found again without replaying the others."""
     return random_stream(_ORDER, seed=seed, position=epoch).permutation(num_images)
+
+
+def batches_hash(num_images: int, batch_size: int, *, seed: int) -> str:
+    """Twelve hexadecimal digits that stand for the first epoch's batches."""
+    order = epoch_order(num_images, seed=seed, epoch=0)
+    return hashlib.sha256(f"{batch_size}:".encode() + order.astype("<i8").tobytes()).hexdigest()[:12]
 
 
 def crop_stream(*, seed: int, step: int) -> np.random.Generator:

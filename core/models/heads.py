@@ -1,5 +1,7 @@
 """The last layer of a network: finding, replacing and isolating it. Knows nothing of weights files."""
 
+import hashlib
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,14 @@ def replace_head(model: nn.Module, architecture: str, num_classes: int, *, seed:
     parent_name, _, name = catalog.ARCHITECTURES[architecture].head.rpartition(".")
     setattr(model.get_submodule(parent_name), name, head)
     return head
+
+
+def parameters_hash(module: nn.Module) -> str:
+    """Twelve hexadecimal digits that stand for the module's parameters, to the last bit."""
+    digest = hashlib.sha256()
+    for parameter in module.parameters():
+        digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def freeze_all_but(model: nn.Module, head: nn.Module) -> None:

@@ -1,5 +1,6 @@
 """What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
@@ -119,6 +120,27 @@ class FineTuneConfig(RunConfig):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
 
 
+MAX_LANES = 4
+# What runs of a race share: then every lane sees the same photos in the same batches, from the same new layer on.
+_SHARED_IN_A_RACE = ("data", "batch_size", "seed", "device")
+
+
+def check_race(configs: Sequence[FineTuneConfig]) -> None:
+    """Whether these runs can race.
+
+    Raises:
+        ValueError: too few or too many, two that are the same, or some that differ in what a race shares.
+    """
+    if not 2 <= len(configs) <= MAX_LANES:
+        raise ValueError(f"a race needs 2 to {MAX_LANES} lanes, got {len(configs)}")
+    for name in _SHARED_IN_A_RACE:
+        values = {str(getattr(config, name)) for config in configs}
+        if len(values) > 1:
+            raise ValueError(f"{name} must be the same in every lane of a race, got {' and '.join(sorted(values))}")
+    if len(set(configs)) < len(configs):
+        raise ValueError("two lanes of a race must differ in something, got the same settings twice")
+
+
 LINEAR_RANGES: dict[str, Range] = {
     "epochs": Range(1, 20_000),
     "learning_rate": Range(0, 10, excludes_minimum=True),
@@ -176,10 +198,11 @@ class Preset:
     description: str
     frozen: dict[str, Any]
     full: dict[str, Any]
+    race: dict[str, Any]  # for both, side by side
 
-    def settings(self, mode: Mode) -> dict[str, Any]:
+    def settings(self, mode: Mode | Literal["race"]) -> dict[str, Any]:
         """The settings that this preset fills in."""
-        return self.frozen if mode == "frozen" else self.full
+        return {"frozen": self.frozen, "full": self.full, "race": self.race}[mode]
 
 
 # The lesson's training settings, exactly.
@@ -209,11 +232,13 @@ PRESETS: dict[str, Preset] = {
         frozen=_QUICK,
         # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
         full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
+        race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
     ),
     "lesson": Preset(
         label="Lesson",
         description="The course's settings: random crops, a small learning rate, three epochs. To compare both ways.",
         frozen=_LESSON,
         full=_LESSON,
+        race=_LESSON,
     ),
 }

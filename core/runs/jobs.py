@@ -5,6 +5,7 @@ spare worker can wait with torch imported; a start hands it the run's folder and
 server dies ends by itself.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from core.errors import NotEnoughDiskError, UnfreezeError
 from core.models import catalog
 from core.runs import control, devices, locks
-from core.runs.config import FineTuneConfig
+from core.runs.config import FineTuneConfig, check_race
 from core.runs.events import Queued, Resumed
 from core.runs.queue import DeviceQueue
 from core.runs.status import derive_status, is_resumable
@@ -41,43 +44,67 @@ def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
     Raises:
         NotEnoughDiskError: the disk has no room for the run's checkpoints; nothing is written.
     """
-    check_disk(runs_home, config)
-    folder = new_folder(runs_home)
-    lock = locks.hold(folder.lock)
-    try:
-        device = devices.resolve(runs_home, config.device)
-        folder.write_description(config, name=default_name(config), created=time.time(), queue=device)
-        _enqueue(folder, DeviceQueue(runs_home, device), device)
-        _set_worker_on(folder, lock)
-    finally:
-        os.close(lock)
-    return folder
+    return _start(runs_home, [config])[0]
 
 
-def resume(runs_home: Path, folder: RunFolder) -> None:
-    """Set a new worker on a run that ended before its end: it goes on from the last checkpoint.
+def race(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
+    """Make a run of each configuration and set one worker on them, which trains them turn about. Returns at once.
 
     Raises:
-        BlockingIOError: the run is alive.
-        UnfreezeError: the run is finished, or has failed for good.
-        RunNotFoundError: the run cannot be read.
-        NotEnoughDiskError: the disk has no room for its checkpoints.
+        ValueError: these runs cannot race, see `check_race`.
+        NotEnoughDiskError: the disk has no room for their checkpoints; nothing is written.
     """
-    check_disk(runs_home, folder.config())
-    # A worker that has written its last event lets go a moment later.
-    lock = locks.hold(folder.lock, patience_s=_LET_GO_S)
-    try:
-        reader = RunReader(folder)
-        reader.poll()
-        if not is_resumable(derive_status(False, reader.events), reader.last_event):
-            raise UnfreezeError("This run has ended for good. Change its settings and start a new one.")
-        folder.control.unlink(missing_ok=True)
-        append_event(folder, Resumed())
-        device = folder.description()["queue"]
-        _enqueue(folder, DeviceQueue(runs_home, device), device)
-        _set_worker_on(folder, lock)
-    finally:
-        os.close(lock)
+    check_race(configs)
+    return _start(runs_home, configs)
+
+
+def _start(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
+    check_disk(runs_home, *configs)
+    folders = [new_folder(runs_home) for _ in configs]
+    ids = tuple(folder.id for folder in folders)
+    device = devices.resolve(runs_home, configs[0].device)
+    with ExitStack() as stack:
+        held = [_hold(stack, folder) for folder in folders]
+        for folder, config, name in zip(folders, configs, default_names(configs), strict=True):
+            racing = ids if len(ids) > 1 else ()
+            folder.write_description(config, name=name, created=time.time(), queue=device, race=racing)
+        _enqueue(folders, DeviceQueue(runs_home, device), device)
+        _set_worker_on(folders, held)
+    return folders
+
+
+def resume(runs_home: Path, *folders: RunFolder) -> None:
+    """Set a new worker on runs that ended before their end: they go on from their last checkpoints, turn about.
+
+    Raises:
+        BlockingIOError: a run is alive.
+        UnfreezeError: a run is finished, or has failed for good.
+        RunNotFoundError: a run cannot be read.
+        NotEnoughDiskError: the disk has no room for the checkpoints.
+    """
+    check_disk(runs_home, *(folder.config() for folder in folders))
+    with ExitStack() as stack:
+        # A worker that has written its last event lets go a moment later.
+        held = [_hold(stack, folder, patience_s=_LET_GO_S) for folder in folders]
+        for folder in folders:
+            reader = RunReader(folder)
+            reader.poll()
+            if not is_resumable(derive_status(False, reader.events), reader.last_event):
+                raise UnfreezeError("This run has ended for good. Change its settings and start a new one.")
+        for folder in folders:
+            folder.control.unlink(missing_ok=True)
+            append_event(folder, Resumed())
+        # Those that race have one device, and only their worker knows whether the others' is another by now.
+        device = str(folders[0].description()["queue"])
+        _enqueue(folders, DeviceQueue(runs_home, device), device)
+        _set_worker_on(folders, held)
+
+
+def _hold(stack: ExitStack, folder: RunFolder, *, patience_s: float = 0.0) -> int:
+    """The run's lock, held until the stack is left: by then, a worker holds it, too."""
+    lock = locks.hold(folder.lock, patience_s=patience_s)
+    stack.callback(os.close, lock)
+    return lock
 
 
 def stop(folder: RunFolder) -> None:
@@ -121,35 +148,49 @@ def disk_needed_bytes(config: FineTuneConfig) -> int:
     return 3 * 4 * (parameters + trained) + _SPARE_DISK_BYTES
 
 
-def check_disk(runs_home: Path, config: FineTuneConfig) -> None:
-    """Refuse a run that could not save its checkpoints.
+def check_disk(runs_home: Path, *configs: FineTuneConfig) -> None:
+    """Refuse runs that could not save their checkpoints.
 
     Raises:
         NotEnoughDiskError: less is free than `disk_needed_bytes`.
     """
     existing = next(path for path in (runs_home, *runs_home.parents) if path.exists())
-    free, needed = shutil.disk_usage(existing).free, disk_needed_bytes(config)
+    free, needed = shutil.disk_usage(existing).free, sum(map(disk_needed_bytes, configs))
     if free < needed:
         raise NotEnoughDiskError(
-            f"The disk of {runs_home} has {free / 1e9:.2f} GB free, but this run's checkpoints need "
+            f"The disk of {runs_home} has {free / 1e9:.2f} GB free, but the checkpoints of this training need "
             f"{needed / 1e9:.2f} GB. Free some space, or set UNFREEZE_HOME to a folder on another disk."
         )
 
 
-def default_name(config: FineTuneConfig) -> str:
-    """What a run is called until somebody renames it."""
-    return f"{catalog.ARCHITECTURES[config.architecture].label}, {config.mode}"
+def default_names(configs: Sequence[FineTuneConfig]) -> list[str]:
+    """What runs are called until somebody renames them: network and mode, and where that is not enough, the rest."""
+    names = [f"{catalog.ARCHITECTURES[config.architecture].label}, {config.mode}" for config in configs]
+    if len(set(names)) == len(names):
+        return names
+    settings = [config.to_dict() for config in configs]
+    differing = [
+        name
+        for name in settings[0]
+        if name not in ("architecture", "mode") and len({str(values[name]) for values in settings}) > 1
+    ]
+    return [
+        ", ".join([name, *(f"{setting.replace('_', ' ')} {values[setting]}" for setting in differing)])
+        for name, values in zip(names, settings, strict=True)
+    ]
 
 
-def _enqueue(folder: RunFolder, queue: DeviceQueue, device: str) -> None:
-    """Take a ticket, and say at once whether it means waiting: the worker needs a second to come to life."""
-    queue.join(folder.id)
-    if queue.ahead_of(folder.id):
-        append_event(folder, Queued(device=device))
+def _enqueue(folders: Sequence[RunFolder], queue: DeviceQueue, device: str) -> None:
+    """Take tickets, and say at once whether they mean waiting: the worker needs a second to come to life."""
+    for folder in folders:
+        queue.join(folder.id)
+    if queue.ahead_of(folders[0].id):
+        for folder in folders:
+            append_event(folder, Queued(device=device))
 
 
-def _set_worker_on(folder: RunFolder, lock: int) -> None:
-    """Hand the run and its lock to the spare worker, or to a new one."""
+def _set_worker_on(folders: Sequence[RunFolder], held: Sequence[int]) -> None:
+    """Hand runs and their locks to the spare worker, or to a new one."""
     global _spare
     children()  # reaps those that have ended
     with _mutex:
@@ -158,15 +199,17 @@ def _set_worker_on(folder: RunFolder, lock: int) -> None:
             _children.append(process)
             with connection:
                 try:
-                    socket.send_fds(connection, [os.fsencode(folder.path)], [lock])
+                    socket.send_fds(connection, [json.dumps([str(folder.path) for folder in folders]).encode()], held)
                     return
                 except OSError:
                     pass  # the spare has died; a new worker does as well, only later
-        with open(folder.log, "ab") as log:
-            _children.append(_spawn([str(folder.path), "--lock", str(lock)], pass_fds=[lock], output=log.fileno()))
+        arguments = [str(folder.path) for folder in folders]
+        arguments += [argument for lock in held for argument in ("--lock", str(lock))]
+        with open(folders[0].log, "ab") as log:
+            _children.append(_spawn(arguments, pass_fds=held, output=log.fileno()))
 
 
-def _spawn(arguments: list[str], *, pass_fds: list[int], output: int) -> "subprocess.Popen[bytes]":
+def _spawn(arguments: list[str], *, pass_fds: Sequence[int], output: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "core.worker", *arguments],
         cwd=_ROOT,

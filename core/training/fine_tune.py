@@ -305,4 +305,8 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         total_steps=state.steps_per_epoch * state.config.epochs,
         first_step=state.step + 1,
         keeps_features=keeps_features,
+        head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
+        batches_hash=splits.batches_hash(len(state.train), state.config.batch_size, seed=state.config.seed)
+        if state.step == 0
+        else "",
     )

@@ -1,7 +1,10 @@
-"""The form of a fine-tuning: every choice is explained, every number is checked where it is typed."""
+"""The form of a fine-tuning, or of a race: every choice is explained, every number is checked where it is typed.
+
+Its settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
+"""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -11,13 +14,17 @@ from core.data.sources import SOURCES
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import devices, jobs, store
-from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig
+from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig, check_race
+from pages.components import lanes
 from pages.components.format import plain
+from pages.components.query import read_settings, write_settings
 
-_MODES = {"frozen": "Frozen", "full": "Full"}
+FormMode = Literal["frozen", "full", "race"]
+_MODES = {"frozen": "Frozen", "full": "Full", "race": "Race both"}
 _MODE_HELP = {
     "frozen": "Only the new last layer learns; everything before it keeps what it learned from ImageNet. Fast.",
     "full": "Every layer learns on, from where its weights start. Slower, and it wants more photos to pay off.",
+    "race": "Both ways train turn about, from the same new layer and on the same batches, into one chart.",
 }
 WEIGHTS = {"pretrained": "ImageNet", "file": "From a file", "random": "Random"}
 _AUGMENTATIONS = {"none": "None", "random_resized_crop": "Random crops"}
@@ -42,32 +49,34 @@ _HELP = {
 }
 
 
-def fine_tune_form() -> FineTuneConfig | None:
-    """Draw the form beside the photos. Returns the configuration in the run in which Start was clicked."""
-    _fill_in(FineTuneConfig(), only_missing=True)
+def fine_tune_form() -> list[FineTuneConfig]:
+    """Draw the form beside the photos. In the run in which Start was clicked, returns a configuration for each lane."""
+    problems = _open()
     st.title("Fine-tune", anchor=False)
     st.markdown("Teach a network that has seen a million photos to tell yours apart, and watch every step of it.")
+    for problem in problems:
+        st.warning(plain(problem), icon=":material/link_off:")
     form, photos = st.columns([5, 6], gap="large")
     with form:
-        config, clicked = _form()
+        configs, clicked = _form()
     with photos:
         _show_photos(_value("data"))
-        if config is not None:
-            _show_plan(config)
-    return config if clicked else None
+        if configs:
+            _show_plan(configs)
+    _write_address()
+    return configs if clicked else []
 
 
 def reuse(config: FineTuneConfig, **changes: Any) -> None:
     """Go back to the form with a run's settings filled in. For a button's `on_click`."""
-    _fill_in(config, only_missing=False)
-    for name, value in changes.items():
-        st.session_state[_key(name)] = value
+    _fill_in(config.to_dict() | changes)
+    lanes.reset()
     st.session_state["preset"] = next(filter(_is_preset, PRESETS), "quick")
     st.query_params.clear()
 
 
-def _form() -> tuple[FineTuneConfig | None, bool]:
-    """The choices. Returns the configuration, None where something is wrong with it, and whether to start it."""
+def _form() -> tuple[list[FineTuneConfig], bool]:
+    """The choices. Returns a configuration a lane, none where something is wrong, and whether to start."""
     architecture = st.selectbox(
         "Network",
         ARCHITECTURES,
@@ -89,6 +98,7 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
         width="stretch",
     )
     st.caption(_MODE_HELP[_value("mode")])
+    is_race = _value("mode") == "race"
     preset = st.segmented_control(
         "Preset",
         PRESETS,
@@ -105,23 +115,27 @@ def _form() -> tuple[FineTuneConfig | None, bool]:
         problems = _settings(known)
     changed = "" if _is_preset(preset) else " · changed from the preset"
     st.caption(_settings_line() + changed)
+    chosen, lanes_problem = lanes.choose(_value("learning_rate")) if is_race else ([], None)
 
     values = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
     values["weights_file"] = _path() if values["weights"] == "file" else None
     values["image_size"] = known.image_size or values["image_size"]
-    config = None if weights_problem or problems else FineTuneConfig(**values)
-    disk_problem = _disk_problem(config)
-    for problem in [*problems, disk_problem]:
+    configs: list[FineTuneConfig] = []
+    if not (weights_problem or problems or lanes_problem):
+        configs = [FineTuneConfig(**{**values, **lane}) for lane in chosen or [{}]]
+    race_problem = _race_problem(configs) if is_race and configs else None
+    disk_problem = _disk_problem(configs)
+    for problem in [*problems, lanes_problem, race_problem, disk_problem]:
         if problem:
             st.error(plain(problem), icon=":material/error:")
     clicked = st.button(
-        "Start fine-tuning",
+        "Start the race" if is_race else "Start fine-tuning",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=config is None or disk_problem is not None,
+        disabled=not configs or bool(race_problem or disk_problem),
     )
-    return config, clicked
+    return configs, clicked
 
 
 def _weights(architecture: str, known: Architecture) -> str | None:
@@ -240,10 +254,18 @@ def _settings_line() -> str:
     )
 
 
-def _disk_problem(config: FineTuneConfig | None) -> str | None:
+def _race_problem(configs: list[FineTuneConfig]) -> str | None:
     try:
-        if config is not None:
-            jobs.check_disk(store.home(), config)
+        check_race(configs)
+    except ValueError as error:
+        return f"{str(error)[0].upper()}{str(error)[1:]}."
+    return None
+
+
+def _disk_problem(configs: list[FineTuneConfig]) -> str | None:
+    try:
+        if configs:
+            jobs.check_disk(store.home(), *configs)
     except UnfreezeError as error:
         return str(error)
     return None
@@ -269,23 +291,33 @@ def _show_photos(data: str) -> None:
     )
 
 
-def _show_plan(config: FineTuneConfig) -> None:
+def _show_plan(configs: list[FineTuneConfig]) -> None:
     """What Start will do, in numbers: every choice shows its effect at once."""
+    config = configs[0]
     known, data_set = ARCHITECTURES[config.architecture], SOURCES[config.data].load()
     num_classes = len(data_set.classes)
     head = known.head_features * num_classes + num_classes
     parameters = known.parameters - known.head_features * known.num_classes - known.num_classes + head
-    learning = head if config.mode == "frozen" else parameters
     train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
     steps = splits.num_batches(len(train), config.batch_size)
     st.markdown("##### What will happen")
     st.markdown(
         f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
         f"{num_classes} classes.\n"
-        f"2. **{learning:,} of {parameters:,} parameters** learn ({learning / parameters:.1%}).\n"
+        f"2. {_who_learns(configs, head, parameters)}\n"
         f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
-        f"**{steps * config.epochs:,} steps** in all, drawn as they come."
+        f"**{steps * config.epochs:,} steps** in all{' for each lane' if len(configs) > 1 else ''}, drawn as they come."
     )
+
+
+def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> str:
+    """How many parameters learn, in a sentence; for a race, one count a way to fine-tune."""
+    learning = {config.mode: head if config.mode == "frozen" else parameters for config in configs}
+    if len(configs) == 1:
+        (number,) = learning.values()
+        return f"**{number:,} of {parameters:,} parameters** learn ({number / parameters:.1%})."
+    counts = " and ".join(f"**{number:,}** in a {mode} lane" for mode, number in learning.items())
+    return f"{len(configs)} lanes start from the same new layer. Of {parameters:,} parameters, {counts} learn."
 
 
 def _start_from_the_best_weights() -> None:
@@ -305,10 +337,60 @@ def _apply_preset() -> None:
         st.session_state[_key(name)] = value
 
 
-def _fill_in(config: FineTuneConfig, *, only_missing: bool) -> None:
-    for name, value in config.to_dict().items():
-        if not only_missing or _key(name) not in st.session_state:
-            st.session_state[_key(name)] = value
+def _open() -> list[str]:
+    """Fill the form in when it is opened: from the address, or as it was left. Returns what was wrong in the address.
+
+    The widgets' values are gone once another page was shown, so the address is kept for the way back.
+    """
+    if _key("architecture") in st.session_state:
+        # A setting that the last network does not have was not drawn, and is forgotten.
+        missing = [name for name in FineTuneConfig.__dataclass_fields__ if _key(name) not in st.session_state]
+        _fill_in({name: _defaults(_value("mode"))[name] for name in missing})
+        return []
+    if not st.query_params and "fine_tune_address" in st.session_state:
+        st.query_params.from_dict(st.session_state["fine_tune_address"])
+    choices = _choices()
+    mode, problems = read_settings(st.query_params, {"mode": "frozen"}, choices)
+    defaults = {name: value for name, value in _defaults(mode["mode"]).items() if name != "mode"}
+    settings, more_problems = read_settings(st.query_params, defaults, choices)
+    _fill_in(mode | settings)
+    lane_problem = lanes.read(st.query_params.get("lanes"))
+    return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
+
+
+def _choices() -> dict[str, tuple[str, ...]]:
+    """What the address may name."""
+    return {
+        "architecture": tuple(ARCHITECTURES),
+        "weights": tuple(WEIGHTS),
+        "data": tuple(SOURCES),
+        "mode": tuple(_MODES),
+        "augmentation": tuple(_AUGMENTATIONS),
+        "precision": tuple(_PRECISIONS),
+        "device": ("auto", *(info.name for info in devices.remembered(store.home()))),
+    }
+
+
+def _write_address() -> None:
+    settings = {name: _value(name) for name in FineTuneConfig.__dataclass_fields__}
+    address = write_settings(settings, _defaults(settings["mode"]))
+    if settings["mode"] != "frozen":
+        address["mode"] = settings["mode"]
+        if settings["mode"] == "race" and (raced := lanes.write()):
+            address["lanes"] = raced
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
+    st.session_state["fine_tune_address"] = address
+
+
+def _defaults(mode: FormMode) -> dict[str, Any]:
+    """What an address need not say: the product's own settings for that way to fine-tune."""
+    return FineTuneConfig().to_dict() | PRESETS["quick"].settings(mode) | {"mode": mode}
+
+
+def _fill_in(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        st.session_state[_key(name)] = value
 
 
 def _value(name: str) -> Any:

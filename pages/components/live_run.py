@@ -1,6 +1,6 @@
 """One run on a page: live while it trains, and what came of it afterwards. Reads the run's folder, never trains."""
 
-import time
+from collections.abc import Sequence
 from typing import assert_never
 
 import streamlit as st
@@ -8,9 +8,9 @@ import streamlit as st
 from core.data.sources import SOURCES
 from core.errors import UnfreezeError
 from core.figures import training as figures
-from core.runs import jobs, progress, queue, store
+from core.runs import history, jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
-from core.runs.events import Checkpointed, Evaluated, Failed, Finished, Preparing, Started
+from core.runs.events import Failed, Finished, Preparing
 from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
 from pages.components import runs
@@ -19,7 +19,7 @@ from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart
 
 POLL_S = 0.5
-_STARTING_POLL_S = 0.2
+STARTING_POLL_S = 0.2
 _CHART_HEIGHT = 460
 
 
@@ -33,7 +33,7 @@ def live_run(reader: RunReader) -> None:
     status = read_status(reader)
     _header(reader, config)
     # Always a fragment, polled or not: its elements, and so the chart's zoom, outlast the end of the run.
-    poll_s = {Status.STARTING: _STARTING_POLL_S, Status.QUEUED: POLL_S, Status.RUNNING: POLL_S}.get(status)
+    poll_s = {Status.STARTING: STARTING_POLL_S, Status.QUEUED: POLL_S, Status.RUNNING: POLL_S}.get(status)
     st.fragment(_body, run_every=poll_s)(reader, config, before=status)
 
 
@@ -47,7 +47,7 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
         f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
         f"{config.learning_rate:g} · {crops} · {WEIGHTS[config.weights]} weights · seed {config.seed}"
     )
-    started = _started(reader)
+    started = history.started(reader.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(settings + device)
 
@@ -57,8 +57,8 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     status = read_status(reader)
     if status is not before:
         st.rerun()  # once: the whole page, which polls as the new status needs it
-    now = progress.measure(reader.events, reader.steps, working_s=_working_s(reader))
-    _tab_title(f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize())
+    now = progress.measure(reader.events, reader.steps, working_s=history.working_s(reader))
+    tab_title(f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize())
     # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
     with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
         _state(reader, config, status, now)
@@ -68,7 +68,7 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
         _chart(reader, config, now)
 
 
-def _tab_title(shown: str) -> None:
+def tab_title(shown: str) -> None:
     """Show the progress on the browser's tab. Sent only when it is news."""
     title = f"{shown} · Unfreeze"
     if st.session_state.get("tab_title") != title:
@@ -84,25 +84,25 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
             what = plain(last.what) if isinstance(last, Preparing) else "Starting the training process"
             _progress_row(reader, 0.0, f"{what} …", stop_label="Stop")
         case Status.QUEUED:
-            _progress_row(reader, 0.0, _waiting_for(reader), stop_label="Stop waiting")
+            _progress_row(reader, 0.0, waiting_for(reader), stop_label="Stop waiting")
         case Status.RUNNING:
             assert now is not None
             _progress_row(reader, now.fraction, _doing(now), stop_label="Stop")
         case Status.FINISHED:
             _finished(reader, config)
         case Status.STOPPED:
-            st.info(f"Stopped after step {_last_step(reader):,}.{_kept(reader)}", icon=runs.STATUS_ICONS[status])
+            st.info(f"Stopped after step {history.last_step(reader):,}.{kept(reader)}", icon=runs.STATUS_ICONS[status])
             _next(reader, config, status)
         case Status.FAILED:
             failure = reader.last_event
             assert isinstance(failure, Failed)
-            st.error(f"{plain(failure.message)}{_kept(reader)}", icon=runs.STATUS_ICONS[status])
+            st.error(f"{plain(failure.message)}{kept(reader)}", icon=runs.STATUS_ICONS[status])
             _next(reader, config, status)
             _log(reader)
         case Status.INTERRUPTED:
             st.warning(
-                f"The training process ended in mid-run, after step {_last_step(reader):,}: it was killed, or the "
-                f"computer restarted.{_kept(reader)}",
+                f"The training process ended in mid-run, after step {history.last_step(reader):,}: it was killed, or "
+                f"the computer restarted.{kept(reader)}",
                 icon=runs.STATUS_ICONS[status],
             )
             _next(reader, config, status)
@@ -134,9 +134,10 @@ def _doing(now: progress.Progress) -> str:
     return what + remaining
 
 
-def _waiting_for(reader: RunReader) -> str:
+def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
+    """What a queued run waits for, in a sentence; `beside` names the runs that it races with."""
     device = str(reader.folder.description()["queue"])
-    ahead = queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id)
+    ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
     if not ahead:
         return "It is this run's turn …"
     first = plain(str(runs.reader(ahead[0]).folder.description()["name"]))
@@ -147,7 +148,7 @@ def _waiting_for(reader: RunReader) -> str:
 def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     finished = reader.last_event
     assert isinstance(finished, Finished)
-    started = _started(reader)  # None where a damaged line has cost it
+    started = history.started(reader.events)  # None where a damaged line has cost it
     photos = f"{started.test_images:,} test photos" if started else "test photos"
     trained = (
         f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters" if started else "The network"
@@ -174,11 +175,17 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 args=(reader,),
                 help="Goes on from the last checkpoint, or from the start where there is none.",
             )
+        if reader.folder.best_checkpoint.is_file() and st.button(
+            "Predict with it",
+            type="primary" if status is Status.FINISHED else "secondary",
+            icon=":material/image_search:",
+            help="Drop photos, and see what this network takes them for.",
+        ):
+            st.switch_page("predict.py", query_params={"run": reader.folder.id})
         if status is Status.FINISHED:
             other = "full" if config.mode == "frozen" else "frozen"
             clicked |= st.button(
                 f"Compare with {other} fine-tuning",
-                type="primary",
                 icon=":material/compare_arrows:",
                 on_click=reuse,
                 args=(config,),
@@ -231,7 +238,7 @@ print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
 
 def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | None) -> None:
     """The newest numbers, big enough to read from across the room, above the chart."""
-    started, validations = _started(reader), _validations(reader)
+    started, validations = history.started(reader.events), history.validations(reader.events)
     steps = reader.steps  # once: another viewer's poll may bring more in between
     smoothed = figures.smooth(steps["loss"], started.total_steps if started else 1)
     figure = figures.live_training(
@@ -264,30 +271,6 @@ def _log(reader: RunReader) -> None:
     st.code(reader.folder.log_tail(12) or "The log is empty.", language=None)
 
 
-def _kept(reader: RunReader) -> str:
-    saved = [event for event in reader.events if isinstance(event, Checkpointed)]
-    return " The last checkpoint is kept." if saved else ""
-
-
-def _last_step(reader: RunReader) -> int:
-    steps = reader.steps
-    return int(steps["step"][-1]) if len(steps) else 0
-
-
-def _started(reader: RunReader) -> Started | None:
-    """How the newest attempt has begun, if it has."""
-    return next((event for event in reversed(reader.events) if isinstance(event, Started)), None)
-
-
-def _validations(reader: RunReader) -> list[Evaluated]:
-    """One result an epoch: a resumed run's later attempt replaces what it did again."""
-    by_epoch = {
-        event.epoch: event for event in reader.events if isinstance(event, Evaluated) and event.split == "validation"
-    }
-    return list(by_epoch.values())
-
-
-def _working_s(reader: RunReader) -> float:
-    """Wall-clock time since the newest attempt's first step was about to come."""
-    started = _started(reader)
-    return time.time() - reader.time_of(started) if started else 0.0
+def kept(reader: RunReader) -> str:
+    """A sentence, after another one, where a checkpoint stands."""
+    return " The last checkpoint is kept." if history.has_checkpoint(reader.events) else ""

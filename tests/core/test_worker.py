@@ -278,7 +278,7 @@ def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint
     monkeypatch.setattr(fine_tune, "train_step", break_at_step_60)
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="", created=0.0, queue="cpu")
-    worker.work(folder)
+    worker.work([worker.Lane(folder)])
     reader = follow(folder)
     assert read_status(reader) is Status.FAILED
     failure = reader.last_event
@@ -305,7 +305,7 @@ def test_broken_weights_file_fails_the_run_with_one_sentence(home: Path, tmp_pat
 def test_too_little_disk_is_said_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=10**7)
     monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(NotEnoughDiskError, match=r"0\.01 GB free, but this run's checkpoints need 0\.\d+ GB"):
+    with pytest.raises(NotEnoughDiskError, match=r"0\.01 GB free, but the checkpoints of this training need 0\.\d+ GB"):
         jobs.start(home, QUICK)
     assert not home.exists()
 

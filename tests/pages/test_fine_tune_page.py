@@ -1,5 +1,6 @@
 """The Fine-tune page, script by script: every state is drawn, every bad input is refused where it is typed."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.models import build
 from core.runs import devices, jobs, locks, store
-from core.runs.config import FineTuneConfig
+from core.runs.config import PRESETS, FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import (
     Checkpointed,
@@ -65,11 +66,15 @@ def make_run(home: Path, *events: RareEvent | Step, config: FineTuneConfig = CON
     return folder
 
 
-def open_page(run_id: str | None = None) -> AppTest:
+def open_page(run_id: str | None = None, **address: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    if run_id:
-        page.query_params["run"] = run_id
+    for name, value in {**({"run": run_id} if run_id else {}), **address}.items():
+        page.query_params[name] = value
     return page.run()
+
+
+def choose_mode(page: AppTest, mode: str) -> None:
+    page.button_group(key="fine_tune_mode").set_value(mode).run()
 
 
 def texts(page: AppTest) -> str:
@@ -317,3 +322,108 @@ def test_sidebar_shows_device_running_and_recent_runs(home: Path) -> None:
     assert [link.query_string for link in links] == [f"run={running.id}", f"run={ended.id}"]
     assert "\\[link\\]\\(http" in links[1].label, "a name is data, not Markdown"
     os.close(lock)
+
+
+def test_race_trains_both_ways_on_the_same_settings(
+    started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
+    page = open_page()
+    choose_mode(page, "race")
+    assert "in a frozen lane" in texts(page)
+    assert page.query_params["mode"] == "race"
+    button(page, "Start the race").click().run()
+    settings = PRESETS["quick"].race
+    assert started == [FineTuneConfig(mode="frozen", **settings), FineTuneConfig(mode="full", **settings)]
+
+
+def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
+    page = open_page(mode="race")
+    button(page, "Add a lane").click().run()
+    assert "the same settings twice" in texts(page)
+    assert button(page, "Start the race").disabled
+    field(page, "Learning rate of lane 3").set_value(1e-3).run()
+    assert page.query_params["lanes"] == "frozen,full,full@0.001"
+    page.button(key="fine_tune_lane_1_remove").click().run()
+    assert page.query_params["lanes"] == "frozen,full@0.001"
+    field(page, "Learning rate of lane 2").set_value(0).run()
+    assert "greater than 0 and at most 10, but it is 0" in texts(page)
+    assert button(page, "Start the race").disabled
+    field(page, "Learning rate of lane 2").set_value(2e-3).run()
+    button(page, "Start the race").click().run()
+    assert [(config.mode, config.learning_rate) for config in started] == [("frozen", 3e-3), ("full", 2e-3)]
+
+
+def test_address_opens_the_same_settings(started: list[FineTuneConfig]) -> None:
+    page = open_page(architecture="my_cnn", weights="random", mode="full", epochs="7", seed="3", momentum="0.5")
+    assert not page.warning
+    button(page, "Start fine-tuning").click().run()
+    settings = PRESETS["quick"].settings("full") | {"epochs": 7, "seed": 3, "momentum": 0.5}
+    assert started == [FineTuneConfig(architecture="my_cnn", weights="random", mode="full", **settings)]
+
+
+def test_every_change_stands_in_the_address(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    assert page.query_params == {}
+    field(page, "Epochs").set_value(5).run()
+    choose_mode(page, "full")
+    assert page.query_params == {"mode": "full"}
+    field(page, "Learning rate").set_value(0.5).run()
+    assert page.query_params == {"mode": "full", "learning_rate": "0.5"}
+
+
+def test_nonsense_in_the_address_is_said(started: list[FineTuneConfig]) -> None:
+    page = open_page(architecture="<b>x</b>", epochs="nan", lanes="frozen,fall", mode="race")
+    said = "\n".join(warning.value for warning in page.warning)
+    assert all(word in said for word in ("architecture", "epochs", "lanes that cannot be"))
+    assert not button(page, "Start the race").disabled
+
+
+def make_race(home: Path, *endings: list[RareEvent]) -> list[RunFolder]:
+    """A frozen and a full lane with 57 steps each, and how they ended."""
+    configs = [CONFIG, dataclasses.replace(CONFIG, mode="full")]
+    folders = [store.new_folder(home) for _ in configs]
+    ids = tuple(folder.id for folder in folders)
+    for folder, config, ending in zip(folders, configs, endings, strict=True):
+        folder.write_description(config, name=f"the {config.mode} one", created=0.0, queue="cpu", race=ids)
+        trainable = 12_810 if config.mode == "frozen" else 3_383_818
+        begun = dataclasses.replace(
+            STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe", batches_hash="beef"
+        )
+        with RunWriter(folder) as writer:
+            for event in (begun, *STEPS, VALIDATED, *ending):
+                writer.append(event)
+    return folders
+
+
+def test_finished_race_has_a_verdict_and_its_proof(home: Path) -> None:
+    better = dataclasses.replace(FINISHED, test_accuracy=0.9, seconds=40.0)
+    frozen, full = make_race(home, [FINISHED], [better])
+    for folder in (frozen, full):
+        page = open_page(folder.id)
+        said = texts(page)
+        assert "the full one" in said
+        assert "90.0%" in said
+        assert "cafe" in said
+        assert "beef" in said
+    assert page.title[0].value == "Race: EfficientNet\\-Lite0"
+
+
+def test_race_that_was_stopped_can_be_resumed_or_changed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = make_race(home, [FINISHED], [Stopped(step=57)])
+    resumed: list[str] = []
+    monkeypatch.setattr(jobs, "resume", lambda home, *runs: resumed.extend(run.id for run in runs))
+    page = open_page(folders[0].id)
+    assert "was stopped after step 57" in texts(page)
+    button(page, "Resume the lane").click().run()
+    assert resumed == [folders[1].id]
+    button(page, "Change settings").click().run()
+    assert button(page, "Start the race")
+    assert field(page, "Epochs").value == CONFIG.epochs
+
+
+def test_lane_of_a_deleted_race_is_shown_alone(home: Path) -> None:
+    frozen, full = make_race(home, [FINISHED], [FINISHED])
+    shutil.rmtree(frozen.path)
+    assert "84.6% of the 500 test photos" in texts(open_page(full.id))

@@ -1,0 +1,171 @@
+"""One linear fit on a page: the points and the curves, live while it trains, and what it teaches afterwards."""
+
+import math
+from typing import Any, assert_never
+
+import numpy as np
+import streamlit as st
+
+from core.data import points
+from core.data.points import Line, Points
+from core.figures import linear_fit as figures
+from core.models.saved import LoadedModel
+from core.runs import jobs
+from core.runs.config import LinearFitConfig
+from core.runs.events import STEP_FORMATS, Failed, Fitted
+from core.runs.status import Status, read_status
+from core.runs.store import RunReader
+from pages.components import runs
+from pages.components.format import plain
+from pages.components.live_chart import live_chart
+
+_POLL_S = 0.1
+_CHART_HEIGHT = 520
+_ARRIVED = 0.005  # of a distance that two digits show
+_NO_STEPS = np.empty(0, STEP_FORMATS["linear_fit"].dtype)
+
+
+def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None) -> None:
+    """Draw the points of `config`, and a fit where there is one; keep it up to date for as long as it lives.
+
+    `loaded` is a line to draw beside it.
+    """
+    status = read_status(reader) if reader else None
+    # Always a fragment, polled or not: the charts and their zoom outlast the end of the fit.
+    poll_s = _POLL_S if status is not None and status.is_live else None
+    st.fragment(_body, run_every=poll_s)(reader, config, loaded, before=status)
+
+
+def _body(
+    reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None, *, before: Status | None
+) -> None:
+    """Everything that changes while a fit lives."""
+    status = read_status(reader) if reader else None
+    if status is not before:
+        st.rerun()  # once: the whole page, with what there is to say of a fit that has ended
+    steps = reader.steps if reader else _NO_STEPS  # once: another viewer's poll may bring more in between
+    drawn = points.draw(config.seed)
+    exact = points.minimum(drawn)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _state(reader, status, len(steps), config)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _points_chart(drawn, exact, steps, loaded, chart_id=f"points {config.seed}")
+    with right:
+        _curves_chart(reader, config, steps, exact, points.mean_squared_error(drawn, exact))
+
+
+def _state(reader: RunReader | None, status: Status | None, num_steps: int, config: LinearFitConfig) -> None:
+    """What is going on, in one line of one height, so that the charts stay where they are."""
+    icon = runs.STATUS_ICONS[status] if status else ":material/lightbulb:"
+    if reader is None or status is None:
+        st.info(
+            "The dashed green line is the exact answer. Fit the line to see how near training comes.", icon=icon
+        )
+        return
+    last = reader.last_event
+    match status:
+        case Status.STARTING | Status.QUEUED:
+            st.info("Warming up PyTorch …", icon=icon)
+        case Status.RUNNING:
+            st.info(f"Epoch {num_steps:,} of {config.epochs:,}", icon=icon)
+            st.button("Stop", icon=":material/stop:", on_click=jobs.stop, args=(reader.folder,), key="linear_fit_stop")
+        case Status.FINISHED:
+            assert isinstance(last, Fitted)
+            st.success(f"Fitted: {config.epochs:,} epochs in {last.seconds:.2g} s.", icon=icon)
+        case Status.STOPPED:
+            st.info(f"Stopped after epoch {num_steps:,}.", icon=icon)
+        case Status.FAILED:
+            assert isinstance(last, Failed)
+            st.error(plain(last.message), icon=icon)
+        case Status.INTERRUPTED:
+            st.warning(
+                f"The fit was cut off after epoch {num_steps:,}: its process ended. Fit the line again.", icon=icon
+            )
+        case _:
+            assert_never(status)
+
+
+def _points_chart(drawn: Points, exact: Line, steps: Any, loaded: LoadedModel | None, *, chart_id: str) -> None:
+    lines = [figures.truth_line(), figures.exact_line(exact)]
+    trained = Line(float(steps["weight"][-1]), float(steps["bias"][-1])) if len(steps) else None
+    if trained is not None:
+        lines.append(figures.trained_line(trained))
+    if loaded is not None:
+        lines.append(figures.file_line("From the file", Line(loaded.weight, loaded.bias)))
+    numbers = {
+        f"Weight · exact {exact.weight:.4f}": f"{trained.weight:.4f}" if trained else "–",
+        f"Bias · exact {exact.bias:.4f}": f"{trained.bias:.4f}" if trained else "–",
+    }
+    description = f"30 points; exact weight {exact.weight:.4f} and bias {exact.bias:.4f}"
+    if trained is not None:
+        description += f"; trained weight {trained.weight:.4f} and bias {trained.bias:.4f}"
+    figure = figures.fitted_points(drawn, lines, chart_id=chart_id)
+    live_chart(figure, key="linear-fit-points", numbers=numbers, height=_CHART_HEIGHT, description=description)
+
+
+def _curves_chart(
+    reader: RunReader | None, config: LinearFitConfig, steps: Any, exact: Line, smallest_loss: float
+) -> None:
+    figure = figures.fitting_curves(
+        steps,
+        epochs=config.epochs,
+        exact=exact,
+        smallest_loss=smallest_loss,
+        chart_id=reader.folder.id if reader else "empty",
+    )
+    last = reader.last_event if reader else None
+    loss = last.loss if isinstance(last, Fitted) else steps["loss"][-1] if len(steps) else None
+    numbers = {
+        f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else f"{loss:.4f}" if loss < 1e6 else f"{loss:.4g}",
+        f"Epoch · of {config.epochs:,}": f"{len(steps):,}" if len(steps) else "–",
+    }
+    description = "Loss, weight and bias of every epoch, none so far"
+    if len(steps):
+        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {steps['loss'][-1]:.4f}"
+    live_chart(figure, key="linear-fit-curves", numbers=numbers, height=_CHART_HEIGHT, description=description)
+
+
+def compare(config: LinearFitConfig, fitted: Fitted) -> None:
+    """The trained line beside the exact ones, and why they differ."""
+    drawn, trained = points.draw(config.seed), Line(fitted.weight, fitted.bias)
+    st.subheader("Trained or exact?", anchor=False)
+    st.markdown(_verdict(config, drawn, trained))
+    rows = {
+        f"**Trained**, {config.epochs:,} epochs": trained,
+        "**Exact**, least squares": points.minimum(drawn),
+        f"**Exact** with weight decay {config.weight_decay:g}": points.minimum(drawn, weight_decay=config.weight_decay),
+        "Truth with the mean of the noise, *y* = 2*x* + 4": points.EXPECTED,
+        "Truth without noise, *y* = 2*x* + 3": points.TRUTH,
+    }
+    table = [
+        f"| {label} | {line.weight:.4f} | {line.bias:.4f} | {points.mean_squared_error(drawn, line):.4f} |"
+        for label, line in rows.items()
+    ]
+    st.markdown("\n".join(["| Line | Weight | Bias | Loss |", "| :-- | --: | --: | --: |", *table]))
+
+
+def _verdict(config: LinearFitConfig, drawn: Points, trained: Line) -> str:
+    """What a fit of these settings teaches."""
+    exact, goal = points.minimum(drawn), points.minimum(drawn, weight_decay=config.weight_decay)
+    constant = points.time_constant(
+        drawn, learning_rate=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    pace = f"what is left of the way shrinks to 37% every {math.ceil(min(constant, 1e12)):,} epochs"
+    if math.isinf(constant):
+        arrival = "**The fit runs away:** every step overshoots by more than the one before. Lower the learning rate."
+    elif max(abs(trained.weight - goal.weight), abs(trained.bias - goal.bias)) < _ARRIVED:
+        arrival = f"**Training has arrived:** {pace}, and it had {config.epochs:,} of them."
+    else:
+        left = math.exp(-config.epochs / constant)
+        arrival = (
+            f"**The bias has not arrived:** it stands at {trained.bias:.2f} on its way to {goal.bias:.2f}. With "
+            f"learning rate ÷ (1 − momentum) = {config.learning_rate / (1 - config.momentum):.2g} as the effective "
+            f"step, {pace}; {config.epochs:,} epochs leave {left:.0%} of it."
+        )
+    noise = "**The exact bias is near 4, not 3:** the noise is 0, 1 or 2, so it adds 1 on average."
+    decay = (
+        f" Weight decay pulls both parameters towards zero, so training heads for a bias of {goal.bias:.4f} instead of "
+        f"{exact.bias:.4f}."
+    )
+    return f"{arrival}\n\n{noise}{decay if config.weight_decay else ''}"

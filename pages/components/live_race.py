@@ -1,0 +1,181 @@
+"""A race on a page: its lanes in one chart, live, then side by side with a verdict. Reads folders, never trains."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.data.sources import SOURCES
+from core.errors import UnfreezeError
+from core.models.catalog import ARCHITECTURES
+from core.runs import history, jobs, progress, store
+from core.runs.events import Failed, Finished, Preparing
+from core.runs.status import Status, is_resumable, read_status
+from core.runs.store import RunReader
+from pages.components import lanes, runs
+from pages.components.compare import compare_runs, verdict
+from pages.components.fine_tune_form import WEIGHTS, reuse
+from pages.components.format import duration, plain
+from pages.components.live_run import POLL_S, STARTING_POLL_S, tab_title, waiting_for
+
+
+def live_race(readers: Sequence[RunReader]) -> None:
+    """Show a race, and keep it up to date for as long as one of its lanes lives.
+
+    Raises:
+        RunNotFoundError: a lane's description cannot be read.
+    """
+    statuses = [read_status(reader) for reader in readers]
+    _header(readers)
+    poll_s = None
+    if any(status.is_live for status in statuses):
+        is_starting = all(status is Status.STARTING for status in statuses)
+        poll_s = STARTING_POLL_S if is_starting else POLL_S
+    st.fragment(_body, run_every=poll_s)(readers, before=statuses)
+
+
+def _header(readers: Sequence[RunReader]) -> None:
+    """What the lanes share, and that they began alike."""
+    configs = [reader.folder.config() for reader in readers]
+    config = configs[0]
+    labels = list(dict.fromkeys(ARCHITECTURES[config.architecture].label for config in configs))
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
+        st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
+    crops = "random crops" if config.augmentation != "none" else "no augmentation"
+    st.caption(
+        f"{SOURCES[config.data].label} · batch {config.batch_size} · {crops} · {WEIGHTS[config.weights]} weights · "
+        f"seed {config.seed}"
+    )
+
+
+def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
+    """Everything that changes while a race lives: few elements, since each of them is a message a poll."""
+    statuses = [read_status(reader) for reader in readers]
+    if statuses != before:
+        st.rerun()  # once: the whole page, which polls as the new statuses need it
+    is_live = any(status.is_live for status in statuses)
+    overall = min(map(_fraction, readers, statuses))  # the race lasts as long as its slowest lane
+    tab_title(f"{overall:.0%}" if is_live else "Race over")
+    with st.container(horizontal=is_live, vertical_alignment="bottom"):
+        if is_live:
+            _progress_row(readers, statuses, overall)
+        else:
+            _ended(readers, statuses)
+    compare_runs(readers)
+    if not is_live:
+        _proof(readers)
+
+
+def _fraction(reader: RunReader, status: Status) -> float:
+    """How much of its work a lane has behind it, from 0 to 1; one that has ended has no more to do."""
+    if not status.is_live:
+        return 1.0
+    now = progress.measure(reader.events, reader.steps, working_s=history.working_s(reader))
+    return now.fraction if now else 0.0
+
+
+def _progress_row(readers: Sequence[RunReader], statuses: Sequence[Status], overall: float) -> None:
+    live = [reader for reader, status in zip(readers, statuses, strict=True) if status.is_live]
+    is_stopping = all(reader.folder.control.exists() for reader in live)
+    st.progress(overall, text=_doing(live, statuses))
+    st.button(
+        "Stopping …" if is_stopping else "Stop the race",
+        icon=":material/stop:",
+        on_click=_stop,
+        args=(live,),
+        disabled=is_stopping,
+        key="stop",
+    )
+
+
+def _doing(live: Sequence[RunReader], statuses: Sequence[Status]) -> str:
+    """What the lanes that live are doing, in a line."""
+    measured = [progress.measure(reader.events, reader.steps, working_s=history.working_s(reader)) for reader in live]
+    under_way = [now for now in measured if now is not None]
+    if Status.RUNNING in statuses and under_way:
+        now = max(under_way, key=lambda now: now.remaining_s or 0.0)
+        remaining = f" · about {duration(now.remaining_s)} left" if now.remaining_s is not None else ""
+        lanes_left = "" if len(live) == len(statuses) else f" · {len(live)} of {len(statuses)} lanes under way"
+        return f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}{remaining}{lanes_left}"
+    if Status.QUEUED in statuses:
+        return waiting_for(live[0], beside=[reader.folder.id for reader in live])
+    preparing = [reader.last_event for reader in live if isinstance(reader.last_event, Preparing)]
+    return f"{plain(preparing[-1].what)} …" if preparing else "Starting the training process …"
+
+
+def _stop(live: Sequence[RunReader]) -> None:
+    for reader in live:
+        jobs.stop(reader.folder)
+
+
+def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
+    """How the race came out, and what to do next: the likeliest first."""
+    if all(status is Status.FINISHED for status in statuses):
+        st.success(verdict(readers), icon=":material/trophy:")
+    for reader, status in zip(readers, statuses, strict=True):
+        if isinstance(reader.last_event, Failed):
+            st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=runs.STATUS_ICONS[status])
+        elif status is not Status.FINISHED:
+            ended = "was stopped" if status is Status.STOPPED else "ended in mid-run: its process was killed"
+            st.info(
+                f"{_name(reader)} {ended} after step {history.last_step(reader):,}.", icon=runs.STATUS_ICONS[status]
+            )
+    unfinished = [
+        reader for reader, status in zip(readers, statuses, strict=True) if is_resumable(status, reader.last_event)
+    ]
+    clicked = False
+    with st.container(horizontal=True):
+        if unfinished:
+            label = "Resume the race" if len(unfinished) > 1 else "Resume the lane"
+            st.button(label, type="primary", icon=":material/play_arrow:", on_click=_resume, args=(unfinished,))
+        winner = max(readers, key=_test_accuracy)
+        for reader in readers:
+            if reader.folder.best_checkpoint.is_file() and st.button(
+                f"Predict with {_name(reader)}",
+                type="primary" if reader is winner and not unfinished else "secondary",
+                icon=":material/image_search:",
+                key=f"predict-{reader.folder.id}",
+            ):
+                st.switch_page("predict.py", query_params={"run": reader.folder.id})
+        clicked = st.button(
+            "Change settings", icon=":material/tune:", on_click=_reuse, args=(readers,), help="Set up another race."
+        )
+    if clicked:
+        st.rerun()  # the page, not only this fragment of it
+
+
+def _test_accuracy(reader: RunReader) -> float:
+    """From 0 to 1; less where the lane was not tested."""
+    return reader.last_event.test_accuracy if isinstance(reader.last_event, Finished) else -1.0
+
+
+def _reuse(readers: Sequence[RunReader]) -> None:
+    configs = [reader.folder.config() for reader in readers]
+    reuse(configs[0], mode="race")
+    lanes.fill_in([(config.mode, config.learning_rate) for config in configs], shared=configs[0].learning_rate)
+
+
+def _resume(unfinished: Sequence[RunReader]) -> None:
+    try:
+        jobs.resume(store.home(), *(reader.folder for reader in unfinished))
+    except BlockingIOError:
+        st.toast("The race is going on already.")  # resumed in another tab
+    except UnfreezeError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _proof(readers: Sequence[RunReader]) -> None:
+    """That the comparison is fair: the lanes' own records agree on where they began and what they saw."""
+    begun = [history.first_started(reader.events) for reader in readers]
+    heads = {started.head_hash for started in begun if started}
+    batches = {started.batches_hash for started in begun if started}
+    if None in begun or len(heads) > 1 or len(batches) > 1 or "" in heads | batches:
+        return
+    st.caption(
+        f":material/balance: A fair race: every lane began with the same new layer (`{heads.pop()}`) and saw the same "
+        f"batches in the same order (`{batches.pop()}`). Seconds are each lane's own; the others' turns do not count."
+    )
+
+
+def _name(reader: RunReader) -> str:
+    return plain(str(reader.folder.description()["name"]))

@@ -1,0 +1,177 @@
+"""A race: every lane trains exactly as it would alone, and from the same start, whatever becomes of the others."""
+
+import dataclasses
+import os
+import signal
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.runs import jobs, store
+from core.runs.config import MAX_LANES, FineTuneConfig, check_race
+from core.runs.events import Evaluated, Failed, Finished, Queued, Started, Step
+from core.runs.status import Status, read_status
+from core.runs.store import RunFolder, RunReader
+from core.training.fine_tune import fine_tune
+from core.training.state import TrainingState
+from tests.conftest import follow, wait_until
+
+FROZEN = FineTuneConfig(image_size=32, epochs=1, device="cpu", precision="float32", augmentation="random_resized_crop")
+FULL = dataclasses.replace(FROZEN, mode="full")
+LONG = dataclasses.replace(FROZEN, epochs=100)
+
+worker = pytest.mark.worker
+
+
+@pytest.fixture(autouse=True)
+def _clean(stop_workers: None) -> None:
+    """No worker outlives its test."""
+
+
+def started(reader: RunReader) -> Started:
+    return next(event for event in reader.events if isinstance(event, Started))
+
+
+def wait_for_all(folders: list[RunFolder]) -> list[RunReader]:
+    wait_until(lambda: all(not read_status(follow(folder)).is_live for folder in folders), timeout_s=120)
+    return [follow(folder) for folder in folders]
+
+
+def wait_for_steps(folders: list[RunFolder], count: int) -> None:
+    wait_until(lambda: all(len(follow(folder).steps) >= count for folder in folders), timeout_s=120)
+
+
+@worker
+def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Path) -> None:
+    lanes = wait_for_all(jobs.race(home, [FROZEN, FULL]))
+    alone = [wait_for_all([jobs.start(home, config)])[0] for config in (FROZEN, FULL)]
+    for lane, single in zip(lanes, alone, strict=True):
+        assert read_status(lane) is Status.FINISHED, lane.folder.log_tail(20)
+        assert len(lane.steps) == 57
+        assert np.array_equal(lane.steps["loss"], single.steps["loss"])
+        scores = [
+            [(event.split, event.loss, event.accuracy) for event in reader.events if isinstance(event, Evaluated)]
+            for reader in (lane, single)
+        ]
+        assert scores[0] == scores[1]
+    frozen, full = (started(lane) for lane in lanes)
+    assert frozen.head_hash == full.head_hash != ""
+    assert frozen.batches_hash == full.batches_hash != ""
+    assert lanes[0].steps["loss"][0] != lanes[1].steps["loss"][0], "one network has its BatchNorm in eval mode"
+
+
+@worker
+def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home: Path) -> None:
+    folders = jobs.race(home, [FROZEN, FULL])
+    lanes = wait_for_all(folders)
+    assert len(jobs.children()) <= 1
+    assert [folder.race() for folder in folders] == [tuple(folder.id for folder in folders)] * 2
+    seconds = [event.seconds for lane in lanes for event in lane.events if isinstance(event, Finished)]
+    begun = max(lane.time_of(started(lane)) for lane in lanes)
+    ended = max(lane.time_of(lane.events[-1]) for lane in lanes)
+    assert sum(seconds) <= (ended - begun) * 1.05
+    pids = [folder.log.read_text().split("worker ")[1].split()[0] for folder in folders]
+    assert pids[0] == pids[1]
+    assert all(folder.id in folder.log.read_text() for folder in folders)
+
+
+def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> None:
+    configs = [FROZEN, FULL, dataclasses.replace(FULL, learning_rate=1e-3)]
+
+    def losses(events: list[object]) -> list[float]:
+        return [event.loss for event in events if isinstance(event, Step)]
+
+    turns = zip_longest(*(fine_tune(TrainingState.new(config)) for config in configs))
+    for config, events in zip(configs, zip(*turns, strict=True), strict=True):
+        alone = list(fine_tune(TrainingState.new(config)))
+        assert losses(list(events)) == losses(alone) != []
+
+
+@worker
+def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home: Path) -> None:
+    folders = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
+    wait_for_steps(folders, 5)
+    for folder in folders:
+        jobs.stop(folder)
+    for lane in wait_for_all(folders):
+        assert read_status(lane) is Status.STOPPED
+        assert lane.folder.last_checkpoint.is_file()
+    before = [len(follow(folder).steps) for folder in folders]
+    jobs.resume(home, *folders)
+    wait_until(lambda: all(len(follow(f).steps) > count for f, count in zip(folders, before, strict=True)))
+    os.kill(int(folders[0].log.read_text().rpartition("worker ")[2].split()[0]), signal.SIGKILL)
+    for lane in wait_for_all(folders):
+        assert read_status(lane) is Status.INTERRUPTED
+        assert lane.steps["step"].tolist() == list(range(1, len(lane.steps) + 1))
+
+
+@worker
+def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Path) -> None:
+    first, second = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
+    wait_for_steps([first, second], 5)
+    jobs.stop(first)
+    wait_until(lambda: read_status(follow(first)) is Status.STOPPED)
+    jobs.resume(home, first)
+    assert read_status(follow(first)) is Status.QUEUED, "the other lane has the device"
+    count = len(follow(second).steps)
+    wait_until(lambda: len(follow(second).steps) > count)
+    for folder in (first, second):
+        jobs.stop(folder)
+    wait_for_all([first, second])
+
+
+@worker
+def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> None:
+    missing = dataclasses.replace(FROZEN, weights="file", weights_file=str(tmp_path / "missing.pth"))
+    failed, finished = wait_for_all(jobs.race(home, [missing, FROZEN]))
+    assert isinstance(failed.last_event, Failed)
+    assert "missing.pth" in failed.last_event.message
+    assert read_status(finished) is Status.FINISHED
+
+
+@worker
+def test_race_waits_for_its_turn_as_one(home: Path) -> None:
+    holder = jobs.start(home, dataclasses.replace(LONG, mode="full", image_size=64))
+    lanes = jobs.race(home, [FROZEN, FULL])
+    assert [type(follow(folder).last_event) for folder in lanes] == [Queued, Queued]
+    jobs.stop(holder)
+    for lane in wait_for_all(lanes):
+        assert read_status(lane) is Status.FINISHED
+
+
+@worker
+def test_spare_worker_takes_a_whole_race(home: Path) -> None:
+    jobs.prepare()
+    for lane in wait_for_all(jobs.race(home, [FROZEN, dataclasses.replace(FROZEN, learning_rate=1e-3)])):
+        assert read_status(lane) is Status.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("configs", "sentence"),
+    [
+        ([FROZEN], "needs 2 to 4 lanes, got 1"),
+        ([FROZEN] * (MAX_LANES + 1), "got 5"),
+        ([FROZEN, FROZEN], "the same settings twice"),
+        ([FROZEN, dataclasses.replace(FULL, seed=1)], "seed must be the same"),
+        ([FROZEN, dataclasses.replace(FULL, batch_size=16)], "batch_size must be the same"),
+    ],
+)
+def test_what_cannot_race_is_refused_before_anything_is_written(
+    home: Path, configs: list[FineTuneConfig], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        check_race(configs)
+    with pytest.raises(ValueError, match=sentence):
+        jobs.race(home, configs)
+    assert not list(store.newest(home))
+
+
+def test_lanes_are_named_by_what_tells_them_apart() -> None:
+    assert jobs.default_names([FROZEN, FULL]) == ["EfficientNet-Lite0, frozen", "EfficientNet-Lite0, full"]
+    slower = dataclasses.replace(FROZEN, learning_rate=1e-3)
+    assert jobs.default_names([FROZEN, slower]) == [
+        "EfficientNet-Lite0, frozen, learning rate 0.01",
+        "EfficientNet-Lite0, frozen, learning rate 0.001",
+    ]
