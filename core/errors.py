@@ -6,7 +6,8 @@
     │   └── HubUnreachableError  the download failed; the message names the way out
     ├── TrainingDivergedError    the loss is not a number any more
     ├── NotEnoughDiskError       no room for the checkpoints of a run
-    └── RunNotFoundError         an id that names no run
+    ├── RunNotFoundError         an id that names no run
+    └── TrashError               a run that cannot be deleted or restored as things are
 
 A bad setting is a `ValueError` from the configuration that refused it.
 """
@@ -38,3 +39,7 @@ class NotEnoughDiskError(UnfreezeError):
 
 class RunNotFoundError(UnfreezeError):
     """An id that names no run."""
+
+
+class TrashError(UnfreezeError):
+    """A run that cannot be deleted, restored or removed for good as things are."""

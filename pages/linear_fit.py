@@ -1,5 +1,71 @@
-"""Linear Fit."""
+"""Linear Fit: train a weight and a bias, and see beside them what the exact answer is. With `?run=`: that fit."""
 
 import streamlit as st
 
-st.title("Linear Fit", anchor=False)
+from core import helper
+from core.errors import RunNotFoundError
+from core.runs import linear, store
+from core.runs.config import LinearFitConfig
+from core.runs.events import Fitted
+from core.runs.store import RunReader
+from pages.components import linear_fit_files, runs
+from pages.components.format import plain
+from pages.components.linear_fit_form import belongs_to, linear_fit_form, write_address
+from pages.components.linear_fit_run import compare, live_fit
+
+
+def main() -> None:
+    """Draw the page."""
+    helper.prepare("core.training.linear_fit")
+    helper.prepare("core.models.saving")
+    st.title("Linear Fit", anchor=False)
+    st.markdown(
+        "Train the smallest network there is, one weight and one bias, on 30 points of *y* = 2*x* + 3 plus noise, "
+        "and see how near it comes to the exact answer."
+    )
+    reader, shown = _open_run()
+    config, clicked = linear_fit_form(shown, reader.folder.id if reader else None)
+    if clicked and config is not None:
+        reader, shown = _start(config), config
+    write_address(shown, reader.folder.id if reader else None)
+    if reader is None:
+        shown = config or shown
+    elif config != shown:
+        st.caption("The settings above differ from those of the fit below.")
+
+    loaded, problem = linear_fit_files.loaded_file()
+    live_fit(reader, shown, loaded)
+    if reader is not None and isinstance(fitted := reader.last_event, Fitted):
+        compare(shown, fitted)
+        linear_fit_files.save(fitted)
+    linear_fit_files.load_back(loaded, problem)
+    with st.expander("The same in plain PyTorch", icon=":material/code:"):
+        st.caption(
+            "Complete: it draws the same points and ends at the same weight and bias, to the last digit. Without "
+            "`super().__init__()`, the first parameter raises `AttributeError: cannot assign parameters before "
+            "Module.__init__() call`."
+        )
+        st.code(linear.script(shown), language="python")
+
+
+def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
+    """The fit that the address names, with its settings; none, and the course's settings, where it names none."""
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        return None, LinearFitConfig()
+    try:
+        reader = runs.reader(run_id)
+        return reader, reader.folder.config_of(LinearFitConfig)
+    except RunNotFoundError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None, LinearFitConfig()
+
+
+def _start(config: LinearFitConfig) -> RunReader:
+    """Begin a fit, and show it from now on."""
+    folder = linear.start(store.home(), config)
+    belongs_to(folder.id)
+    return runs.reader(folder.id)
+
+
+main()

@@ -7,7 +7,7 @@ events are rare and are kept as lines of JSON.
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from struct import Struct
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -101,6 +101,9 @@ class Started:
     total_steps: int
     first_step: int  # 1, or where a resumed run goes on
     keeps_features: bool  # the frozen part is computed once, in the first epoch
+    # Lanes of a race that say the same here began alike; empty in a resumed attempt.
+    head_hash: str = ""  # of the new head's first parameters
+    batches_hash: str = ""  # of the first epoch's batches: which images, in which order
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,23 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitting:
+    """The first epoch of a linear fit is about to come."""
+
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Every epoch of a linear fit is done. The loss is that of the parameters it ends with."""
+
+    weight: float
+    bias: float
+    loss: float
+    seconds: float  # the run's own clock
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The run ended by a fault. `message` is a sentence for the user."""
 
@@ -160,13 +180,23 @@ class Failed:
     can_resume: bool = False  # another attempt may get further
 
 
-RareEvent = Queued | Resumed | Preparing | Started | Evaluating | Evaluated | Checkpointed | Stopped | Finished | Failed
+RareEvent = (
+    Queued
+    | Resumed
+    | Preparing
+    | Started
+    | Evaluating
+    | Evaluated
+    | Checkpointed
+    | Stopped
+    | Finished
+    | Fitting
+    | Fitted
+    | Failed
+)
 Event = AnyStep | RareEvent
 
-_RARE_EVENTS: dict[str, type[RareEvent]] = {
-    kind.__name__: kind
-    for kind in (Queued, Resumed, Preparing, Started, Evaluating, Evaluated, Checkpointed, Stopped, Finished, Failed)
-}
+_RARE_EVENTS: dict[str, type[RareEvent]] = {kind.__name__: kind for kind in get_args(RareEvent)}
 
 
 def to_dict(event: RareEvent) -> dict[str, Any]:

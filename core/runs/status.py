@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from core.runs.events import Failed, Finished, Queued, RareEvent, Resumed, Started, Stopped
+from core.runs.events import Failed, Finished, Fitted, Fitting, Queued, RareEvent, Resumed, Started, Stopped
 from core.runs.store import RunReader
 
 
@@ -41,7 +41,7 @@ def is_resumable(status: Status, last: RareEvent | None) -> bool:
 def derive_status(is_live: bool, run_events: list[RareEvent]) -> Status:
     """The status of a run by whether its lock is held, and its rare events."""
     last = run_events[-1] if run_events else None
-    if isinstance(last, Finished):
+    if isinstance(last, Finished | Fitted):
         return Status.FINISHED
     if isinstance(last, Stopped):
         return Status.STOPPED
@@ -50,7 +50,7 @@ def derive_status(is_live: bool, run_events: list[RareEvent]) -> Status:
     if not is_live:
         return Status.INTERRUPTED
     for event in reversed(run_events):
-        if isinstance(event, Started):
+        if isinstance(event, Started | Fitting):
             return Status.RUNNING
         if isinstance(event, Queued):
             return Status.QUEUED if event is last else Status.STARTING

@@ -44,10 +44,12 @@ _WAYS = {
         """\
 torch.save(model.state_dict(), "linear_model.pth")
 
-model = LinearModel()
-model.load_state_dict(
-    torch.load("linear_model.pth", weights_only=True)
+tensors = torch.load(
+    "linear_model.pth",
+    weights_only=True,
 )
+model = LinearModel()
+model.load_state_dict(tensors)
 model.eval()""",
     ),
     "module": (
@@ -55,11 +57,13 @@ model.eval()""",
         "The network, too, by the name of its class. Unpickling a class can run code, so PyTorch refuses it by "
         "default; here an allow-list names the classes that may come, and the check is never turned off.",
         """\
-torch.save(model, "linear_model_with_arc.pth")
+from torch.serialization import safe_globals
 
-with torch.serialization.safe_globals([LinearModel]):
+torch.save(model, "linear_model_with_arc.pth")
+with safe_globals([LinearModel]):
     model = torch.load(
-        "linear_model_with_arc.pth", weights_only=True
+        "linear_model_with_arc.pth",
+        weights_only=True,
     )
 model.eval()""",
     ),

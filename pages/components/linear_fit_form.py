@@ -5,8 +5,9 @@ from typing import Any
 import streamlit as st
 
 from core.data import points
-from core.runs.config import INTEGERS, LINEAR_RANGES, LinearFitConfig, problem_with
+from core.runs.config import INTEGERS, LINEAR_RANGES, LinearFitConfig
 from pages.components.format import plain
+from pages.components.query import read_settings, write_settings
 
 _LABELS = {
     "epochs": "Epochs",
@@ -26,16 +27,18 @@ _HELP = {
 _FORM_OF = "linear_fit_form_of"
 
 
-def linear_fit_form(shown: LinearFitConfig) -> tuple[LinearFitConfig | None, bool]:
-    """Draw the settings, at first those of the fit that is `shown`.
+def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> tuple[LinearFitConfig | None, bool]:
+    """Draw the settings, at first those that are `shown`: of the fit `run_id`, if there is one.
 
     Returns them, None where something is wrong with one, and whether to fit.
     """
-    run_id = st.query_params.get("run")
     # A key that is missing: the page was left and its widgets forgot. Another run: a link has opened it.
     if _key("seed") not in st.session_state or st.session_state.get(_FORM_OF) != run_id:
-        _fill_in(_from_address(shown))
+        settings, misread = read_settings(st.query_params, shown.to_dict(), {})
+        _fill_in(settings)
         belongs_to(run_id)
+        for problem in misread:
+            st.warning(plain(problem), icon=":material/link_off:")
     problems: list[str] = []
     with st.container(horizontal=True):
         for name, label in _LABELS.items():
@@ -65,7 +68,7 @@ def linear_fit_form(shown: LinearFitConfig) -> tuple[LinearFitConfig | None, boo
             "Lesson's settings",
             icon=":material/restart_alt:",
             on_click=_fill_in,
-            args=(LinearFitConfig(),),
+            args=(LinearFitConfig().to_dict(),),
             disabled=config == LinearFitConfig(),
         )
     return config, clicked
@@ -76,40 +79,12 @@ def belongs_to(run_id: str | None) -> None:
     st.session_state[_FORM_OF] = run_id
 
 
-def _from_address(shown: LinearFitConfig) -> LinearFitConfig:
-    """What the address asks for: the settings it names, and the shown fit's for all others."""
-    values = shown.to_dict()
-    for name, label in _LABELS.items():
-        if (text := st.query_params.get(name)) is None:
-            continue
-        try:
-            value = int(text) if name in INTEGERS else float(text)
-            problem = problem_with(name, value, LINEAR_RANGES[name])
-        except ValueError:
-            problem = "not a number"
-        if problem:
-            asked = f"{text[:40]}…" if len(text) > 40 else text
-            kind = "a whole number " if name in INTEGERS else ""
-            st.warning(
-                plain(
-                    f"The address asks for {label.lower()} “{asked}”, but it must be {kind}{LINEAR_RANGES[name]}: "
-                    f"{values[name]:g} is used."
-                ),
-                icon=":material/link_off:",
-            )
-        else:
-            values[name] = value
-    return LinearFitConfig(**values)
-
-
-def write_address(shown: LinearFitConfig) -> None:
-    """Keep in the address what differs from the settings of the fit that is shown."""
-    known = shown.to_dict()
-    for name, value in _values().items():
-        if value not in LINEAR_RANGES[name] or value == known[name]:
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != str(value):
-            st.query_params[name] = str(value)
+def write_address(shown: LinearFitConfig, run_id: str | None) -> None:
+    """Keep in the address the fit that is shown, and what the form says otherwise than its settings."""
+    address = {"run": run_id} if run_id else {}
+    address |= write_settings(_values(), shown.to_dict())
+    # Always: a link within the app hands its query over without changing the address.
+    st.query_params.from_dict(address)
 
 
 def _largest_learning_rate(config: LinearFitConfig) -> float:
@@ -118,8 +93,8 @@ def _largest_learning_rate(config: LinearFitConfig) -> float:
     )
 
 
-def _fill_in(config: LinearFitConfig) -> None:
-    for name, value in config.to_dict().items():
+def _fill_in(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
         st.session_state[_key(name)] = value
 
 

@@ -59,9 +59,7 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
     """What is going on, in one line of one height, so that the charts stay where they are."""
     icon = runs.STATUS_ICONS[status] if status else ":material/lightbulb:"
     if reader is None or status is None:
-        st.info(
-            "The dashed green line is the exact answer. Fit the line to see how near training comes.", icon=icon
-        )
+        st.info("The dashed green line is the exact answer. Fit the line to see how near training comes.", icon=icon)
         return
     last = reader.last_event
     match status:
@@ -94,12 +92,12 @@ def _points_chart(drawn: Points, exact: Line, steps: Any, loaded: LoadedModel | 
     if loaded is not None:
         lines.append(figures.file_line("From the file", Line(loaded.weight, loaded.bias)))
     numbers = {
-        f"Weight · exact {exact.weight:.4f}": f"{trained.weight:.4f}" if trained else "–",
-        f"Bias · exact {exact.bias:.4f}": f"{trained.bias:.4f}" if trained else "–",
+        f"Weight · exact {exact.weight:.4f}": _number(trained.weight) if trained else "–",
+        f"Bias · exact {exact.bias:.4f}": _number(trained.bias) if trained else "–",
     }
     description = f"30 points; exact weight {exact.weight:.4f} and bias {exact.bias:.4f}"
     if trained is not None:
-        description += f"; trained weight {trained.weight:.4f} and bias {trained.bias:.4f}"
+        description += f"; trained weight {_number(trained.weight)} and bias {_number(trained.bias)}"
     figure = figures.fitted_points(drawn, lines, chart_id=chart_id)
     live_chart(figure, key="linear-fit-points", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
@@ -117,12 +115,12 @@ def _curves_chart(
     last = reader.last_event if reader else None
     loss = last.loss if isinstance(last, Fitted) else steps["loss"][-1] if len(steps) else None
     numbers = {
-        f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else f"{loss:.4f}" if loss < 1e6 else f"{loss:.4g}",
+        f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else _number(loss),
         f"Epoch · of {config.epochs:,}": f"{len(steps):,}" if len(steps) else "–",
     }
     description = "Loss, weight and bias of every epoch, none so far"
-    if len(steps):
-        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {steps['loss'][-1]:.4f}"
+    if loss is not None:
+        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {_number(loss)}"
     live_chart(figure, key="linear-fit-curves", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
 
@@ -139,8 +137,9 @@ def compare(config: LinearFitConfig, fitted: Fitted) -> None:
         "Truth without noise, *y* = 2*x* + 3": points.TRUTH,
     }
     table = [
-        f"| {label} | {line.weight:.4f} | {line.bias:.4f} | {points.mean_squared_error(drawn, line):.4f} |"
+        f"| {label} | {_number(line.weight)} | {_number(line.bias)} | {_number(loss)} |"
         for label, line in rows.items()
+        for loss in [points.mean_squared_error(drawn, line)]
     ]
     st.markdown("\n".join(["| Line | Weight | Bias | Loss |", "| :-- | --: | --: | --: |", *table]))
 
@@ -169,3 +168,8 @@ def _verdict(config: LinearFitConfig, drawn: Points, trained: Line) -> str:
         f"{exact.bias:.4f}."
     )
     return f"{arrival}\n\n{noise}{decay if config.weight_decay else ''}"
+
+
+def _number(value: float) -> str:
+    """ "3.3911", or "-6.06e+17" where a fit has run away."""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.2e}"
