@@ -7,6 +7,7 @@
     ├── TrainingDivergedError    the loss is not a number any more
     ├── NotEnoughDiskError       no room for the checkpoints of a run
     ├── RunNotFoundError         an id that names no run
+    ├── PhotoError               a file that is no photo, or one that cannot be read
     └── TrashError               a run that cannot be deleted or restored as things are
 
 A bad setting is a `ValueError` from the configuration that refused it.
@@ -39,6 +40,10 @@ class NotEnoughDiskError(UnfreezeError):
 
 class RunNotFoundError(UnfreezeError):
     """An id that names no run."""
+
+
+class PhotoError(UnfreezeError):
+    """A file that is no photo, or one that cannot be read."""
 
 
 class TrashError(UnfreezeError):

@@ -11,6 +11,7 @@ from core.models.catalog import ARCHITECTURES
 from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
+from core.runs.overview import clean
 from core.runs.status import Status, read_status
 from core.runs.store import RunReader
 from pages.components.format import count, duration, plain, rate
@@ -85,23 +86,29 @@ def labels(readers: Sequence[RunReader]) -> list[str]:
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    found = [" ".join(str(reader.folder.description()["name"]).split()) for reader in readers]
+    found = [clean(reader.folder.description()["name"]) for reader in readers]
+    configs = [reader.folder.config() for reader in readers]
     ids = [reader.folder.id for reader in readers]
-    settings = differing_settings([reader.folder.config() for reader in readers])
-    distinctions = (
-        [
-            ", ".join(f"{name.lower()} {values[index]}" for name, values in settings.items())
-            for index in range(len(readers))
-        ],
+    for distinction in (
+        _distinguish(found, configs),
         [f"{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}" for run_id in ids],
         ids,
-    )
-    for distinction in distinctions:
+    ):
         found = [
             f"{label}, {more}" if more and found.count(label) > 1 else label
             for label, more in zip(found, distinction, strict=True)
         ]
     return found
+
+
+def _distinguish(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> list[str]:
+    """For each run, its settings in which the runs of the same name differ."""
+    words: list[str] = []
+    for name, config in zip(names, configs, strict=True):
+        namesakes = [other for other_name, other in zip(names, configs, strict=True) if other_name == name]
+        own = namesakes.index(config)
+        words.append(", ".join(f"{row.lower()} {values[own]}" for row, values in differing_settings(namesakes).items()))
+    return words
 
 
 def differing_settings(configs: Sequence[FineTuneConfig]) -> dict[str, list[str]]:
@@ -120,8 +127,10 @@ def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
         **settings,
         "Status": [result.status.capitalize() for result in results],
         "Test accuracy": _best_in_bold([result.test_accuracy for result in results]),
-        "Best on validation": _best_in_bold([_best_accuracy(result) for result in results]),
-        "… after epoch": ["–" if result.best is None else str(result.best.epoch) for result in results],
+        "Best on validation": [
+            f"{accuracy}, epoch {result.best.epoch}" if result.best else accuracy
+            for accuracy, result in zip(_best_in_bold(list(map(_best_accuracy, results))), results, strict=True)
+        ],
         "Its own time": [duration(result.seconds) if result.seconds else "–" for result in results],
         "Steps a second": [
             "–" if result.steps_per_second is None else rate(result.steps_per_second) for result in results
@@ -140,25 +149,27 @@ def judge(results: Sequence[Result]) -> str:
     if len(tested) >= 2:
         return _compare_tests(tested[0], tested[1])
     if tested:
-        return (
-            f"Only **{plain(tested[0].label)}** has been tested: {_test(tested[0]):.1%} of its test photos are right."
-        )
+        only = tested[0]
+        return f"Only **{plain(only.label)}** has been tested so far: {_test(only):.1%} of the test photos are right."
     scored = sorted((result for result in results if result.best is not None), key=_validation, reverse=True)
     if not scored:
         return "None of these runs has been scored yet."
     first = f"**{plain(scored[0].label)}** has the best validation accuracy so far: {_validation(scored[0]):.1%}"
     if len(scored) == 1:
         return f"{first}. No other run has been scored yet."
-    return f"{first}, {_lead(_validation(scored[0]), _validation(scored[1]), plain(scored[1].label))}."
+    best, second = _validation(scored[0]), _validation(scored[1])
+    if best == second:
+        names = f"**{plain(scored[0].label)}** and **{plain(scored[1].label)}**"
+        return f"{names} have the same validation accuracy so far, {best:.1%}."
+    return f"{first}, {_lead(best, second, plain(scored[1].label))}."
 
 
 def _compare_tests(first: Result, second: Result) -> str:
     """The two best of the tested runs."""
     if _test(first) == _test(second):
         faster, slower = sorted((first, second), key=lambda result: result.seconds)
-        level = (
-            f"**{plain(faster.label)}** and **{plain(slower.label)}** XX
-        )
+        names = f"**{plain(faster.label)}** and **{plain(slower.label)}**"
+        level = f"{names} have the same test accuracy, {_test(first):.1%}"
         spent = _share_of_time(faster.seconds, slower.seconds)
         return f"{level}: the first {spent}." if spent else f"{level}."
     lead = _lead(_test(first), _test(second), plain(second.label))
@@ -169,7 +180,7 @@ def _compare_tests(first: Result, second: Result) -> str:
 
 def _lead(ahead: float, behind: float, name: str) -> str:
     points = round(100 * ahead, 1) - round(100 * behind, 1)  # as the two are shown
-    return f"{points:.1f} points ahead of {name}" if points else f"level with {name}"
+    return f"{points:.1f} points ahead of {name}" if points else f"just ahead of {name}"
 
 
 _FRACTIONS = {1 / 2: "half the time", 1 / 3: "a third of the time", 1 / 4: "a quarter of the time"}

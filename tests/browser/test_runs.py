@@ -1,0 +1,88 @@
+"""What only a browser shows of the Runs page: rows are clicked, and the selection outlives what happens around it."""
+
+import os
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.runs import locks, store
+from core.runs.config import FineTuneConfig
+from core.runs.events import Evaluated, Finished, Step
+from core.runs.store import RunFolder, RunWriter
+from tests.browser.conftest import Server
+from tests.samples import STARTED
+
+pytestmark = pytest.mark.browser
+
+_HEADER = _ROW = 35  # pixels
+
+
+def make_run(server: Server, name: str, *, ends: bool = True) -> RunFolder:
+    folder = store.new_folder(server.home)
+    folder.write_description(FineTuneConfig(epochs=2), name=name, created=0.0, queue="cpu")
+    with RunWriter(folder) as writer:
+        writer.append(STARTED)
+        for number in range(1, 58):
+            writer.append(Step(step=number, loss=2 / number, learning_rate=0.01, seconds=number / 4, images=32))
+        writer.append(Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.8, seconds=15.0, best=True))
+        if ends:
+            writer.append(Finished(best_epoch=1, best_accuracy=0.8, test_accuracy=0.8, seconds=20.0))
+    return folder
+
+
+def click_row(page: Page, row: int) -> None:
+    table = page.get_by_test_id("stDataFrame")
+    expect(table.locator("canvas").first).to_be_visible()
+    table.click(position={"x": 15, "y": _HEADER + _ROW * row + _ROW / 2})
+
+
+def test_rows_are_selected_compared_deleted_and_taken_back(page: Page, server: Server) -> None:
+    runs = [make_run(server, name) for name in ("one", "two", "three")]
+    newest_first = sorted(runs, key=lambda folder: folder.id, reverse=True)
+    page.goto(f"{server.url}runs")
+    click_row(page, 1)
+    page.wait_for_url(f"**/runs?compare={newest_first[1].id}")
+    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    click_row(page, 0)
+    page.wait_for_url(re.compile(rf"compare={newest_first[1].id}(,|%2C){newest_first[0].id}$"))
+    expect(page.get_by_text("2 runs selected")).to_be_visible()
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 6")
+
+    page.reload()
+    expect(page.get_by_text("2 runs selected")).to_be_visible()
+    page.get_by_role("button", name="Delete 2 runs").click()
+    expect(page.get_by_text("Deleted 2 runs")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Deleted 2 runs")).to_be_hidden()
+    assert len(list(store.newest(server.home))) == 3
+
+
+def test_selection_stays_with_its_run_when_another_one_comes(page: Page, server: Server) -> None:
+    folder = make_run(server, "the selected one", ends=False)
+    lock = locks.hold(folder.lock)  # alive, so the list is polled
+    page.goto(f"{server.url}runs?compare={folder.id}")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    table = page.get_by_test_id("data-grid-canvas")
+    height = table.get_attribute("height") or ""  # grows with the first ten rows
+    newer = RunFolder(server.home / "runs" / "20990101-000000-abcdef")
+    newer.path.mkdir()
+    newer.write_description(FineTuneConfig(), name="newer", created=0.0, queue="cpu")
+    expect(table).not_to_have_attribute("height", height)
+    expect(page.get_by_role("heading", name="the selected one")).to_be_visible()
+    click_row(page, 0)
+    page.wait_for_url(re.compile(rf"compare={folder.id}(,|%2C){newer.id}$"))
+    os.close(lock)
+    expect(page.get_by_role("cell", name="Interrupted").first).to_be_visible()
+
+
+def test_purge_asks_first(page: Page, server: Server) -> None:
+    folder = make_run(server, "to be removed")
+    page.goto(f"{server.url}runs?compare={folder.id}")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_text("Recently deleted").click()
+    page.get_by_role("button", name=re.compile(r"Delete for good \(")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_text("Recently deleted")).to_be_hidden()
+    assert not (server.home / "trash" / folder.id).exists()

@@ -1,0 +1,384 @@
+"""The Runs page, script by script, and what it says of runs side by side."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from core.runs import control, devices, jobs, locks, overview, store, trash
+from core.runs.config import FineTuneConfig, LinearFitConfig
+from core.runs.devices import DeviceInfo
+from core.runs.events import Evaluated, Failed, Finished, Fitted, RareEvent, Step, Stopped
+from core.runs.status import Status
+from core.runs.store import RunFolder, RunReader, RunWriter
+from pages.components import compare
+from pages.components.compare import Result
+from tests.conftest import ROOT
+from tests.samples import STARTED
+
+CONFIG = FineTuneConfig(epochs=2)
+STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
+VALIDATED = Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True)
+FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=20.0)
+
+
+@pytest.fixture(autouse=True)
+def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started, and the devices are known."""
+    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+
+
+def make_run(home: Path, *events: RareEvent | Step, name: str = "mine", config: FineTuneConfig = CONFIG) -> RunFolder:
+    folder = store.new_folder(home)
+    folder.write_description(config, name=name, created=0.0, queue="cpu")
+    with RunWriter(folder) as writer:
+        for event in events:
+            writer.append(event)
+    return folder
+
+
+def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: object) -> RunFolder:
+    finished = replace(FINISHED, test_accuracy=test, seconds=seconds)
+    return make_run(home, STARTED, *STEPS, VALIDATED, finished, name=name, config=replace(CONFIG, **settings))
+
+
+def open_page(*selected: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    page.switch_page("runs.py")
+    if selected:
+        page.query_params["compare"] = ",".join(selected)
+    return page.run()
+
+
+def texts(page: AppTest) -> str:
+    assert not page.exception, page.exception[0].message
+    elements = [*page.title, *page.subheader, *page.markdown, *page.caption, *page.error, *page.info, *page.warning]
+    return "\n".join(element.value for element in elements)
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def button(page: AppTest, label: str):
+    return next(button for button in page.button if button.label == label)
+
+
+def listed(page: AppTest) -> list[str]:
+    assert not page.exception, page.exception[0].message
+    return list(page.dataframe[0].value["Name"])
+
+
+def selected_rows(page: AppTest) -> list[int]:
+    return page.session_state["runs_table"]["selection"]["rows"]
+
+
+def test_no_run_yet_says_where_to_begin(home: Path) -> None:
+    page = open_page()
+    assert "No run yet" in texts(page)
+    links = [element.proto.label for element in page.main.get("page_link")]
+    assert links == ["Set up the first run"]
+    assert not page.dataframe
+
+
+def test_every_run_is_listed_with_what_came_of_it(home: Path) -> None:
+    make_run(home, STARTED, *STEPS, VALIDATED, FINISHED, name="<b>*good*</b>")
+    make_run(home, STARTED, Failed(message="It broke.", step=0), name="bad")
+    (make_run(home).path / "config.json").write_text('{"format": 99}')
+    rows = {row["Name"]: row for row in open_page().dataframe[0].value.to_dict("records")}
+    good = rows["<b>*good*</b>"]  # a table's cells are text, never Markdown
+    assert (good["Status"], good["Test"], good["Validation"], good["Seconds"]) == ("✓ Finished", 84.6, 81.5, 20.0)
+    assert (good["Network"], good["Learns"], good["Device"]) == ("EfficientNet-Lite0", "frozen", "A CPU")
+    assert (rows["bad"]["Status"], rows["bad"]["Note"]) == ("✕ Failed", "It broke.")
+    unreadable = next(row for row in rows.values() if row["Status"] == "⚠ Unreadable")
+    assert "another version" in unreadable["Note"]
+
+
+def test_name_that_no_browser_can_be_sent_is_mended(home: Path) -> None:
+    folder = finished_run(home, "half")
+    description = (folder.path / "config.json").read_text()
+    (folder.path / "config.json").write_text(description.replace('"half"', '"half \\ud83d\\nname"'))
+    assert overview.summarize(folder).name == "half ? name"
+    assert compare.labels([RunReader(folder)]) == ["half ? name"]
+
+
+def test_list_is_filtered_but_never_hides_what_is_selected(home: Path) -> None:
+    alpha, beta = finished_run(home, "alpha"), make_run(home, STARTED, Stopped(step=0), name="beta")
+    page = open_page(alpha.id)
+    page.text_input(key="runs_filter").input("BETA frozen").run()
+    assert sorted(listed(page)) == ["alpha", "beta"]
+    page = open_page()
+    page.text_input(key="runs_filter").input("stopped").run()
+    assert listed(page) == ["beta"]
+    page.text_input(key="runs_filter").input("*gamma*").run()
+    assert "No run matches “\\*gamma\\*”" in texts(page)
+    page.text_input(key="runs_filter").input(beta.id).run()
+    assert listed(page) == ["beta"]
+
+
+def test_address_selects_a_run_and_what_can_be_done_with_it(home: Path) -> None:
+    finished_run(home, "another")
+    folder = finished_run(home, "my *run*")
+    page = open_page(folder.id)
+    assert "my \\*run\\*" in texts(page)
+    assert "**84.6%** of the test photos · 81.5% best on validation · 20 s · A CPU" in texts(page)
+    assert selected_rows(page) == [listed(page).index("my *run*")]
+    assert [label for label in labels(page) if label] == ["Open", "Save", "Delete"]
+
+
+@pytest.mark.parametrize("asked", ["nope", "../../etc", "20260101-000000-abcdef", "<script>"])
+def test_run_in_the_address_that_is_not_there_is_left_out(home: Path, asked: str) -> None:
+    folder = finished_run(home, "mine")
+    page = open_page(asked, folder.id, folder.id)
+    assert "There is no run “" in page.warning[0].value
+    assert [heading.value for heading in page.subheader] == ["mine"]
+
+
+def test_run_is_opened_on_its_own_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: opened.append((page, query_params)))
+    fine_tuning = finished_run(home, "mine")
+    fit = store.new_folder(home)
+    fit.write_description(LinearFitConfig(), name="a line", created=0.0, queue="helper")
+    with RunWriter(fit) as writer:
+        writer.append(Fitted(weight=2.0, bias=3.0, loss=1.0, seconds=0.5))
+    for run in (fine_tuning, fit):
+        button(open_page(run.id), "Open").click().run()
+    assert opened == [("fine_tune.py", {"run": fine_tuning.id}), ("linear_fit.py", {"run": fit.id})]
+
+
+def test_run_is_renamed(home: Path) -> None:
+    folder = finished_run(home, "mine")
+    page = open_page(folder.id)
+    page.text_input(key=f"runs_name_{folder.id}").input("  new\x07 [name](http://evil.example) \n")
+    button(page, "Save").click().run()
+    assert folder.description()["name"] == "new [name](http://evil.example)"
+    assert listed(page) == ["new [name](http://evil.example)"]
+    assert "\\[name\\]\\(http" in texts(page)
+    page.text_input(key=f"runs_name_{folder.id}").input("\x07 ")
+    button(page, "Save").click().run()
+    assert page.toast[0].value == "A run needs a name of 1 to 80 characters."
+    assert folder.description()["name"].startswith("new")
+
+
+def test_stopped_run_is_resumed_and_one_that_goes_on_already_does_no_harm(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(home, STARTED, Stopped(step=0))
+    page = open_page(folder.id)
+    lock = locks.hold(folder.lock)
+    button(page, "Resume").click().run()
+    assert page.toast[0].value == "The run is going on already."
+    os.close(lock)
+    monkeypatch.setattr(jobs, "resume", lambda home, folder: (folder.path / "gone").read_bytes())
+    button(page, "Resume").click().run()
+    assert "deleted meanwhile" in page.toast[0].value
+    resumed: list[str] = []
+    monkeypatch.setattr(jobs, "resume", lambda home, folder: resumed.append(folder.id))
+    button(page, "Resume").click().run()
+    assert resumed == [folder.id]
+
+
+def test_live_run_can_be_stopped_and_not_deleted(home: Path) -> None:
+    folder = make_run(home, STARTED, *STEPS)
+    lock = locks.hold(folder.lock)
+    page = open_page(folder.id)
+    assert "Running" in texts(page)
+    assert button(page, "Delete").disabled
+    button(page, "Stop").click().run()
+    assert control.read(folder.control) == control.STOP
+    assert button(page, "Stopping …").disabled
+    os.close(lock)
+
+
+def test_deleted_run_can_be_taken_back(home: Path) -> None:
+    folder, other = finished_run(home, "to *delete*"), finished_run(home, "other")
+    folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
+    page = open_page(folder.id)
+    button(page, "Delete").click().run()
+    assert "Deleted “to \\*delete\\*” (3 MB)." in page.info[0].value
+    assert listed(page) == ["other"]
+    assert "compare" not in page.query_params
+    button(page, "Undo").click().run()
+    assert sorted(listed(page)) == ["other", "to *delete*"]
+    assert not page.info
+    assert {summary.id for summary in overview.summaries(home)} == {folder.id, other.id}
+
+
+def test_several_are_deleted_and_taken_back_together(home: Path) -> None:
+    folders = [finished_run(home, f"run {number}") for number in range(3)]
+    page = open_page(*(folder.id for folder in folders[:2]))
+    button(page, "Delete 2 runs").click().run()
+    assert "Deleted 2 runs" in page.info[0].value
+    assert listed(page) == ["run 2"]
+    button(page, "Undo").click().run()
+    assert len(listed(page)) == 3
+
+
+def test_what_was_deleted_can_be_restored_after_a_reload_or_removed_for_good(home: Path) -> None:
+    folders = [finished_run(home, name) for name in ("first", "second")]
+    for folder in folders:
+        trash.delete(home, folder)
+    page = open_page()
+    assert "No run yet" in texts(page)
+    assert page.expander[0].label == "Recently deleted"
+    page.button(key=f"runs_restore_{folders[0].id}").click().run()
+    assert listed(page) == ["first"]
+    page.button(key="runs_purge").click().run()
+    assert "cannot be undone" in texts(page)
+    assert len(trash.deleted_runs(home)) == 1, "it asks first"
+    page.button(key="runs_purge_now").click().run()
+    assert trash.deleted_runs(home) == []
+    assert listed(page) == ["first"]
+
+
+def test_run_that_cannot_be_read_can_be_deleted(home: Path) -> None:
+    folder = finished_run(home, "mine")
+    (folder.path / "config.json").write_text("not JSON")
+    page = open_page(folder.id)
+    assert "There is no run" in texts(page)
+    assert [label for label in labels(page) if label] == ["Delete"]
+    button(page, "Delete").click().run()
+    assert [run.id for run in trash.deleted_runs(home)] == [folder.id]
+
+
+def test_what_lay_long_in_the_trash_is_removed_when_the_server_starts(home: Path) -> None:
+    folder = finished_run(home, "mine")
+    trash.delete(home, folder)
+    os.utime(home / "trash" / folder.id, (0, 0))
+    streamlit.cache_resource.clear()
+    page = open_page()
+    assert not page.expander
+    assert trash.deleted_runs(home) == []
+
+
+def test_several_are_compared(home: Path) -> None:
+    frozen = finished_run(home, "frozen <b>one</b>", test=0.846, seconds=10)
+    full = finished_run(home, "full one", test=0.7, seconds=31, mode="full", learning_rate=0.003)
+    page = open_page(frozen.id, full.id)
+    shown = texts(page)
+    assert (
+        "has the best test accuracy: 84.6%, 14.6 points ahead of full one, in a third of the time."
+        in page.info[0].value
+    )
+    assert "| Learning rate | 0\\.01 | 0\\.003 |" in shown
+    assert "| Test accuracy | **84.6%** | 70.0% |" in shown
+    assert "Batch size" not in shown, "only what differs"
+    chart = json.loads(page.get("bidi_component")[0].proto.json)
+    names = [trace["name"] for trace in chart["figure"]["data"] if trace.get("showlegend", True)]
+    assert names == ["frozen &lt;b&gt;one&lt;/b&gt;", "full one"]
+    assert chart["numbers"]["full one · best on validation"] == "81.5%"
+
+
+def test_runs_without_steps_and_other_kinds_do_no_harm_to_a_comparison(home: Path) -> None:
+    trained, empty = finished_run(home, "trained"), make_run(home, name="empty")
+    fit = store.new_folder(home)
+    fit.write_description(LinearFitConfig(), name="a line", created=0.0, queue="helper")
+    page = open_page(trained.id, empty.id, fit.id)
+    assert "Only **trained** has been tested so far" in page.info[0].value
+    assert "Only fine-tunings that can be read are compared" in texts(page)
+    page = open_page(empty.id, make_run(home, name="empty, too").id)
+    assert page.info[0].value == "None of these runs has been scored yet."
+    page = open_page(empty.id, fit.id)
+    assert not page.info
+    assert "Delete 2 runs" in labels(page)
+
+
+def test_more_runs_than_colours_are_cut(home: Path) -> None:
+    folders = [make_run(home, STARTED, Stopped(step=0), name=f"run {number}") for number in range(10)]
+    page = open_page(*(folder.id for folder in folders))
+    assert "The first 8 of the 10 fine-tunings are compared." in texts(page)
+
+
+def test_labels_differ_by_settings_time_or_id(home: Path) -> None:
+    first = make_run(home, name="same")
+    slower = make_run(home, name="same", config=replace(CONFIG, learning_rate=0.003))
+    again = RunFolder(home / "runs" / "20300102-030405-abcdef")
+    again.path.mkdir()
+    again.write_description(CONFIG, name="same\n", created=0.0, queue="cpu")
+    other = make_run(home, name="another", config=replace(CONFIG, epochs=3))
+    found = compare.labels([RunReader(folder) for folder in (first, slower, again, other)])
+    assert found[1] == "same, learning rate 0.003"
+    assert found[2] == "same, learning rate 0.01, 03:04:05"
+    assert found[3] == "another"
+    assert len(set(found)) == 4
+
+
+def result(label: str, **values: object) -> Result:
+    nothing = Result(
+        label=label,
+        status=Status.FINISHED,
+        parameters=None,
+        seconds=10.0,
+        steps_per_second=None,
+        best=None,
+        test_accuracy=None,
+        test_images=500,
+    )
+    return replace(nothing, **values)
+
+
+def test_verdict_names_lead_and_time() -> None:
+    first = result("a", test_accuracy=0.846)
+    for seconds, words in ((30, "a third of the time"), (5, "2.0 times the time"), (10.5, "about the same time")):
+        sentence = compare.judge([result("*b*", test_accuracy=0.6, seconds=seconds), first])
+        assert sentence == (f"**a** has the best test accuracy: 84.6%, 24.6 points ahead of \\*b\\*, in {words}.")
+
+
+def test_verdict_warns_of_chance_and_knows_a_tie() -> None:
+    first = result("a", test_accuracy=0.846)
+    close = compare.judge([first, result("b", test_accuracy=0.826, seconds=0.0)])
+    assert close.endswith("2.0 points ahead of b. With 500 test photos, a lead that small can be chance.")
+    assert "chance" not in compare.judge([replace(first, test_images=50_000), result("b", test_accuracy=0.826)])
+    tie = compare.judge([first, result("b", test_accuracy=0.846, seconds=5.0)])
+    assert tie == "**b** and **a** have the same test accuracy, 84.6%: the first in half the time."
+
+
+def test_verdict_of_runs_that_are_under_way_speaks_of_validation() -> None:
+    first, second = (
+        result(name, best=replace(VALIDATED, accuracy=accuracy)) for name, accuracy in (("a", 0.7), ("b", 0.8))
+    )
+    assert (
+        compare.judge([first, second])
+        == "**b** has the best validation accuracy so far: 80.0%, 10.0 points ahead of a."
+    )
+    tie = compare.judge([first, replace(first, label="c")])
+    assert tie == "**a** and **c** have the same validation accuracy so far, 70.0%."
+    assert compare.judge([first, result("c")]).endswith("70.0%. No other run has been scored yet.")
+
+
+@given(
+    st.lists(
+        st.builds(
+            result,
+            st.text(min_size=1),
+            test_accuracy=st.none() | st.floats(0, 1),
+            seconds=st.floats(0, 1e9),
+            test_images=st.none() | st.integers(0, 10_000),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_results_have_a_verdict_and_a_table(results: list[Result]) -> None:
+    assert compare.judge(results).endswith(".")
+    lines = compare.table(results, {}).split("\n")
+    assert {line.replace("\\|", "").count("|") for line in lines} >= {len(results) + 2}
+
+
+def test_table_leaves_out_of_bold_what_has_no_rival() -> None:
+    assert "| Test accuracy | 84.6% | – |" in compare.table([result("a", test_accuracy=0.846), result("b")], {})
+
+
+def test_speed_is_that_of_the_whole_run(home: Path) -> None:
+    reader = RunReader(finished_run(home, "mine"))
+    [summed_up] = compare.summarize([reader])
+    assert summed_up.steps_per_second == pytest.approx(4.0)
+    assert (summed_up.seconds, summed_up.parameters, summed_up.best) == (20.0, 12_810, VALIDATED)
