@@ -14,6 +14,8 @@ from torch import Tensor
 
 from core.models.catalog import Channels
 
+MAX_IMAGE_SIZE = 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationTransform:
@@ -31,9 +33,27 @@ class EvaluationTransform:
         """(batch, H, W, 3) uint8 images to (batch, 3, image_size, image_size) float32, on the same device."""
         _, height, width, _ = images.shape
         side = self.crop_fraction * min(height, width)
-        rows = resize_matrices(np.full(1, (height - side) / 2), np.full(1, side), height, self.image_size)
-        columns = resize_matrices(np.full(1, (width - side) / 2), np.full(1, side), width, self.image_size)
-        return _resize_and_normalise(images, rows, columns, self.mean, self.std)
+        first_row, rows = self._reach((height - side) / 2, side, height)
+        first_column, columns = self._reach((width - side) / 2, side, width)
+        middle = images[:, first_row : first_row + rows.shape[2], first_column : first_column + columns.shape[2]]
+        return _resize_and_normalise(middle, rows, columns, self.mean, self.std)
+
+    def _reach(self, start: float, side: float, source_size: int) -> tuple[int, NDArray[np.float32]]:
+        """The first source pixel that counts along an axis, and the resize matrix from there to the last one.
+
+        What has no weight is left out: in a panorama, that is nearly everything.
+        """
+        reach = max(side / self.image_size, 1)
+        first = max(int(start - reach), 0)
+        last = min(int(np.ceil(start + side + reach)), source_size)
+        return first, resize_matrices(np.full(1, start - first), np.full(1, side), last - first, self.image_size)
+
+    def restore(self, inputs: Tensor) -> NDArray[np.uint8]:
+        """Inputs of the network, (batch, 3, size, size), as pictures: (batch, size, size, 3) from 0 to 255."""
+        scale = torch.tensor(self.std, device=inputs.device).view(3, 1, 1) * 255
+        offset = torch.tensor(self.mean, device=inputs.device).view(3, 1, 1) * 255
+        pixels = (inputs * scale + offset).round().clamp(0, 255).to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
@@ -41,8 +61,20 @@ class EvaluationTransform:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EvaluationTransform":
-        """The inverse of `to_dict`."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: these are no transform's values: a file may say anything.
+        """
+        try:
+            image_size, crop_fraction = int(values["image_size"]), float(values.get("crop_fraction", 1.0))
+            mean, std = (tuple(float(value) for value in values[name]) for name in ("mean", "std"))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no transform: {error}") from error
+        is_possible = 1 <= image_size <= MAX_IMAGE_SIZE and 0 < crop_fraction <= 1 and min(std, default=0.0) > 0
+        if not is_possible or len(mean) != 3 or len(std) != 3 or not np.isfinite([*mean, *std]).all():
+            raise ValueError(f"no transform: {values}")
+        return cls(image_size=image_size, mean=mean, std=std, crop_fraction=crop_fraction)
 
 
 def random_resized_crop(

@@ -28,6 +28,8 @@ class Architecture:
     weights_package: bool = False  # the weights come with an installed package
     image_size: int | None = None  # the only input size that fits, if there is one
     min_image_size: int = 32
+    eval_size: int = 224  # to which the weights' own evaluation crops
+    eval_crop_fraction: float = 0.875  # of the photo's shorter side
 
     @property
     def has_pretrained(self) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from safetensors.torch import load_file
@@ -91,12 +91,15 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         WeightsFileError: the file cannot be read, or holds no state dict.
     """
     contents = read_file(path)
-    if (
-        not isinstance(contents, dict)
-        or not contents
-        or not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in contents.items())
-    ):
+    if not is_state_dict(contents):
         raise WeightsFileError(
             f"{path.name} holds no state dict: a dictionary from layer names to tensors was expected."
         )
     return contents
+
+
+def is_state_dict(contents: Any) -> TypeGuard[dict[str, Tensor]]:
+    """Whether these are named tensors, at least one."""
+    if not isinstance(contents, dict) or not contents:
+        return False
+    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in contents.items())

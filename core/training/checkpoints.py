@@ -21,8 +21,8 @@ from torch import nn
 
 from core.data.transforms import EvaluationTransform
 from core.errors import WeightsFileError
-from core.models import build
-from core.models.files import read_file
+from core.models import build, catalog, heads
+from core.models.files import is_state_dict, read_file
 from core.runs.store import replace_file
 
 FORMAT = 1
@@ -62,9 +62,22 @@ def load_network(path: Path) -> TrainedNetwork:
         WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
     """
     contents = read_checkpoint(path)
-    model = build.build_for_weights(contents["architecture"], contents["weights"], path.name)
-    return TrainedNetwork(
-        model=model.eval(),
-        classes=tuple(contents["classes"]),
-        transform=EvaluationTransform.from_dict(contents["transform"]),
-    )
+    architecture, weights, classes = contents["architecture"], contents["weights"], contents["classes"]
+    damaged = WeightsFileError(f"{path.name} is damaged: what it says of its network does not fit together.")
+    # Whoever made the file may have written anything into it.
+    if str(architecture) not in catalog.ARCHITECTURES or not is_state_dict(weights):
+        raise damaged
+    model = build.build_for_weights(str(architecture), weights, path.name).eval()
+    num_classes = len(heads.get_head(model, str(architecture)).weight)
+    if not isinstance(classes, list) or len(classes) != num_classes or not all(isinstance(c, str) for c in classes):
+        raise damaged
+    try:
+        transform = EvaluationTransform.from_dict(contents["transform"])
+    except ValueError as error:
+        raise damaged from error
+    return TrainedNetwork(model=model, classes=tuple(classes), transform=transform)
+
+
+def is_checkpoint(contents: Any) -> bool:
+    """Whether a file's contents claim to be a checkpoint of Unfreeze."""
+    return isinstance(contents, dict) and "format" in contents and "weights" in contents

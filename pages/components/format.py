@@ -25,4 +25,5 @@ def rate(per_second: float) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is: names and messages are data, whatever they contain."""
+    text = text.encode(errors="replace").decode()  # half a character, which a file may hold, cannot be sent
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)

@@ -1,0 +1,1 @@
+"""From a user's photo to what a network takes it for."""

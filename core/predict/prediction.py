@@ -1,0 +1,121 @@
+"""What a network takes photos for. Runs in the helper process; keeps the networks it was asked for last."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torchvision.models
+from torch import Tensor
+
+from core import device as devices
+from core.data.transforms import EvaluationTransform
+from core.errors import PhotoError
+from core.models import build, catalog, heads
+from core.models.files import read_file
+from core.predict.answers import TOP, Answer, Guess, NetworkRef
+from core.predict.photos import printable, read_photo, thumbnail
+from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_network
+
+_NETWORKS_KEPT = 3
+_BATCH = 16
+_IMAGENET_CLASSES = 1000
+
+
+def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
+    """An answer to each (file name, contents), in their order: a file that is no photo costs only its own answer.
+
+    Computed in float32 without TF32, through the same transform as validation.
+
+    Raises:
+        WeightsError: the network cannot be had.
+    """
+    network, device = _load(ref)
+    answers: dict[int, Answer] = {}
+    inputs: dict[int, Tensor] = {}
+    for index, (name, contents) in enumerate(photos):
+        try:
+            pixels = read_photo(name, contents)
+        except PhotoError as error:
+            answers[index] = Answer(name=name, problem=str(error))
+            continue
+        except MemoryError:
+            answers[index] = Answer(name=name, problem=f"{printable(name)} needs more memory than there is.")
+            continue
+        height, width, _ = pixels.shape
+        inputs[index] = network.transform(torch.from_numpy(pixels)[None].to(device))  # (1, 3, size, size)
+        answers[index] = Answer(name=name, thumbnail=thumbnail(pixels), width=width, height=height)
+    readable = sorted(inputs)
+    for start in range(0, len(readable), _BATCH):
+        indices = readable[start : start + _BATCH]
+        batch = torch.cat([inputs[index] for index in indices])  # (batch, 3, size, size)
+        seen = network.transform.restore(batch)
+        for row, (index, guesses) in enumerate(zip(indices, _guess(network, batch), strict=True)):
+            known = answers[index]
+            answers[index] = Answer(
+                name=known.name,
+                guesses=guesses,
+                seen=seen[row],
+                thumbnail=known.thumbnail,
+                width=known.width,
+                height=known.height,
+            )
+    return [answers[index] for index in range(len(photos))]
+
+
+def warm(ref: NetworkRef) -> None:
+    """Have the network ready for the first photo.
+
+    Raises:
+        WeightsError: the network cannot be had.
+    """
+    network, device = _load(ref)
+    size = network.transform.image_size
+    _guess(network, torch.zeros(1, 3, size, size, device=device))
+
+
+def _guess(network: TrainedNetwork, batch: Tensor) -> list[tuple[Guess, ...]]:
+    """The likeliest classes of each of (batch, 3, size, size) inputs, best first."""
+    with torch.inference_mode(), devices.exact_float32(batch.device):
+        logits = network.model(batch.contiguous(memory_format=devices.memory_format(batch.device)))
+        probabilities = logits.double().softmax(dim=1)  # (batch, classes)
+        top = probabilities.topk(min(TOP, probabilities.shape[1]))
+    return [
+        tuple(
+            Guess(class_name=network.classes[label], probability=value)
+            for value, label in zip(values, labels, strict=True)
+        )
+        for values, labels in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+    ]
+
+
+@lru_cache(maxsize=_NETWORKS_KEPT)
+def _load(ref: NetworkRef) -> tuple[TrainedNetwork, torch.device]:
+    """The network in eval mode, on the fastest device."""
+    device = devices.get_device("auto")
+    network = _read(ref)
+    network.model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
+    return network, device
+
+
+def _read(ref: NetworkRef) -> TrainedNetwork:
+    path = Path(ref.path)
+    if ref.kind == "checkpoint" or (ref.kind == "file" and is_checkpoint(read_file(path))):
+        return load_network(path)
+    known = catalog.ARCHITECTURES[ref.architecture]
+    is_file = ref.kind == "file"
+    model = build.build_from_file(ref.architecture, path) if is_file else build.build_pretrained(ref.architecture)
+    return TrainedNetwork(
+        model=model.eval(),
+        classes=_class_names(len(heads.get_head(model, ref.architecture).weight)),
+        transform=EvaluationTransform(
+            image_size=known.eval_size, mean=known.mean, std=known.std, crop_fraction=known.eval_crop_fraction
+        ),
+    )
+
+
+def _class_names(num_classes: int) -> tuple[str, ...]:
+    """ImageNet's names where there are as many classes, else numbers: a state dict does not name its classes."""
+    if num_classes == _IMAGENET_CLASSES:
+        return tuple(torchvision.models.get_model_weights("resnet18").DEFAULT.meta["categories"])
+    return tuple(f"class {index}" for index in range(num_classes))

@@ -1,0 +1,156 @@
+"""Which network predicts: ImageNet's, a run's, or one from a file. The choice stands in the address."""
+
+import os
+from itertools import islice
+
+import streamlit as st
+
+from core.errors import RunNotFoundError
+from core.models.catalog import ARCHITECTURES
+from core.predict.answers import NetworkRef
+from core.runs import store
+from core.runs.config import FineTuneConfig
+from core.runs.store import RunFolder
+from pages.components.format import plain
+from pages.components.query import read_settings
+
+_SOURCES = {"pretrained": "ImageNet", "run": "One of your runs", "file": "From a file"}
+_MAX_RUNS = 100
+_SOURCE, _NETWORK, _RUN, _FILE = "predict_source", "predict_network", "predict_run", "predict_file"
+
+
+def pick_network() -> NetworkRef | None:
+    """Draw the choice. Returns the network, or None where it is not complete."""
+    _open()
+    runs = _runs_with_a_checkpoint()
+    source = st.segmented_control(
+        "Network",
+        _SOURCES,
+        format_func=lambda name: _SOURCES[name],
+        key=_SOURCE,
+        required=True,
+        width="stretch",
+    )
+    if source == "run":
+        ref = _pick_run(runs)
+    elif source == "file":
+        ref = _pick_file()
+    else:
+        name = _pick_architecture(
+            "Trained on ImageNet", [name for name, known in ARCHITECTURES.items() if known.has_pretrained]
+        )
+        st.caption(f"{ARCHITECTURES[name].description} It tells a thousand kinds of things apart.")
+        ref = NetworkRef(kind="pretrained", architecture=name)
+    _write_address()
+    return ref
+
+
+def _open() -> None:
+    """Fill the choice in when the page is opened: from the address, or as it was left."""
+    if _SOURCE in st.session_state:
+        return
+    if not st.query_params and "predict_address" in st.session_state:
+        st.query_params.from_dict(st.session_state["predict_address"])
+    address = st.query_params
+    settings, problems = read_settings(address, {"network": "efficientnet_lite0"}, {"network": tuple(ARCHITECTURES)})
+    for problem in problems:
+        st.warning(plain(problem), icon=":material/link_off:")
+    st.session_state[_SOURCE] = "run" if "run" in address else "file" if "file" in address else "pretrained"
+    st.session_state[_NETWORK] = settings["network"]
+    st.session_state[_RUN] = address.get("run")
+    st.session_state[_FILE] = address.get("file", "")
+
+
+def _write_address() -> None:
+    source = st.session_state[_SOURCE]
+    address: dict[str, str] = {}
+    if source == "run":
+        address = {"run": st.session_state.get(_RUN) or ""}
+    if source == "file":
+        address["file"] = st.session_state.get(_FILE) or ""
+    if source != "run" and st.session_state.get(_NETWORK, "efficientnet_lite0") != "efficientnet_lite0":
+        address["network"] = st.session_state[_NETWORK]
+    address = {name: value for name, value in address.items() if value}
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
+    st.session_state["predict_address"] = address
+
+
+def _runs_with_a_checkpoint() -> dict[str, RunFolder]:
+    """The newest fine-tunings that have a network to predict with."""
+    with_one = (folder for folder in store.newest(store.home()) if folder.best_checkpoint.is_file())
+    return {folder.id: folder for folder in islice(with_one, _MAX_RUNS)}
+
+
+def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
+    wanted = st.session_state.get(_RUN)
+    if wanted and wanted not in runs:
+        try:
+            folder = store.find(store.home(), wanted)
+            if folder.best_checkpoint.is_file():
+                runs[wanted] = folder
+            else:
+                st.warning("That run has no complete epoch yet, so there is no network of it. Choose another one.")
+        except RunNotFoundError as error:
+            st.warning(plain(str(error)))
+    if not runs:
+        st.session_state[_RUN] = None
+        st.caption("No run has a network yet.")
+        st.page_link("fine_tune.py", label="Fine-tune one", icon=":material/model_training:")
+        return None
+    if wanted not in runs:
+        st.session_state[_RUN] = next(iter(runs))
+    run_id = st.selectbox("Run", runs, format_func=lambda run_id: _label(runs[run_id]), key=_RUN)
+    checkpoint = runs[run_id].best_checkpoint
+    st.caption(_describe(runs[run_id]))
+    return NetworkRef(kind="checkpoint", path=str(checkpoint), version=_version(str(checkpoint)))
+
+
+def _label(folder: RunFolder) -> str:
+    try:
+        name = str(folder.description()["name"])
+    except RunNotFoundError:
+        name = "Damaged run"
+    return f"{name} · {folder.id[4:6]}/{folder.id[6:8]} {folder.id[9:11]}:{folder.id[11:13]}"
+
+
+def _describe(folder: RunFolder) -> str:
+    try:
+        config = folder.config_of(FineTuneConfig)
+    except RunNotFoundError as error:
+        return plain(str(error))
+    return (
+        f"{ARCHITECTURES[config.architecture].label} at {config.image_size} pixels, with the weights of its best epoch."
+    )
+
+
+def _pick_file() -> NetworkRef | None:
+    typed = st.text_input(
+        "File",
+        key=_FILE,
+        placeholder="/path/to/model.pt",
+        help="On the computer that runs Unfreeze: a model downloaded from a run, or a state dict "
+        "(.pth, .pt or .safetensors).",
+    ).strip()
+    name = _pick_architecture("Network of a plain state dict", list(ARCHITECTURES))
+    st.caption("A model that was downloaded from a run knows its own network.")
+    if not typed:
+        return None
+    path = os.path.abspath(os.path.expanduser(typed))
+    return NetworkRef(kind="file", architecture=name, path=path, version=_version(path))
+
+
+def _pick_architecture(label: str, choices: list[str]) -> str:
+    if st.session_state.get(_NETWORK) not in choices:
+        st.session_state[_NETWORK] = choices[0]
+    name: str = st.selectbox(label, choices, format_func=lambda name: ARCHITECTURES[name].label, key=_NETWORK)
+    return name
+
+
+def _version(path: str) -> int:
+    """A number that changes with the file."""
+    try:
+        stat = os.stat(path)
+    except (OSError, ValueError):
+        return 0
+    return hash((stat.st_mtime_ns, stat.st_size))
