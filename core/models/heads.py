@@ -7,20 +7,27 @@ from torch import Tensor, nn
 
 from core.models import catalog
 
+Head = nn.Linear | nn.Conv2d  # SqueezeNet's is a 1x1 convolution
 
-def get_head(model: nn.Module, architecture: str) -> nn.Linear:
+
+def get_head(model: nn.Module, architecture: str) -> Head:
     """The layer that turns features into logits."""
     head = model.get_submodule(catalog.ARCHITECTURES[architecture].head)
-    assert isinstance(head, nn.Linear), f"{architecture}: {type(head).__name__}"
+    assert isinstance(head, Head), f"{architecture}: {type(head).__name__}"
     return head
 
 
-def replace_head(model: nn.Module, architecture: str, num_classes: int, *, seed: int) -> nn.Linear:
+def replace_head(model: nn.Module, architecture: str, num_classes: int, *, seed: int) -> Head:
     """Put a fresh head for `num_classes` classes in place, and return it. The same seed gives the same head."""
     old = get_head(model, architecture)
+    has_bias = old.bias is not None
+    head: Head
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = nn.Linear(old.in_features, num_classes)
+        if isinstance(old, nn.Linear):
+            head = nn.Linear(old.in_features, num_classes, bias=has_bias)
+        else:
+            head = nn.Conv2d(old.in_channels, num_classes, kernel_size=1, bias=has_bias)
     parent_name, _, name = catalog.ARCHITECTURES[architecture].head.rpartition(".")
     setattr(model.get_submodule(parent_name), name, head)
     return head
@@ -41,7 +48,7 @@ def freeze_all_but(model: nn.Module, head: nn.Module) -> None:
 
 
 def head_inputs(model: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
-    """The features that the head receives for a batch of images: (batch, features), wherever the head sits."""
+    """What the head receives for a batch of images: (batch, features), or (batch, features, H, W) for a convolution."""
     received: list[Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0]))
     try:
@@ -49,3 +56,8 @@ def head_inputs(model: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
     finally:
         hook.remove()
     return received[0]
+
+
+def to_logits(outputs: Tensor) -> Tensor:
+    """(batch, classes) logits of what a head gives: SqueezeNet's maps are rectified and averaged, others are logits."""
+    return outputs.relu().mean(dim=(2, 3)) if outputs.ndim == 4 else outputs

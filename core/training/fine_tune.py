@@ -20,9 +20,11 @@ from core import device as devices
 from core.data import splits
 from core.data.transforms import random_resized_crop
 from core.errors import TrainingDivergedError
-from core.models import heads
+from core.models import catalog, heads
 from core.runs.events import Evaluated, Evaluating, Event, Finished, Split, Started, Step
 from core.training.state import Images, TrainingState
+
+Network = Callable[[Tensor], Tensor]
 
 _HAND_OVER_EVERY_S = 0.2
 _EVALUATION_BATCH = 32
@@ -70,7 +72,7 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
 def _train_epoch(state: TrainingState, frozen: "FrozenPart | None") -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
     config, train = state.config, state.train
-    network: nn.Module = state.model.train() if frozen is None else state.head
+    network: Network = state.model.train() if frozen is None else lambda inputs: heads.to_logits(state.head(inputs))
     precision = state.precision if frozen is None else "float32"
     order = splits.epoch_order(len(train), seed=config.seed, epoch=state.epoch)
     losses = Losses(state)
@@ -89,7 +91,7 @@ def _train_epoch(state: TrainingState, frozen: "FrozenPart | None") -> Iterator[
 
 
 def train_step(
-    network: nn.Module,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
     labels: Tensor,
@@ -195,8 +197,13 @@ class FrozenPart:
         self._state = state
         self._kept: dict[str, _Kept] = {}
         num_images = len(state.train) + len(state.validation)
-        needed_bytes = 4 * num_images * state.head.in_features
-        fits = needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(state.device)
+        num_features = catalog.ARCHITECTURES[state.config.architecture].head_features
+        needed_bytes = 4 * num_images * num_features
+        # What a convolution reads has a width and a height, too: far more than it takes to compute it again.
+        fits = isinstance(state.head, nn.Linear) and needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(
+            state.device
+        )
+        self._num_features = num_features
         self.keeps_features = fits and state.config.augmentation == "none" and state.config.epochs > 1
         state.model.eval()
 
@@ -232,7 +239,7 @@ class FrozenPart:
 
     def _make_room(self, split: str, count: int) -> _Kept:
         device = self._state.device
-        features = torch.empty(count, self._state.head.in_features, device=device)
+        features = torch.empty(count, self._num_features, device=device)
         self._kept[split] = _Kept(features, torch.zeros(count, dtype=torch.bool, device=device))
         return self._kept[split]
 
@@ -266,7 +273,7 @@ def _evaluate(
                 inputs = evaluation_batch(state, images.images[rows])
             else:
                 inputs = frozen.evaluation_features(split, rows, images.images[rows])
-            logits = functional_call(state.trained, scored, (inputs,))  # (batch, classes)
+            logits = heads.to_logits(functional_call(state.trained, scored, (inputs,)))  # (batch, classes)
             loss += functional.cross_entropy(logits, labels, reduction="sum").cpu()
             num_correct += int((logits.argmax(dim=1) == labels).sum())
         if start + batch_size < len(images):

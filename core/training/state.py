@@ -78,7 +78,7 @@ class TrainingState:
     validation: Images
     test: Images
     model: nn.Module
-    head: nn.Linear
+    head: heads.Head
     optimizer: torch.optim.Optimizer
     clock: Clock = field(default_factory=Clock)
     epoch: int = 0  # complete epochs, validation included

@@ -296,8 +296,7 @@ def _show_plan(configs: list[FineTuneConfig]) -> None:
     config = configs[0]
     known, data_set = ARCHITECTURES[config.architecture], SOURCES[config.data].load()
     num_classes = len(data_set.classes)
-    head = known.head_features * num_classes + num_classes
-    parameters = known.parameters - known.head_features * known.num_classes - known.num_classes + head
+    head, parameters = known.head_parameters(num_classes), known.parameters_with(num_classes)
     train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
     steps = splits.num_batches(len(train), config.batch_size)
     st.markdown("##### What will happen")

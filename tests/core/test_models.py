@@ -1,5 +1,6 @@
 """Every network of the catalog: as described, buildable, with a head that can be replaced; and its weights."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from core.models import build, heads
 from core.models.catalog import ARCHITECTURES
 from core.models.efficientnet_lite import SamePadding
 from core.models.files import read_state_dict
+from core.runs.config import FineTuneConfig
+from core.runs.events import Finished
+from core.training.fine_tune import fine_tune
+from core.training.state import TrainingState
 from tests.conftest import PHOTOS
 
 ALL = pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -23,8 +28,13 @@ SMALL = "efficientnet_lite0"
 
 
 def meta(architecture: str) -> nn.Module:
-    with torch.device("meta"):
-        return build._construct(architecture, ARCHITECTURES[architecture].num_classes)
+    return build.build_empty(architecture, ARCHITECTURES[architecture].num_classes)
+
+
+def forward(model: nn.Module, size: int) -> tuple[int, ...]:
+    """The shape of what the network makes of two images, computed without numbers."""
+    with torch.no_grad():
+        return tuple(model.to("meta").eval()(torch.empty(2, 3, size, size, device="meta")).shape)
 
 
 @ALL
@@ -32,19 +42,82 @@ def test_catalog_describes_the_network(architecture: str) -> None:
     known, model = ARCHITECTURES[architecture], meta(architecture)
     head = heads.get_head(model, architecture)
     assert sum(parameter.numel() for parameter in model.parameters()) == known.parameters
-    assert (head.in_features, head.out_features) == (known.head_features, known.num_classes)
-    assert list(model.modules())[-1] is head, "the head is the last layer"
+    assert (type(head).__name__, head.bias is not None) == (known.head_kind, known.head_bias)
+    assert (head.weight.shape[1], head.weight.shape[0]) == (known.head_features, known.num_classes)
+    assert sum(parameter.numel() for parameter in head.parameters()) == known.head_parameters(known.num_classes)
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    assert linear[-1] is head, "the head is the last layer with weights"
+
+
+def test_every_classifier_of_torchvision_is_there() -> None:
+    missing = set(torchvision.models.list_models(module=torchvision.models)) - set(ARCHITECTURES)
+    assert not missing, f"add a row to torchvision_classifiers.csv for {missing}"
 
 
 @ALL
-def test_hub_address_is_torchvisions(architecture: str) -> None:
+def test_weights_are_torchvisions_with_their_own_evaluation(architecture: str) -> None:
     known = ARCHITECTURES[architecture]
-    if architecture in torchvision.models.list_models():
-        weights = torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
-        assert known.weights_url == weights.url
-        assert (known.mean, known.std) == (tuple(weights.transforms().mean), tuple(weights.transforms().std))
-    else:
+    if architecture not in torchvision.models.list_models():
         assert known.weights_url is None
+        return
+    every = torchvision.models.get_model_weights(architecture)
+    weights = next(weights for weights in every if weights.url == known.weights_url)
+    transforms = weights.transforms()
+    assert (known.mean, known.std) == (tuple(transforms.mean), tuple(transforms.std))
+    assert transforms.crop_size == [known.eval_size]
+    assert known.eval_size / transforms.resize_size[0] == known.eval_crop_fraction
+    assert weights.meta["num_params"] >= known.parameters, "auxiliary heads are left out"
+    assert weights.meta["categories"] == torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"]
+    others = [other.transforms().crop_size[0] for other in every]
+    assert known.eval_size <= 240 or min(others) == known.eval_size, "a smaller variant exists"
+
+
+@ALL
+def test_network_reads_the_sizes_that_the_catalog_says(architecture: str) -> None:
+    known = ARCHITECTURES[architecture]
+    heads.replace_head(model := meta(architecture), architecture, 10, seed=0)
+    assert forward(model, known.image_size or known.min_image_size) == (2, 10)
+    assert sum(parameter.numel() for parameter in model.parameters()) == known.parameters_with(10)
+    too_small = known.min_image_size - 1
+    if known.image_size is None and too_small >= 32:
+        with pytest.raises(Exception, match=r"too small|greater than|Kernel size"):
+            forward(model, too_small)
+
+
+@pytest.mark.parametrize("architecture", ["squeezenet1_1", "googlenet"])
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_special_networks_learn(architecture: str, mode: str, tiny_data: object) -> None:
+    config = FineTuneConfig(
+        architecture=architecture, weights="random", mode=mode, image_size=64, epochs=1, device="cpu",
+        precision="float32", batch_size=27,
+    )  # fmt: skip
+    state = TrainingState.new(config)
+    before = {name: tensor.clone() for name, tensor in state.model.named_parameters()}
+    events = list(fine_tune(state))
+    moved = {name for name, tensor in state.model.named_parameters() if not torch.equal(tensor, before[name])}
+    head = {f"{ARCHITECTURES[architecture].head}.{name}" for name, _ in state.head.named_parameters()}
+    assert isinstance(events[-1], Finished)
+    assert moved == head if mode == "frozen" else moved > head
+    images = state.transform(state.test.images[:4])
+    with torch.no_grad():
+        features = heads.head_inputs(state.model.eval(), state.head, images)
+        assert torch.allclose(heads.to_logits(state.head(features)), state.model(images), atol=1e-5)
+
+
+def test_auxiliary_heads_of_a_file_are_left_out(tmp_path: Path) -> None:
+    full = torchvision.models.googlenet(weights=None, init_weights=False, num_classes=5).state_dict()
+    torch.save(full, tmp_path / "googlenet.pth")
+    model = build.build_from_file("googlenet", tmp_path / "googlenet.pth")
+    assert torch.equal(model.state_dict()["fc.weight"], full["fc.weight"])
+
+
+def test_old_names_of_densenet_are_understood(tmp_path: Path) -> None:
+    today = build.build_random("densenet121", 5, seed=0).state_dict()
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", name): value for name, value in today.items()}
+    assert set(old) != set(today)
+    torch.save(old, tmp_path / "densenet121.pth")
+    model = build.build_from_file("densenet121", tmp_path / "densenet121.pth")
+    assert all(torch.equal(tensor, today[name]) for name, tensor in model.state_dict().items())
 
 
 @ALL
@@ -53,7 +126,7 @@ def test_replaced_head_has_the_new_classes_and_depends_on_the_seed_alone(archite
     torch.manual_seed(1)
     first = heads.replace_head(model, architecture, 3, seed=7)
     assert heads.get_head(model, architecture) is first
-    assert first.out_features == 3
+    assert len(first.weight) == 3
     torch.manual_seed(2)
     again = heads.replace_head(meta(architecture), architecture, 3, seed=7)
     assert torch.equal(first.weight, again.weight)
