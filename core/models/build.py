@@ -3,6 +3,7 @@
 import re
 import socket
 import urllib.error
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,14 +84,19 @@ def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str
     head = weights.get(f"{known.head}.weight")
     num_classes = len(head) if head is not None and head.ndim in (2, 4) else known.num_classes
     model = build_empty(architecture, num_classes)
+    # MNASNet loads nothing that does not say which version of its layers it has.
+    versioned = OrderedDict(weights)
+    versioned._metadata = {"": {"version": model._version}}  # type: ignore[attr-defined]
     try:
-        model.load_state_dict(weights, strict=True, assign=True)
+        model.load_state_dict(versioned, strict=True, assign=True)
     except RuntimeError as error:
         expected = model.state_dict()
         fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
+        unknown = len(weights.keys() - expected.keys())
         raise WeightsFileError(
             f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with "
-            "the right shape. Choose the network that the file was saved from."
+            f"the right shape, and {unknown} others have no place in it. Choose the network that the "
+            "file was saved from."
         ) from error
     return model.requires_grad_(True)
 

@@ -52,10 +52,13 @@ class Architecture:
 def _from_torchvision(row: Classifier, description: str | None = None) -> Architecture:
     """What torchvision's table says of a network."""
     download = f"{row.megabytes:,} MB" if row.megabytes < 1000 else f"{row.megabytes / 1000:.1f} GB"
+    # Those of SWAG (Singh et al., 2022), as https://github.com/facebookresearch/SWAG says; the others are torchvision's.
+    licence = " They are for non-commercial use only (CC BY-NC 4.0)." if "swag" in row.weights_file else ""
     mean, std = row.channel_mean, row.channel_std
     return Architecture(
         label=row.label,
-        description=description or f"{row.top1:.1f}% of ImageNet's photos right. Downloads {download} of weights once.",
+        description=description
+        or f"{row.top1:.1f}% of ImageNet's photos right. Downloads {download} of weights once.{licence}",
         head=row.head,
         head_features=row.head_features,
         parameters=row.parameters,
@@ -88,11 +91,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "resnet18": _from_torchvision(
         _TORCHVISION["resnet18"],
-        "The classic residual network, 18 layers deep. Downloads 45 MB of weights once.",
+        "The classic residual network, 18 layers deep. Downloads 47 MB of weights once.",
     ),
     "alexnet": _from_torchvision(
         _TORCHVISION["alexnet"],
-        "The network that started it in 2012, and the course's example. Downloads 233 MB of weights once.",
+        "The network that started it in 2012, and the course's example. Downloads 244 MB of weights once.",
     ),
     "my_cnn": Architecture(
         label="MyCNN",

@@ -22,7 +22,7 @@ class Classifier(NamedTuple):
     parameters: int  # with ImageNet's thousand classes, without auxiliary heads
     weights_file: str  # on the hub
     top1: float  # accuracy on ImageNet's validation photos, in percent, as measured with these weights
-    megabytes: int  # of the weights file
+    megabytes: int  # of the weights file, in millions of bytes
     image_size: int | None  # the only input size that fits, if there is one
     min_image_size: int
     eval_size: int  # pixels of the square that the weights' own evaluation cuts out

@@ -1,5 +1,6 @@
 """A real server and a real Chromium. On a user's machine without a browser these tests skip; in CI they fail."""
 
+import base64
 import os
 import shutil
 import socket
@@ -158,3 +159,21 @@ def pause(page: Page, seconds: float) -> None:
 
 def now() -> float:
     return time.monotonic()
+
+
+def drop(page: Page, files: dict[str, bytes]) -> None:
+    """Drop files on the page's drop zone, by the events that a browser sends when a person does it."""
+    transfer = page.evaluate_handle(
+        """files => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), character => character.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            return transfer;
+        }""",
+        [[name, base64.b64encode(data).decode()] for name, data in files.items()],
+    )
+    zone = page.get_by_test_id("stFileUploaderDropzone")
+    for event in ("dragenter", "dragover", "drop"):
+        zone.dispatch_event(event, {"dataTransfer": transfer})

@@ -17,6 +17,7 @@ from core.models import build, heads
 from core.models.catalog import ARCHITECTURES
 from core.models.efficientnet_lite import SamePadding
 from core.models.files import read_state_dict
+from core.models.torchvision_classifiers import CLASSIFIERS
 from core.runs.config import FineTuneConfig
 from core.runs.events import Finished
 from core.training.fine_tune import fine_tune
@@ -68,6 +69,10 @@ def test_weights_are_torchvisions_with_their_own_evaluation(architecture: str) -
     assert known.eval_size / transforms.resize_size[0] == known.eval_crop_fraction
     assert weights.meta["num_params"] >= known.parameters, "auxiliary heads are left out"
     assert weights.meta["categories"] == torchvision.models.ResNet18_Weights.DEFAULT.meta["categories"]
+    row = next(row for row in CLASSIFIERS if row.name == architecture)
+    assert row.top1 == weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    assert row.megabytes == round(weights.meta["_file_size"] * 2**20 / 1e6)
+    assert ("swag" in row.weights_file) == ("SWAG" in str(weights.meta.get("license", "")))
     others = [other.transforms().crop_size[0] for other in every]
     assert known.eval_size <= 240 or min(others) == known.eval_size, "a smaller variant exists"
 
@@ -102,6 +107,27 @@ def test_special_networks_learn(architecture: str, mode: str, tiny_data: object)
     with torch.no_grad():
         features = heads.head_inputs(state.model.eval(), state.head, images)
         assert torch.allclose(heads.to_logits(state.head(features)), state.model(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "mnasnet0_5",
+        "mobilenet_v3_small",
+        "regnet_x_400mf",
+        "shufflenet_v2_x0_5",
+        "squeezenet1_1",
+        "swin_t",
+        "swin_v2_t",
+    ],
+)
+def test_weights_come_back_from_a_file_as_they_went(architecture: str, tmp_path: Path) -> None:
+    model = build.build_random(architecture, 3, seed=0).eval()
+    torch.save(dict(model.state_dict()), tmp_path / "mine.pth")  # as in a checkpoint: without torch's own notes
+    loaded = build.build_from_file(architecture, tmp_path / "mine.pth").eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
 
 
 def test_auxiliary_heads_of_a_file_are_left_out(tmp_path: Path) -> None:
@@ -246,6 +272,14 @@ def test_file_of_another_architecture_is_named_and_refused(tmp_path: Path) -> No
     problem = build.check_file(SMALL, str(path))
     assert problem is not None
     assert "holiday.pth does not fit EfficientNet-Lite0: of the 296 tensors expected, 0 are there" in problem
+
+
+def test_file_with_more_than_the_network_has_is_refused_for_that(tmp_path: Path) -> None:
+    path = tmp_path / "deeper.pth"
+    torch.save(torchvision.models.resnet34().state_dict(), path)
+    problem = build.check_file("resnet18", str(path))
+    assert problem is not None
+    assert "of the 122 tensors expected, 122 are there with the right shape, and 96 others have no place" in problem
 
 
 def test_unreachable_hub_says_so_and_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

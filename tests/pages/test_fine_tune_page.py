@@ -317,7 +317,7 @@ def test_sidebar_shows_device_running_and_recent_runs(home: Path) -> None:
     lock = locks.hold(running.lock)
     DeviceQueue(home, "cpu").join(running.id)
     page = open_page()
-    assert "A CPU · float32" in page.sidebar.markdown[1].value
+    assert "A CPU · float32" in page.sidebar.markdown[0].value
     links = [element.proto for element in page.sidebar.get("page_link")]
     assert [link.query_string for link in links] == [f"run={running.id}", f"run={ended.id}"]
     assert "\\[link\\]\\(http" in links[1].label, "a name is data, not Markdown"
