@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core import helper
 from core.runs import jobs
 
 
@@ -50,6 +51,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     jobs.prepare()
     yield
     jobs.release_spare()
+    helper.stop()
 
 
 plotly = find_spec("plotly")

@@ -54,11 +54,11 @@ def call(target: str, *arguments: Any, timeout_s: float = 60.0) -> Any:
     except BrokenProcessPool as error:
         raise UnfreezeError("The helper process ended unexpectedly, perhaps for lack of memory. Try again.") from error
     except TimeoutError as error:
-        _give_up()  # or the next question would wait behind this one
+        stop()  # or the next question would wait behind this one
         raise UnfreezeError(f"The helper process has not answered within {timeout_s:.0f} s. Try again.") from error
 
 
-def _give_up() -> None:
+def stop() -> None:
     """End the helper and what it is doing; the next question starts another."""
     global _executor
     with _mutex:

@@ -55,7 +55,7 @@ MAY_IMPORT = {
         "core.models.saved",
         "pages.components",
     },
-    "dashboard": {"core.runs.jobs"},
+    "dashboard": {"core.helper", "core.runs.jobs"},
 }
 # Packages from outside that a part of the house must not know, directly or by what it imports.
 NEVER = {

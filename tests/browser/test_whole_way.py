@@ -84,7 +84,7 @@ def test_from_a_networks_layers_to_its_predictions(browser: Browser, server: Ser
     lanes = follow_race(server, page.url)
     page.goto(f"{server.url}runs?compare={','.join(lanes)}")
     expect(page.get_by_text("has the best test accuracy")).to_be_visible(timeout=20_000)
-    expect(page.get_by_role("cell", name="EfficientNet-Lite0, frozen").first).to_be_visible()
+    expect(page.get_by_role("columnheader", name="EfficientNet-Lite0, frozen").first).to_be_visible()
     page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 6")
     stays_within(page, width)
 
