@@ -14,7 +14,7 @@ from core.runs.store import RunFolder
 from pages.components.format import plain
 from pages.components.query import read_settings
 
-_SOURCES = {"pretrained": "ImageNet", "run": "One of your runs", "file": "From a file"}
+_SOURCES = {"pretrained": "ImageNet", "run": "A run", "file": "A file"}
 _MAX_RUNS = 100
 _SOURCE, _NETWORK, _RUN, _FILE = "predict_source", "predict_network", "predict_run", "predict_file"
 

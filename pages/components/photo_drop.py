@@ -10,7 +10,15 @@ from core.data import preview
 from core.data.sources import SOURCES
 
 # A drop zone that one cannot miss.
-_ROOMY = "<style>.st-key-predict_photos [data-testid=stFileUploaderDropzone] { min-height: 9rem; }</style>"
+_ROOMY = """<style>
+.st-key-predict_photos [data-testid=stFileUploaderDropzone] {
+  align-items: center;
+  display: flex;
+  flex-wrap: wrap;
+  justify-content: center;
+  min-height: 9rem;
+}
+</style>"""
 _SAMPLE, _NUM_SAMPLE_PHOTOS = "cifar10_sample", 8
 
 
