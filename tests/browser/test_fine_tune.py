@@ -25,6 +25,8 @@ CHART = "document.querySelector('.live-chart-plot')"
 def start(page: Page, *, mode: str = "Full", epochs: int = 100, image_size: int = 64) -> str:
     """Choose settings, start, and wait for the run's first points. Returns the run's id."""
     page.get_by_role("radio", name=mode).or_(page.get_by_role("button", name=mode, exact=True)).first.click()
+    # What the preset fills in must have come, or it would replace what is typed.
+    expect(page.get_by_text({"Full": "171 steps", "Frozen": "1,140 steps"}[mode])).to_be_visible(timeout=20_000)
     page.get_by_text("Settings", exact=True).click()
     set_number(page, "Epochs", epochs)
     set_number(page, "Image size", image_size)
