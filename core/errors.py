@@ -5,6 +5,7 @@
     │   ├── WeightsFileError     a user's file: missing, no checkpoint, or of another architecture
     │   └── HubUnreachableError  the download failed; the message names the way out
     ├── TrainingDivergedError    the loss is not a number any more
+    ├── StorageError             a disk that refuses to be written to
     ├── NotEnoughDiskError       no room for the checkpoints of a run
     ├── RunNotFoundError         an id that names no run
     ├── PhotoError               a file that is no photo, or one that cannot be read
@@ -32,6 +33,10 @@ class HubUnreachableError(WeightsError):
 
 class TrainingDivergedError(UnfreezeError):
     """The loss of a step, or of a validation, is infinite or not a number."""
+
+
+class StorageError(UnfreezeError):
+    """A disk that is full, or that refuses to be written to for another reason."""
 
 
 class NotEnoughDiskError(UnfreezeError):

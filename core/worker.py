@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.durable import sync_folder
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.runs import control, devices, locks
 from core.runs.config import MAX_LANES
@@ -39,7 +40,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, RunWriter, home, sync_folder
+from core.runs.store import RunFolder, RunWriter, home
 
 if TYPE_CHECKING:
     from core.training.state import TrainingState

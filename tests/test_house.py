@@ -14,6 +14,7 @@ SOURCES = sorted([ROOT / "dashboard.py", *(ROOT / "core").rglob("*.py"), *(ROOT 
 # What a folder or module may import of the project; the longest prefix that matches a module decides.
 MAY_IMPORT = {
     "core.errors": set(),
+    "core.durable": {"core.errors"},
     "core.models.catalog": {"core.models.torchvision_classifiers"},
     "core.models.torchvision_classifiers": set(),
     "core.models.description": set(),
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "core.data.preview": set(),
     "core.data.splits": set(),
     "core.figures": {"core.runs.events", "core.data.points", "core.figures"},
-    "core.runs": {"core.errors", "core.models.catalog", "core.data.sources", "core.runs"},
+    "core.runs": {"core.durable", "core.errors", "core.models.catalog", "core.data.sources", "core.runs"},
     "core.runs.linear": {"core.errors", "core.helper", "core.runs"},
     "core.helper": {"core.errors"},
     "core.device": {"core.errors", "core.runs.devices"},
@@ -38,8 +39,16 @@ MAY_IMPORT = {
         "core.training.checkpoints",
         "core.predict",
     },
-    "core.training": {"core.errors", "core.device", "core.data", "core.models", "core.runs", "core.training"},
-    "core.worker": {"core.errors", "core.device", "core.runs", "core.training"},
+    "core.training": {
+        "core.durable",
+        "core.errors",
+        "core.device",
+        "core.data",
+        "core.models",
+        "core.runs",
+        "core.training",
+    },
+    "core.worker": {"core.durable", "core.errors", "core.device", "core.runs", "core.training"},
     "pages": {
         "core.errors",
         "core.figures",
@@ -68,6 +77,7 @@ NEVER = {
     "core.runs": {"torch", "torchvision", "streamlit"},
     "core.figures": {"torch", "torchvision", "streamlit"},
     "core.helper": {"torch", "torchvision", "streamlit"},
+    "core.durable": {"torch", "torchvision", "streamlit"},
     "pages": {"torch", "torchvision", "subprocess", "multiprocessing"},
 }
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from core.runs.store import replace_file
+from core.durable import replace_file
 
 STOP = "stop"
 

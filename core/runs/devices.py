@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from core.runs.store import replace_file
+from core.durable import replace_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,16 +19,17 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.durable import replace_file
 from core.errors import RunNotFoundError
 from core.runs import events, locks
 from core.runs.config import CONFIGS, FineTuneConfig, RunConfig
@@ -44,29 +45,6 @@ _REPORT_EVALUATING_EVERY_S = 0.5
 def home() -> Path:
     """Where runs live: `UNFREEZE_HOME`, by default `.unfreeze` beside `dashboard.py`."""
     return Path(os.environ.get("UNFREEZE_HOME") or Path(__file__).parents[2] / ".unfreeze").absolute()
-
-
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Put a whole file in place atomically: after a crash there is the old one or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(beside, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames inside a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.durable import sync_folder
 from core.errors import RunNotFoundError, TrashError
 from core.runs import locks
 from core.runs.overview import clean, size_bytes
-from core.runs.store import RunFolder, sync_folder
+from core.runs.store import RunFolder
 
 _LET_GO_S = 1.0  # a worker that has written its last event lets go of the lock a moment later
 _GOING = ".going-"  # begins the name of what is being removed for good: nobody can restore a half

@@ -20,10 +20,10 @@ import torch
 from torch import nn
 
 from core.data.transforms import EvaluationTransform
+from core.durable import replace_file
 from core.errors import WeightsFileError
 from core.models import build, catalog, heads
 from core.models.files import is_state_dict, read_file
-from core.runs.store import replace_file
 
 FORMAT = 1
 

@@ -163,19 +163,6 @@ def test_description_comes_back(folder: RunFolder) -> None:
     assert [dict(folder.description()["step_fields"])[name] for name in ("step", "loss")] == ["<u4", "<f8"]
 
 
-def test_whole_files_are_replaced_or_kept(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail(file: object) -> None:
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        store.replace_file(path, fail)
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
 def test_newest_runs_come_first(tmp_path: Path) -> None:
     for name in ("20260101-000000-aaaaaa", "20260102-000000-aaaaaa", "no-run"):
         RunFolder(tmp_path / "runs" / name).path.mkdir(parents=True)
