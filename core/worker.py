@@ -14,7 +14,6 @@ import importlib
 import json
 import logging
 import os
-import shutil
 import socket
 import sys
 import threading
@@ -24,112 +23,58 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.durable import sync_folder
 from core.errors import TrainingDivergedError, UnfreezeError
-from core.runs import control, devices, locks
+from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError
+from core.runs import devices, locks
 from core.runs.config import MAX_LANES
 from core.runs.events import (
     Checkpointed,
     Evaluated,
     Evaluating,
+    Extracting,
     Failed,
+    Finished,
     Preparing,
     RareEvent,
+    Recovered,
     Started,
     Step,
-    Stopped,
 )
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, RunWriter, home
+from core.runs.store import RunFolder, home
 
 if TYPE_CHECKING:
+    from core.training.keeper import Keeper
     from core.training.state import TrainingState
 
-_LISTEN_EVERY_S = 0.05
 _LOG_FORMAT = "%(asctime)s %(message)s"
-
-
-class StopRequestedError(Exception):
-    """The user wants the run to end here."""
-
-
-class Listener:
-    """Hears what the user asks of the run, without asking the disk after every step."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.control
-        self._looked = 0.0
-        self._stop = False
-
-    def wants_stop(self) -> bool:
-        """Whether the run shall stop."""
-        now = time.monotonic()
-        if not self._stop and now - self._looked >= _LISTEN_EVERY_S:
-            self._looked = now
-            self._stop = control.read(self._path) == control.STOP
-        return self._stop
-
-
-class Lane:
-    """One run in this process, alone or in a race: its folder, its lock, and what is written of it."""
-
-    def __init__(self, folder: RunFolder, lock: int | None = None) -> None:
-        self.folder = folder
-        self.log = logging.getLogger(f"worker.{folder.id}")
-        self._lock = lock
-        self._listener = Listener(folder)
-        self.writer = RunWriter(folder)
-        self.queue = DeviceQueue(folder.path.parents[1], str(folder.description()["queue"]))
-        self.has_ended = False
-
-    def stop_if_asked(self) -> None:
-        """Raise what ends the run, if the user wants that."""
-        if self._listener.wants_stop():
-            raise StopRequestedError
-
-    def is_next(self, racing: set[str]) -> bool:
-        """Whether nobody but those who race with it is to have the device first."""
-        return set(self.queue.ahead_of(self.folder.id)) <= racing
-
-    def end(self, last: RareEvent | None = None) -> None:
-        """Write the last event and let go of the device and the lock: a stopped run can be resumed at once."""
-        try:
-            if last is not None:
-                self.writer.append(last)
-            self.writer.close()
-        finally:
-            self.queue.leave(self.folder.id)
-            self.has_ended = True
-            if self._lock is not None:
-                os.close(self._lock)
 
 
 def work(lanes: list[Lane]) -> None:
     """Do the runs of these folders, whose locks this process holds, turn about: one event of each at a time."""
-    lives = [_live(lane, lanes) for lane in lanes]
+    lives = [(lane, _live(lane, lanes)) for lane in lanes]
     while lives:
-        lives = [life for life in lives if next(life, "ended") != "ended"]
+        lives = [(lane, life) for lane, life in lives if not lane.has_ended and next(life, "ended") != "ended"]
 
 
 def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
     """A run from its turn in the queue to its last event. At every yield, the other lanes have their turn."""
     writer = lane.writer
-    racing = {other.folder.id for other in lanes}
     last: RareEvent | None = None
     try:
-        yield from _wait_for_turn(lane, racing)
+        yield from _wait_for_turn(lane, lanes)
         device = _find_device(lane, lanes)
-        if device != lane.folder.description()["queue"]:  # what was expected before the first probe is not there
-            lane.queue.leave(lane.folder.id)
-            lane.queue = DeviceQueue(lane.folder.path.parents[1], device)
-            lane.queue.join(lane.folder.id)
-            yield from _wait_for_turn(lane, racing)
-        state = _prepare(lane, lanes, device)
+        if device != lane.queue.device:  # what was expected before the first probe is not there
+            _queue_for(device, lanes)
+            yield from _wait_for_turn(lane, lanes)
+        state, keeper = _prepare(lane, lanes, device)
         yield
-        yield from _drive(state, lane)
+        lane.is_training = True
+        yield from _drive(state, keeper, lane)
+    except GeneratorExit:
+        raise
     except StopRequestedError:
-        lane.log.info("stopped after step %d", writer.last_step)
-        last = Stopped(step=writer.last_step)
+        last = lane.stopped()
     except (UnfreezeError, ValueError) as error:
         lane.log.error("%s", error)
         can_resume = not isinstance(error, TrainingDivergedError)
@@ -138,16 +83,28 @@ def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
         lane.log.exception("the run failed")
         last = Failed(message=_explain(error), step=writer.last_step, can_resume=True)
     finally:
+        lane.is_training = False
         lane.end(last)
 
 
-def _wait_for_turn(lane: Lane, racing: set[str]) -> Iterator[None]:
+def _wait_for_turn(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
+    racing = {other.folder.id for other in lanes}
     if not lane.is_next(racing):
-        lane.log.info("waiting for %s", lane.folder.description()["queue"])
+        lane.log.info("waiting for %s", lane.queue.device)
     while not lane.is_next(racing):
         lane.stop_if_asked()
-        time.sleep(_LISTEN_EVERY_S)
+        if not any(other.is_training for other in lanes):  # it would be slowed down
+            time.sleep(LISTEN_EVERY_S)
         yield
+
+
+def _queue_for(device: str, lanes: list[Lane]) -> None:
+    """Queue for another device than was expected: all that race at once, so that nobody comes between them."""
+    waiting = [lane for lane in lanes if not lane.has_ended]
+    for lane in waiting:
+        lane.queue.leave(lane.folder.id)
+        lane.queue = DeviceQueue(lane.folder.path.parents[1], device)
+    waiting[0].queue.join(*(lane.folder.id for lane in waiting))
 
 
 def _find_device(lane: Lane, lanes: list[Lane]) -> str:
@@ -155,43 +112,41 @@ def _find_device(lane: Lane, lanes: list[Lane]) -> str:
     with _leaving_when_asked(lane, lanes):
         lane.writer.append(Preparing(what="Loading PyTorch"))
         names = [info.name for info in _remember_devices(lane.folder.path.parents[1])]
-    queued, wanted = str(lane.folder.description()["queue"]), lane.folder.config().device
+    queued, wanted = lane.queue.device, lane.folder.config().device
     return queued if queued in names or wanted != "auto" else names[0]
 
 
-def _prepare(lane: Lane, lanes: list[Lane], device: str) -> "TrainingState":
-    """Read the data and the weights."""
+def _prepare(lane: Lane, lanes: list[Lane], device: str) -> "tuple[TrainingState, Keeper]":
+    """Read the data and the weights, or the newest checkpoint."""
+    from core.training.keeper import Keeper
     from core.training.state import TrainingState
 
     folder, writer = lane.folder, lane.writer
     with _leaving_when_asked(lane, lanes):
-        if folder.last_checkpoint.is_file():
-            writer.append(Preparing(what="Loading the last checkpoint"))
-            state = TrainingState.load(folder.last_checkpoint, folder.best_checkpoint, device=device)
-            if state.is_at_best_epoch:
-                _link_best(folder)
-            return state
+        keeper = Keeper(folder.checkpoints)
         writer.append(Preparing(what="Loading the network and the photos"))
-        return TrainingState.new(dataclasses.replace(folder.config(), device=device))
+        state, problem = keeper.load(device)
+        if problem:
+            writer.append(Recovered(message=problem))
+        return state or TrainingState.new(dataclasses.replace(folder.config(), device=device)), keeper
 
 
 @contextmanager
 def _leaving_when_asked(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
     """Let the user stop what takes seconds to minutes and has no steps: nothing is trained, so nothing is lost.
 
-    The process ends then, and with it every run of a race: none trains before all are prepared.
+    A download would not listen: a lane that is asked to stop ends for its viewers at once, and what is being prepared
+    for it is dropped when it is there. Where no other lane is left, the process ends instead.
     """
     is_done = threading.Event()
-    listener = Listener(lane.folder)
 
     def watch() -> None:
-        while not is_done.wait(_LISTEN_EVERY_S):
-            if listener.wants_stop():
-                lane.log.info("stopped while preparing")
-                for other in lanes:
-                    if not other.has_ended:
-                        other.writer.append(Stopped(step=other.writer.last_step))
-                os._exit(0)  # a download would not listen
+        while not is_done.wait(LISTEN_EVERY_S):
+            for other in lanes:
+                if not other.has_ended and not other.is_training and other.wants_stop():
+                    other.end(other.stopped())
+            if all(other.has_ended for other in lanes):
+                os._exit(0)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -200,47 +155,42 @@ def _leaving_when_asked(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
     finally:
         is_done.set()
         watcher.join()
+    if lane.has_ended:
+        raise StopRequestedError
 
 
-def _drive(state: "TrainingState", lane: Lane) -> Iterator[None]:
-    """Write the generator's events down, save after every epoch, and stop when asked."""
+def _drive(state: "TrainingState", keeper: "Keeper", lane: Lane) -> Iterator[None]:
+    """Write the generator's events down, save after every epoch and every minute, and stop when asked."""
     from core.training.fine_tune import fine_tune
 
-    for event in fine_tune(state):
-        lane.writer.append(event)
-        if isinstance(event, Started):
-            lane.log.info("training on %s in %s from step %d", event.device_label, event.precision, event.first_step)
-        elif isinstance(event, Evaluated):
-            lane.log.info("epoch %d, step %d: %s accuracy %.4f", event.epoch, event.step, event.split, event.accuracy)
-            if event.split == "validation":
-                _save(state, lane, is_best=event.best)
-        if isinstance(event, Step | Evaluating) and state.is_settled:
-            try:
-                lane.stop_if_asked()
-            except StopRequestedError:
-                _save(state, lane, is_best=False)
-                raise
-        yield
-
-
-def _save(state: "TrainingState", lane: Lane, *, is_best: bool) -> None:
-    """Save the state as the last checkpoint, and let the best one be the same file where it is the best."""
-    state.save(lane.folder.last_checkpoint)
-    if is_best:
-        _link_best(lane.folder)
-    lane.writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
-
-
-def _link_best(folder: RunFolder) -> None:
-    """Make the last checkpoint the best one, too."""
-    beside = folder.best_checkpoint.with_name(".best.pt")
-    beside.unlink(missing_ok=True)
     try:
-        os.link(folder.last_checkpoint, beside)  # `last` is replaced, never written into: the link keeps this one
-    except OSError:
-        shutil.copyfile(folder.last_checkpoint, beside)  # a file system without hard links
-    os.replace(beside, folder.best_checkpoint)
-    sync_folder(folder.checkpoints)
+        for event in fine_tune(state):
+            if isinstance(event, Finished):
+                keeper.finish(state)  # before anybody is told that there is a network to predict with
+            lane.writer.append(event)
+            _tell_log(event, lane)
+            if isinstance(event, Evaluated) and event.split == "validation":
+                _save(state, keeper, lane, is_best=event.best)
+            if isinstance(event, Step | Evaluating | Extracting) and state.is_settled:
+                if (wants_stop := lane.wants_stop()) or keeper.is_due:
+                    _save(state, keeper, lane, is_best=False)
+                if wants_stop:
+                    raise StopRequestedError
+            yield
+    finally:
+        keeper.save_best(state)
+
+
+def _tell_log(event: object, lane: Lane) -> None:
+    if isinstance(event, Started):
+        lane.log.info("training on %s in %s from step %d", event.device_label, event.precision, event.first_step)
+    elif isinstance(event, Evaluated):
+        lane.log.info("epoch %d, step %d: %s accuracy %.4f", event.epoch, event.step, event.split, event.accuracy)
+
+
+def _save(state: "TrainingState", keeper: "Keeper", lane: Lane, *, is_best: bool) -> None:
+    keeper.save(state)
+    lane.writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
 
 
 def _remember_devices(runs_home: Path) -> list[devices.DeviceInfo]:
@@ -292,11 +242,18 @@ def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
 
 
 def _take(folder: RunFolder) -> int:
-    """The lock of a run that was started by hand, with a ticket for its device."""
+    """The lock of a run that was started by hand."""
     lock = locks.hold(folder.lock)
     folder.control.unlink(missing_ok=True)  # what was asked of a former attempt
-    DeviceQueue(folder.path.parents[1], str(folder.description()["queue"])).join(folder.id)
     return lock
+
+
+def _take_all(folders: list[RunFolder]) -> list[int]:
+    """The locks of runs that were started by hand, with tickets for their device."""
+    held = [_take(folder) for folder in folders]
+    queue = DeviceQueue(folders[0].path.parents[1], str(folders[0].description()["queue"]))
+    queue.join(*(folder.id for folder in folders))
+    return held
 
 
 def main() -> None:
@@ -306,18 +263,20 @@ def main() -> None:
     parser.add_argument("--lock", type=int, action="append", help="a descriptor that holds a run's lock, one a folder")
     parser.add_argument("--spare", type=int, help="a socket on which to wait for runs")
     arguments = parser.parse_args()
+    SIGNALS.listen()
     if arguments.spare is not None:
         given = _await_runs(socket.socket(fileno=arguments.spare))
         if not given:
             return
     elif arguments.run_dir:
         folders = [RunFolder(path.absolute()) for path in arguments.run_dir]
-        held = arguments.lock or [_take(folder) for folder in folders]
+        held = arguments.lock or _take_all(folders)
         given = list(zip(folders, held, strict=True))
     else:
         parser.error("a run's folder is needed")
     for _, lock in given:
         os.set_inheritable(lock, False)  # nothing that this process starts may keep a run alive
+    SIGNALS.begin_work()
     _log_to([folder for folder, _ in given])
     work([Lane(folder, lock) for folder, lock in given])
 

@@ -58,6 +58,11 @@ def wait_until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> N
         time.sleep(0.02)
 
 
+def last_checkpoint(folder: RunFolder) -> Path:
+    """The newest of what a resume can begin from."""
+    return max(folder.checkpoints.glob("last-*.pt"))
+
+
 def follow(folder: RunFolder) -> RunReader:
     """A reader that has read all there is."""
     reader = RunReader(folder)

@@ -43,10 +43,9 @@ def epoch_order(num_images: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     return random_stream(_ORDER, seed=seed, position=epoch).permutation(num_images)
 
 
-def batches_hash(num_images: int, batch_size: int, *, seed: int) -> str:
-    """Twelve hexadecimal digits that stand for the first epoch's batches."""
-    order = epoch_order(num_images, seed=seed, epoch=0)
-    return hashlib.sha256(f"{batch_size}:".encode() + order.astype("<i8").tobytes()).hexdigest()[:12]
+def chain_hash(before: str, rows: NDArray[np.int64]) -> str:
+    """Twelve hexadecimal digits that stand for these rows, and, by the hash before them, for all earlier ones."""
+    return hashlib.sha256(before.encode() + b":" + rows.astype("<i8").tobytes()).hexdigest()[:12]
 
 
 def crop_stream(*, seed: int, step: int) -> np.random.Generator:

@@ -4,10 +4,13 @@ Adding an architecture is one entry here, and its constructor in `core.models.bu
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from core.models.torchvision_classifiers import CLASSIFIERS, HUB, Classifier
 
 Channels = tuple[float, float, float]
+Kernel = Literal["bilinear", "bicubic"]  # how photos are resized, under torchvision's names
+KERNELS: tuple[str, ...] = get_args(Kernel)
 
 # Means and deviations of ImageNet's channels, which torchvision's weights were trained with (pixels from 0 to 1).
 _IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
@@ -30,8 +33,10 @@ class Architecture:
     weights_package: bool = False  # the weights come with an installed package
     image_size: int | None = None  # the only input size that fits, if there is one
     min_image_size: int = 32
-    eval_size: int = 224  # to which the weights' own evaluation crops
-    eval_crop_fraction: float = 0.875  # of the photo's shorter side
+    # The weights' own evaluation resizes a photo's shorter side to `eval_resize` and cuts out `eval_size` each way.
+    eval_resize: int = 256
+    eval_size: int = 224
+    kernel: Kernel = "bilinear"
     head_bias: bool = True
     head_kind: str = "Linear"  # or "Conv2d": a 1x1 convolution before the pooling
 
@@ -65,8 +70,9 @@ def _from_torchvision(row: Classifier, description: str | None = None) -> Archit
         weights_url=HUB + row.weights_file,
         image_size=row.image_size,
         min_image_size=row.min_image_size,
+        eval_resize=row.eval_resize,
         eval_size=row.eval_size,
-        eval_crop_fraction=row.eval_size / row.eval_resize,
+        kernel=row.kernel,
         head_bias=row.head_bias,
         head_kind=row.head_kind,
         mean=_IMAGENET_MEAN if mean is None else (mean, mean, mean),
@@ -87,6 +93,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         # The weights expect (pixel - 127) / 128, for pixels from 0 to 255.
         mean=(127 / 255, 127 / 255, 127 / 255),
         std=(128 / 255, 128 / 255, 128 / 255),
+        kernel="bicubic",
         weights_package=True,
     ),
     "resnet18": _from_torchvision(

@@ -7,7 +7,7 @@ others do. A test compares every row with the installed torchvision. The smalles
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 HUB = "https://download.pytorch.org/models/"
 
@@ -27,6 +27,7 @@ class Classifier(NamedTuple):
     min_image_size: int
     eval_size: int  # pixels of the square that the weights' own evaluation cuts out
     eval_resize: int  # to which it resizes a photo's shorter side before
+    kernel: Literal["bilinear", "bicubic"]  # by which it does
     channel_mean: float | None  # of every channel, where it is not ImageNet's
     channel_std: float | None
     head_bias: bool
@@ -50,6 +51,7 @@ def _read() -> tuple[Classifier, ...]:
                 min_image_size=int(row["min_image_size"]),
                 eval_size=int(row["eval_size"]),
                 eval_resize=int(row["eval_resize"]),
+                kernel=cast(Literal["bilinear", "bicubic"], row["kernel"]),
                 channel_mean=float(row["channel_mean"]) if row["channel_mean"] else None,
                 channel_std=float(row["channel_std"]) if row["channel_std"] else None,
                 head_bias=row["head_bias"] == "1",

@@ -9,7 +9,7 @@ import torchvision.models
 from torch import Tensor
 
 from core import device as devices
-from core.data.transforms import EvaluationTransform
+from core.data.transforms import own_evaluation
 from core.errors import PhotoError
 from core.models import build, catalog, heads
 from core.models.files import read_file
@@ -108,9 +108,7 @@ def _read(ref: NetworkRef) -> TrainedNetwork:
     return TrainedNetwork(
         model=model.eval(),
         classes=_class_names(len(heads.get_head(model, ref.architecture).weight)),
-        transform=EvaluationTransform(
-            image_size=known.eval_size, mean=known.mean, std=known.std, crop_fraction=known.eval_crop_fraction
-        ),
+        transform=own_evaluation(known),
     )
 
 

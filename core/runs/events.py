@@ -77,6 +77,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """A checkpoint was damaged, and the attempt goes on from elsewhere. `message` is a sentence for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """The worker has its device and builds the training. `what` is a phrase for the user."""
 
@@ -101,9 +108,15 @@ class Started:
     total_steps: int
     first_step: int  # 1, or where a resumed run goes on
     keeps_features: bool  # the frozen part is computed once, in the first epoch
-    # Lanes of a race that say the same here began alike; empty in a resumed attempt.
-    head_hash: str = ""  # of the new head's first parameters
-    batches_hash: str = ""  # of the first epoch's batches: which images, in which order
+    head_hash: str = ""  # of the new head's first parameters; empty in a resumed attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Extracting:
+    """How far a resumed attempt has come in computing again what a frozen network keeps. Passing news, too."""
+
+    images: int
+    total_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,7 @@ class Evaluated:
     accuracy: float  # 0 to 1
     seconds: float  # the run's own clock
     best: bool  # the best validation accuracy so far
+    rows_hash: str = ""  # of which images were trained on so far, in which order: alike in the lanes of a race
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +153,10 @@ class Checkpointed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The user stopped the run, or it stopped waiting for its device."""
+    """The user stopped the run, or it stopped waiting for its device, or the system asked its process to end."""
 
     step: int
+    signal: str = ""  # "SIGTERM" and its like; empty where the user asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +198,10 @@ class Failed:
 RareEvent = (
     Queued
     | Resumed
+    | Recovered
     | Preparing
     | Started
+    | Extracting
     | Evaluating
     | Evaluated
     | Checkpointed
@@ -205,11 +222,11 @@ def to_dict(event: RareEvent) -> dict[str, Any]:
 
 
 def from_dict(values: dict[str, Any]) -> RareEvent | None:
-    """The inverse of `to_dict`, or None for what is no event that this version knows."""
+    """The inverse of `to_dict`, or None for no event of this version. Fields that it does not know are left out."""
     kind = _RARE_EVENTS.get(str(values.get("event")))
     if kind is None:
         return None
     try:
-        return kind(**{name: value for name, value in values.items() if name not in ("event", "time")})
+        return kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
     except TypeError:
         return None

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.runs.events import Checkpointed, Evaluated, RareEvent, Started
+from core.runs.events import Checkpointed, Evaluated, RareEvent, Recovered, Resumed, Started
 from core.runs.store import RunReader
 
 
@@ -23,6 +24,37 @@ def validations(run_events: Sequence[RareEvent]) -> list[Evaluated]:
         event.epoch: event for event in run_events if isinstance(event, Evaluated) and event.split == "validation"
     }
     return list(by_epoch.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaceStart:
+    """What the records of the runs of a race say of their beginnings, and of the images that they trained on."""
+
+    head_hash: str  # of the new layer that all began with; empty where they did not begin alike
+    epochs: int  # that all have finished
+    rows_hash: str  # of the images of these epochs in their order; empty where they were not the same
+
+
+def race_start(lanes: Sequence[Sequence[RareEvent]]) -> RaceStart | None:
+    """Whether the runs with these events began alike and saw the same, or None where their records do not tell."""
+    begun = [first_started(lane) for lane in lanes]
+    seen = [{event.epoch: event.rows_hash for event in validations(lane)} for lane in lanes]
+    epochs = min(len(hashes) for hashes in seen)
+    heads = {started.head_hash if started else "" for started in begun}
+    rows = {hashes.get(epochs, "") for hashes in seen}  # each stands for all the epochs before it, too
+    if "" in heads | rows:
+        return None
+    return RaceStart(
+        head_hash=heads.pop() if len(heads) == 1 else "",
+        epochs=epochs,
+        rows_hash=rows.pop() if len(rows) == 1 else "",
+    )
+
+
+def recoveries(run_events: Sequence[RareEvent]) -> list[str]:
+    """What was damaged when the newest attempt began, in sentences."""
+    since = next((index for index, event in reversed(list(enumerate(run_events))) if isinstance(event, Resumed)), 0)
+    return [event.message for event in run_events[since:] if isinstance(event, Recovered)]
 
 
 def has_checkpoint(run_events: Sequence[RareEvent]) -> bool:

@@ -142,10 +142,14 @@ def children() -> "list[subprocess.Popen[bytes]]":
 
 
 def disk_needed_bytes(config: FineTuneConfig) -> int:
-    """Room for two checkpoints and the one being written: weights, and momentum for what trains, in float32."""
-    parameters = catalog.ARCHITECTURES[config.architecture].parameters
-    trained = parameters if config.mode == "full" else 0
-    return 3 * 4 * (parameters + trained) + _SPARE_DISK_BYTES
+    """Room for all that a run keeps at a time (see `core.training.keeper`), and for what is being written beside it.
+
+    In float32: a whole network for `best.pt`, and three states with a momentum for each parameter that learns.
+    """
+    known = catalog.ARCHITECTURES[config.architecture]
+    if config.mode == "full":
+        return 4 * (known.parameters + 3 * 2 * known.parameters) + _SPARE_DISK_BYTES
+    return 4 * (2 * known.parameters + 3 * 3 * known.head_parameters(known.num_classes)) + _SPARE_DISK_BYTES
 
 
 def check_disk(runs_home: Path, *configs: FineTuneConfig) -> None:
@@ -182,8 +186,7 @@ def default_names(configs: Sequence[FineTuneConfig]) -> list[str]:
 
 def _enqueue(folders: Sequence[RunFolder], queue: DeviceQueue, device: str) -> None:
     """Take tickets, and say at once whether they mean waiting: the worker needs a second to come to life."""
-    for folder in folders:
-        queue.join(folder.id)
+    queue.join(*(folder.id for folder in folders))
     if queue.ahead_of(folders[0].id):
         for folder in folders:
             append_event(folder, Queued(device=device))

@@ -24,7 +24,11 @@ from core.runs.status import Status, derive_status, is_resumable
 from core.runs.store import RunFolder
 
 _MAX_REMEMBERED = 20_000
-_PASSING = (b'"event": "Evaluating"', b'"event": "Checkpointed"')  # most lines, and none says what a list shows
+_PASSING = (
+    b'"event": "Evaluating"',
+    b'"event": "Extracting"',
+    b'"event": "Checkpointed"',
+)  # most lines, and none says what a list shows
 
 
 @dataclass(frozen=True, kw_only=True)

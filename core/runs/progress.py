@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.events import Evaluated, Evaluating, Finished, RareEvent, Started
+from core.runs.events import Evaluated, Evaluating, Extracting, Finished, RareEvent, Started
 
 # Costs of one image, in units of one forward pass at the training's precision.
 _FULL_IMAGE = 3.0  # a backward pass costs two forward ones
@@ -32,6 +32,7 @@ class Progress:
     remaining_s: float | None  # None as long as nothing was measured
     steps_per_second: float | None  # of late; over all once finished
     evaluating: Evaluating | None  # the evaluation that is under way
+    extracting: Extracting | None  # a resumed attempt computes again what it keeps
 
 
 def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working_s: float) -> Progress | None:
@@ -60,6 +61,9 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working
     done = _work(started, step, validated=validated, earlier=earlier, tested=tested)
     if evaluating:
         done += evaluating.images * _FLOAT32_IMAGE.get(started.precision, 1.0)
+    extracting = newest if isinstance(newest, Extracting) else None
+    if extracting:
+        done += extracting.images * _FROZEN_IMAGE
     fraction = 1.0 if isinstance(newest, Finished) else min(done / total, 0.999)
     worked = done - before
     return Progress(
@@ -71,6 +75,7 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working
         remaining_s=(total - done) * working_s / worked if worked > 0 and working_s > 0 else None,
         steps_per_second=_rate(steps, None if isinstance(newest, Finished) else _RATE_WINDOW_S),
         evaluating=evaluating,
+        extracting=extracting,
     )
 
 

@@ -17,21 +17,27 @@ class DeviceQueue:
     """The tickets of one device."""
 
     def __init__(self, runs_home: Path, device: str) -> None:
+        self.device = device
         self._runs = runs_home / "runs"
         self._path = runs_home / "queue" / device.replace(":", "-")
 
-    def join(self, run_id: str) -> None:
-        """Take the next ticket. The run's lock must be held already, or the ticket counts for nothing."""
+    def join(self, *run_ids: str) -> None:
+        """Take the next tickets, side by side: nobody else's come between them.
+
+        The runs' locks must be held already, or their tickets count for nothing.
+        """
         self._path.mkdir(parents=True, exist_ok=True)
         # Numbered under a lock: a later ticket can never appear before an earlier one.
         with FileLock(self._path / "numbering.lock"):
-            self.leave(run_id)  # a killed attempt's ticket would come to life again, and overtake
+            for run_id in run_ids:
+                self.leave(run_id)  # a killed attempt's ticket would come to life again, and overtake
             tickets = self._tickets()
-            number = tickets[-1][0] + 1 if tickets else 1
-            for _, dead in tickets:
-                if not self._is_alive(dead):
-                    self.leave(dead)
-            (self._path / f"{number:09d}-{run_id}").touch()
+            first = tickets[-1][0] + 1 if tickets else 1
+            for _, holder in tickets:
+                if not self._is_alive(holder):
+                    self.leave(holder)
+            for number, run_id in enumerate(run_ids, start=first):
+                (self._path / f"{number:09d}-{run_id}").touch()
 
     def leave(self, run_id: str) -> None:
         """Give the ticket back."""

@@ -4,7 +4,7 @@
         config.json          format, kind, name, creation time, and the configuration
         steps-<attempt>.bin  one fixed-width record a step, as the kind declares; a resume opens the next attempt
         events.jsonl         the rare events, one a line, each with its wall-clock time
-        checkpoints/         last.pt, best.pt
+        checkpoints/         best.pt, to predict with, and what resuming needs (see `core.training.keeper`)
         worker.log           what the worker process printed
         lock                 held by the worker for life (see `core.runs.locks`)
         control              what the user asks of the worker
@@ -33,13 +33,23 @@ from core.durable import replace_file
 from core.errors import RunNotFoundError
 from core.runs import events, locks
 from core.runs.config import CONFIGS, FineTuneConfig, RunConfig
-from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Failed, LinearStep, RareEvent, Step, StepFormat
+from core.runs.events import (
+    STEP_FORMATS,
+    AnyStep,
+    Evaluating,
+    Extracting,
+    Failed,
+    LinearStep,
+    RareEvent,
+    Step,
+    StepFormat,
+)
 
 FORMAT = 1
 Config = TypeVar("Config", bound=RunConfig)
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _FLUSH_EVERY_S = 0.05
-_REPORT_EVALUATING_EVERY_S = 0.5
+_REPORT_PASSING_EVERY_S = 0.5
 
 
 def home() -> Path:
@@ -73,10 +83,6 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
-
-    @property
-    def last_checkpoint(self) -> Path:
-        return self.checkpoints / "last.pt"
 
     @property
     def best_checkpoint(self) -> Path:
@@ -251,7 +257,7 @@ class RunWriter:
         self._format = step_format(folder)
         self._pending = bytearray()
         self._flushed = time.monotonic()
-        self._reported_evaluating = 0.0
+        self._reported_passing = 0.0
         self.last_step = 0
         _finish_torn_line(self._events, folder.events)
 
@@ -280,10 +286,10 @@ class RunWriter:
             if now - self._flushed >= _FLUSH_EVERY_S:
                 self.flush()
             return
-        if isinstance(event, Evaluating):
-            if now - self._reported_evaluating < _REPORT_EVALUATING_EVERY_S:
+        if isinstance(event, Evaluating | Extracting):
+            if now - self._reported_passing < _REPORT_PASSING_EVERY_S:
                 return
-            self._reported_evaluating = now
+            self._reported_passing = now
         try:
             self.flush()
         except OSError:

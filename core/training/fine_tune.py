@@ -2,34 +2,31 @@
 
 Frozen, it trains the head on what the frozen part computes. Where every epoch would compute the same (no random
 crops), the first epoch keeps the features, in the order in which it needs them: losses stream from the first step,
-and later epochs cost next to nothing.
+and later epochs cost next to nothing (`core.training.frozen`).
 """
 
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
 from core import device as devices
 from core.data import splits
-from core.data.transforms import random_resized_crop
 from core.errors import TrainingDivergedError
-from core.models import catalog, heads
+from core.models import heads
 from core.runs.events import Evaluated, Evaluating, Event, Finished, Split, Started, Step
+from core.training.frozen import FrozenPart
+from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
 from core.training.state import Images, TrainingState
 
 Network = Callable[[Tensor], Tensor]
 
 _HAND_OVER_EVERY_S = 0.2
-_EVALUATION_BATCH = 32
-# Kept features may take this share of the memory that is free when the run starts.
-_FEATURES_SHARE = 0.25
 
 
 def fine_tune(state: TrainingState) -> Iterator[Event]:
@@ -52,6 +49,8 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
     frozen = FrozenPart(state) if state.config.mode == "frozen" else None
     yield _started(state, keeps_features=frozen is not None and frozen.keeps_features)
     while state.epoch < state.config.epochs:
+        if frozen is not None:
+            yield from frozen.catch_up()
         yield from _train_epoch(state, frozen)
         loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
         if not math.isfinite(loss):
@@ -69,7 +68,7 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
     )
 
 
-def _train_epoch(state: TrainingState, frozen: "FrozenPart | None") -> Iterator[Step]:
+def _train_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
     config, train = state.config, state.train
     network: Network = state.model.train() if frozen is None else lambda inputs: heads.to_logits(state.head(inputs))
@@ -78,13 +77,15 @@ def _train_epoch(state: TrainingState, frozen: "FrozenPart | None") -> Iterator[
     losses = Losses(state)
     while state.batch < state.steps_per_epoch:
         start = state.batch * config.batch_size
-        indices = torch.from_numpy(order[start : start + config.batch_size]).to(state.device)
+        rows = order[start : start + config.batch_size]
+        indices = torch.from_numpy(rows).to(state.device)
         seed_dropout(config.seed, state.step + 1)
         inputs = training_batch(state, indices) if frozen is None else frozen.training_features(indices)
         loss = train_step(
             network, state.optimizer, inputs, train.labels[indices], lambda: devices.autocast(state.device, precision)
         )
         state.step, state.batch = state.step + 1, state.batch + 1
+        state.rows_hash = splits.chain_hash(state.rows_hash, rows)
         losses.add(loss, num_images=len(indices))
         if losses.are_due or state.batch == state.steps_per_epoch:
             yield from losses.hand_over()
@@ -104,23 +105,6 @@ def train_step(
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()
-
-
-def training_batch(state: TrainingState, indices: Tensor) -> Tensor:
-    """The images of one step as the network reads them, augmented as configured: (batch, 3, size, size)."""
-    images = state.train.images[indices]
-    if state.config.augmentation == "none":
-        batch = state.transform(images)
-    else:
-        batch = random_resized_crop(
-            images,
-            splits.crop_stream(seed=state.config.seed, step=state.step + 1),
-            image_size=state.transform.image_size,
-            mean=state.transform.mean,
-            std=state.transform.std,
-        )
-    # Converted last: resizing in channels-last costs twice as much.
-    return batch.contiguous(memory_format=devices.memory_format(state.device))
 
 
 def seed_dropout(seed: int, step: int) -> None:
@@ -182,73 +166,6 @@ class Losses:
             )
 
 
-@dataclass
-class _Kept:
-    """Features of one split, (count, features), and which rows are there."""
-
-    features: Tensor
-    is_known: Tensor
-
-
-class FrozenPart:
-    """Everything before the head. It stays in eval mode: no dropout, and BatchNorm keeps its statistics."""
-
-    def __init__(self, state: TrainingState) -> None:
-        self._state = state
-        self._kept: dict[str, _Kept] = {}
-        num_images = len(state.train) + len(state.validation)
-        num_features = catalog.ARCHITECTURES[state.config.architecture].head_features
-        needed_bytes = 4 * num_images * num_features
-        # What a convolution reads has a width and a height, too: far more than it takes to compute it again.
-        fits = isinstance(state.head, nn.Linear) and needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(
-            state.device
-        )
-        self._num_features = num_features
-        self.keeps_features = fits and state.config.augmentation == "none" and state.config.epochs > 1
-        state.model.eval()
-
-    def training_features(self, indices: Tensor) -> Tensor:
-        """What the head trains on: (batch, features) float32."""
-        if not self.keeps_features:
-            return self._compute(lambda: training_batch(self._state, indices), self._state.precision)
-        kept = self._kept.get("train") or self._make_room("train", len(self._state.train))
-        missing = indices[~kept.is_known[indices]]
-        if len(missing):
-            kept.features[missing] = self._compute(lambda: training_batch(self._state, missing), self._state.precision)
-            kept.is_known[missing] = True
-        return kept.features[indices]
-
-    def evaluation_features(self, split: Split, rows: slice, images: Tensor) -> Tensor:
-        """What the head is scored on, in float32: (batch, features)."""
-        if not self.keeps_features or split == "test":  # the test set is read once
-            return self._compute(lambda: evaluation_batch(self._state, images), "float32")
-        kept = self._kept.get(split) or self._make_room(split, len(self._state.validation))
-        if not kept.is_known[rows].all():
-            kept.features[rows] = self._compute(lambda: evaluation_batch(self._state, images), "float32")
-            kept.is_known[rows] = True
-        return kept.features[rows]
-
-    def knows(self, split: Split) -> bool:
-        """Whether every feature of a split is kept."""
-        return split in self._kept and bool(self._kept[split].is_known.all())
-
-    def _compute(self, batch: Callable[[], Tensor], precision: str) -> Tensor:
-        # Not inference_mode: its tensors could not be used in the head's backward pass.
-        with torch.no_grad(), devices.autocast(self._state.device, precision):
-            return heads.head_inputs(self._state.model, self._state.head, batch()).float()
-
-    def _make_room(self, split: str, count: int) -> _Kept:
-        device = self._state.device
-        features = torch.empty(count, self._num_features, device=device)
-        self._kept[split] = _Kept(features, torch.zeros(count, dtype=torch.bool, device=device))
-        return self._kept[split]
-
-
-def evaluation_batch(state: TrainingState, images: Tensor) -> Tensor:
-    """(batch, H, W, 3) uint8 images as the network reads them outside of training: (batch, 3, size, size)."""
-    return state.transform(images).contiguous(memory_format=devices.memory_format(state.device))
-
-
 def _evaluate(
     state: TrainingState,
     frozen: FrozenPart | None,
@@ -262,23 +179,29 @@ def _evaluate(
     """
     state.model.eval()
     scored = weights if weights is not None else dict(state.trained.state_dict())
-    loss = torch.zeros((), dtype=torch.float64, device="cpu")
-    num_correct = 0
-    batch_size = len(images) if frozen is not None and frozen.knows(split) else _EVALUATION_BATCH
-    for start in range(0, len(images), batch_size):
-        rows = slice(start, start + batch_size)
-        labels = images.labels[rows]
-        with torch.no_grad(), devices.exact_float32(state.device):
-            if frozen is None:
-                inputs = evaluation_batch(state, images.images[rows])
-            else:
-                inputs = frozen.evaluation_features(split, rows, images.images[rows])
-            logits = heads.to_logits(functional_call(state.trained, scored, (inputs,)))  # (batch, classes)
-            loss += functional.cross_entropy(logits, labels, reduction="sum").cpu()
-            num_correct += int((logits.argmax(dim=1) == labels).sum())
-        if start + batch_size < len(images):
-            yield Evaluating(split=split, images=start + batch_size, total_images=len(images))
-    return float(loss) / len(images), num_correct / len(images)
+    if frozen is not None and split == "validation" and frozen.keeps_features:
+        features = yield from frozen.validation_features()
+        loss, num_correct = _score(state, scored, features, images.labels)
+        return loss / len(images), num_correct / len(images)
+    loss, num_correct = 0.0, 0
+    for start in range(0, len(images), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
+        inputs = evaluation_batch(state, images.images[rows])
+        if frozen is not None:
+            inputs = frozen.compute(inputs, "float32")
+        batch_loss, batch_correct = _score(state, scored, inputs, images.labels[rows])
+        loss, num_correct = loss + batch_loss, num_correct + batch_correct
+        if start + EVALUATION_BATCH < len(images):
+            yield Evaluating(split=split, images=start + EVALUATION_BATCH, total_images=len(images))
+    return loss / len(images), num_correct / len(images)
+
+
+def _score(state: TrainingState, weights: dict[str, Tensor], inputs: Tensor, labels: Tensor) -> tuple[float, int]:
+    """The sum of the losses of a batch, and how many of its images are right."""
+    with torch.no_grad(), devices.exact_float32(state.device):
+        logits = heads.to_logits(functional_call(state.trained, weights, (inputs,)))  # (batch, classes)
+        loss = functional.cross_entropy(logits, labels, reduction="sum")
+        return float(loss), int((logits.argmax(dim=1) == labels).sum())
 
 
 def _evaluated(
@@ -292,6 +215,7 @@ def _evaluated(
         accuracy=accuracy,
         seconds=state.clock.seconds,
         best=best,
+        rows_hash=state.rows_hash,
     )
 
 
@@ -313,7 +237,4 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         first_step=state.step + 1,
         keeps_features=keeps_features,
         head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
-        batches_hash=splits.batches_hash(len(state.train), state.config.batch_size, seed=state.config.seed)
-        if state.step == 0
-        else "",
     )

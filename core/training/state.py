@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from core import device as devices
 from core.data import splits
 from core.data.sources import SOURCES, LabelledImages
-from core.data.transforms import EvaluationTransform
+from core.data.transforms import EvaluationTransform, Transform
+from core.errors import WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
-from core.training.checkpoints import read_checkpoint, write_checkpoint
+from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
+from core.training.optimizers import make_optimizer
 
 Device = torch.device
 
@@ -73,7 +75,7 @@ class TrainingState:
     device: Device
     precision: str
     classes: tuple[str, ...]
-    transform: EvaluationTransform
+    transform: Transform
     train: Images
     validation: Images
     test: Images
@@ -88,7 +90,9 @@ class TrainingState:
     accuracy: float = 0.0  # on validation images, after the newest complete epoch
     best_accuracy: float = -1.0
     best_epoch: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # of what is trained
+    rows_hash: str = ""  # of the rows of every step so far, in their order
+    keeps_features: bool | None = None  # whether the frozen part is computed once; None before that is decided
 
     @classmethod
     def new(cls, config: FineTuneConfig) -> "TrainingState":
@@ -110,10 +114,12 @@ class TrainingState:
         return cls._around(config, model)
 
     @classmethod
-    def _around(cls, config: FineTuneConfig, model: nn.Module) -> "TrainingState":
-        """The state of a network whose head fits the data, at the start of its training."""
+    def _around(cls, config: FineTuneConfig, model: nn.Module, transform: Transform | None = None) -> "TrainingState":
+        """The state of a network whose head fits the data, at the start of its training.
+
+        `transform` is what a resumed run began with.
+        """
         device = devices.get_device(config.device)
-        known = catalog.ARCHITECTURES[config.architecture]
         data_set = SOURCES[config.data].load()
         train_indices, validation_indices = splits.split_validation(data_set.train.labels, seed=config.seed)
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
@@ -125,7 +131,7 @@ class TrainingState:
             device=device,
             precision=devices.default_precision(device) if config.precision == "auto" else config.precision,
             classes=data_set.classes,
-            transform=EvaluationTransform(image_size=config.image_size, mean=known.mean, std=known.std),
+            transform=transform or _transform_for(config),
             train=Images.on(device, data_set.train, train_indices),
             validation=Images.on(device, data_set.train, validation_indices),
             test=Images.on(device, data_set.test),
@@ -168,68 +174,119 @@ class TrainingState:
         self.best_weights = _copy_of(self.trained)
         return True
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint from which `load` goes on, and from which a network predicts."""
+    def save(self, path: Path, *, whole: bool = True) -> None:
+        """Write a checkpoint from which `load` goes on, and, if it is `whole`, from which a network predicts.
+
+        One that is not leaves out the frozen part: it is small, and `load` needs a whole one beside it.
+        """
         assert self.is_settled, (self.step, self.reported_step)
-        write_checkpoint(
-            path,
-            {
-                "architecture": self.config.architecture,
-                "classes": list(self.classes),
-                "transform": self.transform.to_dict(),
-                "weights": {name: _plain(tensor) for name, tensor in self.model.state_dict().items()},
-                "configuration": self.config.to_dict(),
-                "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
-                "training": {
-                    "optimizer": _on_cpu(self.optimizer.state_dict()),
-                    "epoch": self.epoch,
-                    "batch": self.batch,
-                    "step": self.step,
-                    "seconds": self.clock.seconds,
-                    "best_accuracy": self.best_accuracy,
-                    "best_epoch": self.best_epoch,
-                },
-            },
-        )
+        trained = {f"{self._prefix}{name}": tensor for name, tensor in self.trained.state_dict().items()}
+        training = {
+            "optimizer": _on_cpu(self.optimizer.state_dict()),
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "seconds": self.clock.seconds,
+            "best_accuracy": self.best_accuracy,
+            "best_epoch": self.best_epoch,
+            "rows_hash": self.rows_hash,
+            "keeps_features": self.keeps_features,
+            # Of a whole network, they are in a file of their own.
+            "best_weights": _on_cpu(self.best_weights) if self.config.mode == "frozen" else {},
+        }
+        write_checkpoint(path, self._contents(self.model.state_dict() if whole else trained) | {"training": training})
+
+    def save_best(self, path: Path) -> None:
+        """Write the network with the weights of the best epoch: to predict with, not to go on from."""
+        best = {f"{self._prefix}{name}": tensor for name, tensor in self.best_weights.items()}
+        metrics = {
+            "epoch": self.best_epoch,
+            "step": self.best_epoch * self.steps_per_epoch,
+            "validation_accuracy": self.best_accuracy,
+        }
+        write_checkpoint(path, self._contents(self.model.state_dict() | best) | {"metrics": metrics})
+
+    def _contents(self, weights: dict[str, Tensor]) -> dict[str, Any]:
+        return {
+            "architecture": self.config.architecture,
+            "classes": list(self.classes),
+            "transform": self.transform.to_dict(),
+            "weights": {name: _plain(tensor) for name, tensor in weights.items()},
+            "configuration": self.config.to_dict(),
+            "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
+        }
+
+    @property
+    def _prefix(self) -> str:
+        """Stands before the names of what is trained, in those of the whole network."""
+        return f"{catalog.ARCHITECTURES[self.config.architecture].head}." if self.config.mode == "frozen" else ""
 
     @classmethod
-    def load(cls, last: Path, best: Path, *, device: str | None = None) -> "TrainingState":
-        """The state as it was saved at `last`; the best epoch's weights come from `best`, if an epoch was complete.
+    def load(cls, last: Path, whole: Path | None, *, device: str | None = None) -> "TrainingState":
+        """The state as it was saved at `last`.
 
-        `device` replaces the configuration's.
+        `whole` is a whole checkpoint of the same run, if there is one: it has what `last` may leave out, and the best
+        epoch's weights where a whole network is trained. `device` replaces the configuration's.
 
         Raises:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
         """
         contents = read_checkpoint(last)
+        training = contents.get("training")
+        if not isinstance(training, dict):
+            raise WeightsFileError(f"{last.name} holds a trained network, but not what it takes to train it further.")
         config = FineTuneConfig.from_dict(contents["configuration"])
         config = replace(config, device=device or config.device)
-        model = build.build_for_weights(config.architecture, contents["weights"], last.name)
-        state = cls._around(config, model)
-        training = contents["training"]
+        head = f"{catalog.ARCHITECTURES[config.architecture].head}."
+        weights = contents["weights"]
+        if all(name.startswith(head) for name in weights):
+            if whole is None:
+                raise WeightsFileError(f"{last.name} holds a new head, but the network that it belongs to is missing.")
+            weights = read_checkpoint(whole)["weights"] | weights
+        model = build.build_for_weights(config.architecture, weights, last.name)
+        state = cls._around(config, model, read_transform(contents["transform"]))
         state.optimizer.load_state_dict(training["optimizer"])
         state.clock = Clock(training["seconds"])
         state.epoch, state.batch, state.step = training["epoch"], training["batch"], training["step"]
         state.reported_step = state.step
         state.accuracy = contents["metrics"]["validation_accuracy"]
-        state.best_accuracy, state.best_epoch = training["best_accuracy"], training["best_epoch"]
-        if state.best_epoch:
-            # A run that was killed between the two files has its best weights only in the first.
-            saved = contents["weights"] if state.is_at_best_epoch else read_checkpoint(best)["weights"]
-            prefix = f"{catalog.ARCHITECTURES[config.architecture].head}." if config.mode == "frozen" else ""
-            state.best_weights = {
-                name: saved[f"{prefix}{name}"].to(state.device) for name in state.trained.state_dict()
-            }
+        state.rows_hash = training.get("rows_hash", "")
+        state.keeps_features = training.get("keeps_features")
+        if training["best_epoch"]:
+            state._take_best(training, whole)
         return state
 
+    def _take_best(self, training: dict[str, Any], whole: Path | None) -> None:
+        """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
+        self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
+        best = training.get("best_weights")
+        if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
+            best = self.trained.state_dict()
+        elif not best and whole is not None:
+            contents = read_checkpoint(whole)
+            best = {name.removeprefix(self._prefix): tensor for name, tensor in contents["weights"].items()}
+            # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
+            metrics = contents["metrics"]
+            self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
+        elif not best:  # lost: of the epochs that are still to come the best counts, and the current one
+            best = self.trained.state_dict() if self.batch == 0 else {}
+            self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
+        # Copies: training must not write into what it will be scored with.
+        self.best_weights = {
+            name: best[name].to(self.device, copy=True) for name in self.trained.state_dict() if name in best
+        }
 
-def make_optimizer(
-    model: nn.Module, *, learning_rate: float, momentum: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    """SGD over the parameters that learn: a frozen one, handed over, would still shrink by weight decay."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # One fused kernel instead of several passes over memory; the same update.
-    return torch.optim.SGD(learning, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
+
+def _transform_for(config: FineTuneConfig) -> EvaluationTransform:
+    """How a new run reads its images: whole, by the kernel that the network's own weights were measured with."""
+    known = catalog.ARCHITECTURES[config.architecture]
+    return EvaluationTransform(
+        image_size=config.image_size,
+        resize_size=config.image_size,
+        kernel=known.kernel,
+        mean=known.mean,
+        std=known.std,
+    )
 
 
 def _on_cpu(values: Any) -> Any:

@@ -165,16 +165,28 @@ def _resume(unfinished: Sequence[RunReader]) -> None:
 
 
 def _proof(readers: Sequence[RunReader]) -> None:
-    """That the comparison is fair: the lanes' own records agree on where they began and what they saw."""
-    begun = [history.first_started(reader.events) for reader in readers]
-    heads = {started.head_hash for started in begun if started}
-    batches = {started.batches_hash for started in begun if started}
-    if None in begun or len(heads) > 1 or len(batches) > 1 or "" in heads | batches:
+    """Whether the comparison is fair: what the lanes' own records say of where they began and what they saw."""
+    start = history.race_start([reader.events for reader in readers])
+    if start is None:
         return
-    st.caption(
-        f":material/balance: A fair race: every lane began with the same new layer (`{heads.pop()}`) and saw the same "
-        f"batches in the same order (`{batches.pop()}`). Seconds are each lane's own; the others' turns do not count."
+    if not start.head_hash or not start.rows_hash:
+        what = "began with different new layers" if not start.head_hash else "trained on different photos"
+        st.warning(f"This race is not fair: its lanes {what}. Start it again.", icon=":material/balance:")
+        return
+    first_losses = {float(reader.steps["loss"][0]) for reader in readers if len(reader.steps)}
+    why_not_alike = (
+        " Their first losses differ all the same: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
+        "network runs them as in prediction."
     )
+    st.caption(
+        f":material/balance: A fair race: every lane began with the same new layer (`{plain(start.head_hash)}`) and "
+        f"trained on the same photos in the same order, for {_epochs(start.epochs)} (`{plain(start.rows_hash)}`)."
+        f"{why_not_alike if len(first_losses) > 1 else ''} Seconds are each lane's own; the others' turns do not count."
+    )
+
+
+def _epochs(number: int) -> str:
+    return "1 epoch" if number == 1 else f"{number:,} epochs"
 
 
 def _name(reader: RunReader) -> str:

@@ -10,7 +10,7 @@ from core.errors import UnfreezeError
 from core.figures import training as figures
 from core.runs import history, jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
-from core.runs.events import Failed, Finished, Preparing
+from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
 from pages.components import runs
@@ -50,6 +50,8 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
     started = history.started(reader.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(settings + device)
+    for recovery in history.recoveries(reader.events):
+        st.warning(plain(recovery), icon=":material/healing:")
 
 
 def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
@@ -91,7 +93,7 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
         case Status.FINISHED:
             _finished(reader, config)
         case Status.STOPPED:
-            st.info(f"Stopped after step {history.last_step(reader):,}.{kept(reader)}", icon=runs.STATUS_ICONS[status])
+            st.info(f"{_stopped(reader)}{kept(reader)}", icon=runs.STATUS_ICONS[status])
             _next(reader, config, status)
         case Status.FAILED:
             failure = reader.last_event
@@ -129,6 +131,9 @@ def _doing(now: progress.Progress) -> str:
     if now.evaluating:
         split, images, total_images = now.evaluating.split, now.evaluating.images, now.evaluating.total_images
         what = f"Scoring {plain(split)} photos: {images:,} of {total_images:,}"
+    elif now.extracting:
+        images, total_images = now.extracting.images, now.extracting.total_images
+        what = f"Computing the frozen layers again: {images:,} of {total_images:,} photos"
     else:
         what = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
     return what + remaining
@@ -269,6 +274,16 @@ def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | N
 def _log(reader: RunReader) -> None:
     st.caption("The last lines of its log")
     st.code(reader.folder.log_tail(12) or "The log is empty.", language=None)
+
+
+def _stopped(reader: RunReader) -> str:
+    stopped, step = reader.last_event, history.last_step(reader)
+    if isinstance(stopped, Stopped) and stopped.signal:
+        return (
+            f"Stopped after step {step:,}: the system asked the training process to end "
+            f"({plain(stopped.signal)}), as it does when the computer shuts down."
+        )
+    return f"Stopped after step {step:,}."
 
 
 def kept(reader: RunReader) -> str:

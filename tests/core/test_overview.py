@@ -55,7 +55,7 @@ def make_run(home: Path, *events: RareEvent | Step | LinearStep, config: RunConf
 def test_finished_run_is_summed_up(home: Path) -> None:
     folder = make_run(home, STARTED, *STEPS, SCORING, scored(1, 0.815), SAVED, FINISHED)
     folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
-    os.link(folder.best_checkpoint, folder.last_checkpoint)
+    os.link(folder.best_checkpoint, folder.checkpoints / "last.pt")
     [summary] = overview.summaries(home)
     assert (summary.id, summary.name, summary.kind) == (folder.id, "mine", "fine_tune")
     assert (summary.network, summary.mode, summary.device) == ("EfficientNet-Lite0", "frozen", "A CPU")

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.runs import jobs, store
+from core.runs import history, jobs, store
 from core.runs.config import MAX_LANES, FineTuneConfig, check_race
 from core.runs.events import Evaluated, Failed, Finished, Queued, Started, Step
 from core.runs.status import Status, read_status
 from core.runs.store import RunFolder, RunReader
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
-from tests.conftest import follow, wait_until
+from tests.conftest import follow, last_checkpoint, wait_until
 
 FROZEN = FineTuneConfig(image_size=32, epochs=1, device="cpu", precision="float32", augmentation="random_resized_crop")
 FULL = dataclasses.replace(FROZEN, mode="full")
@@ -58,7 +58,10 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
         assert scores[0] == scores[1]
     frozen, full = (started(lane) for lane in lanes)
     assert frozen.head_hash == full.head_hash != ""
-    assert frozen.batches_hash == full.batches_hash != ""
+    start = history.race_start([lane.events for lane in lanes])
+    assert start is not None
+    assert (start.head_hash, start.epochs) == (frozen.head_hash, 1)
+    assert start.rows_hash
     assert lanes[0].steps["loss"][0] != lanes[1].steps["loss"][0], "one network has its BatchNorm in eval mode"
 
 
@@ -97,7 +100,7 @@ def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home
         jobs.stop(folder)
     for lane in wait_for_all(folders):
         assert read_status(lane) is Status.STOPPED
-        assert lane.folder.last_checkpoint.is_file()
+        assert last_checkpoint(lane.folder).is_file()
     before = [len(follow(folder).steps) for folder in folders]
     jobs.resume(home, *folders)
     wait_until(lambda: all(len(follow(f).steps) > count for f, count in zip(folders, before, strict=True)))

@@ -17,7 +17,7 @@ DAY_S = 24 * 3600.0
 def make_run(home: Path, name: str = "mine") -> RunFolder:
     folder = store.new_folder(home)
     folder.write_description(FineTuneConfig(), name=name, created=0.0, queue="cpu")
-    folder.last_checkpoint.write_bytes(b"x" * 1_000)
+    (folder.checkpoints / "last-00000001.pt").write_bytes(b"x" * 1_000)
     return folder
 
 

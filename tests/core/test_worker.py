@@ -27,7 +27,7 @@ from core.runs.store import RunFolder, RunReader
 from core.training import fine_tune
 from core.training.checkpoints import load_network, read_checkpoint
 from pages.components.live_run import SNIPPET
-from tests.conftest import ROOT, follow, wait_until
+from tests.conftest import ROOT, follow, last_checkpoint, wait_until
 
 pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("stop_workers")]
 
@@ -83,7 +83,7 @@ def test_run_trains_to_its_end_and_its_checkpoint_predicts(home: Path, tmp_path:
     finished = reader.last_event
     assert isinstance(finished, Finished)
     assert sum(isinstance(event, Checkpointed) for event in reader.events) == 2
-    assert read_checkpoint(folder.last_checkpoint)["metrics"]["epoch"] == 2
+    assert read_checkpoint(last_checkpoint(folder))["metrics"]["epoch"] == 2
     assert read_checkpoint(folder.best_checkpoint)["metrics"]["validation_accuracy"] == finished.best_accuracy
     assert load_network(folder.best_checkpoint).classes[6] == "frog"
     assert predict_as_the_page_says(folder, tmp_path) in SOURCES["cifar10_sample"].load().classes
@@ -136,7 +136,7 @@ def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Pat
     assert read_status(reader) is Status.STOPPED
     assert isinstance(reader.last_event, Stopped)
     last = int(reader.steps["step"][-1])
-    assert reader.last_event.step == last == read_checkpoint(folder.last_checkpoint)["metrics"]["step"]
+    assert reader.last_event.step == last == read_checkpoint(last_checkpoint(folder))["metrics"]["step"]
 
     jobs.resume(home, folder)
     reader = wait_for_steps(folder, last + 3)
@@ -198,7 +198,7 @@ def test_killed_run_resumes_without_a_gap(home: Path) -> None:
     wait_for_steps(folder, 80)  # past the first checkpoint
     os.kill(worker_of(folder), signal.SIGKILL)
     wait_until(lambda: read_status(RunReader(folder)) is Status.INTERRUPTED)
-    saved = read_checkpoint(folder.last_checkpoint)["metrics"]["step"]
+    saved = read_checkpoint(last_checkpoint(folder))["metrics"]["step"]
     jobs.resume(home, folder)
     wait_until(lambda: 2 in folder.attempts() and len(follow(folder).steps) > saved + 3)
     jobs.stop(folder)
@@ -285,7 +285,7 @@ def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint
     assert isinstance(failure, Failed)
     assert "The loss became nan at step 60" in failure.message
     assert reader.steps["step"].tolist() == list(range(1, 60))
-    saved = read_checkpoint(folder.last_checkpoint)
+    saved = read_checkpoint(last_checkpoint(folder))
     assert saved["metrics"]["step"] == 57, "the end of the last whole epoch"
     assert all(torch.isfinite(tensor.float()).all() for tensor in saved["weights"].values())
 

@@ -33,7 +33,9 @@ from tests.samples import STARTED
 
 CONFIG = FineTuneConfig(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
-VALIDATED = Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True)
+VALIDATED = Evaluated(
+    split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True, rows_hash="beef"
+)
 FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=21.4)
 
 
@@ -388,9 +390,7 @@ def make_race(home: Path, *endings: list[RareEvent]) -> list[RunFolder]:
     for folder, config, ending in zip(folders, configs, endings, strict=True):
         folder.write_description(config, name=f"the {config.mode} one", created=0.0, queue="cpu", race=ids)
         trainable = 12_810 if config.mode == "frozen" else 3_383_818
-        begun = dataclasses.replace(
-            STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe", batches_hash="beef"
-        )
+        begun = dataclasses.replace(STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe")
         with RunWriter(folder) as writer:
             for event in (begun, *STEPS, VALIDATED, *ending):
                 writer.append(event)

@@ -1,0 +1,83 @@
+"""One run in the process that trains it, alone or in a race: what belongs to it, and what is asked of it."""
+
+import logging
+import os
+import time
+
+from core.runs import control
+from core.runs.events import RareEvent, Stopped
+from core.runs.queue import DeviceQueue
+from core.runs.store import RunFolder, RunWriter
+from core.signals import Signals
+
+LISTEN_EVERY_S = 0.05
+SIGNALS = Signals()
+
+
+class StopRequestedError(Exception):
+    """The user, or the system, wants the run to end here."""
+
+
+class Listener:
+    """Hears what the user and the system ask of the run, without asking the disk after every step."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.control
+        self._looked = 0.0
+        self._stop = False
+
+    def wants_stop(self) -> bool:
+        """Whether the run shall stop."""
+        if SIGNALS.received:
+            return True
+        now = time.monotonic()
+        if not self._stop and now - self._looked >= LISTEN_EVERY_S:
+            self._looked = now
+            self._stop = control.read(self._path) == control.STOP
+        return self._stop
+
+
+class Lane:
+    """One run in this process, alone or in a race: its folder, its lock, and what is written of it."""
+
+    def __init__(self, folder: RunFolder, lock: int | None = None) -> None:
+        self.folder = folder
+        self.log = logging.getLogger(f"worker.{folder.id}")
+        self._lock = lock
+        self._listener = Listener(folder)
+        self.writer = RunWriter(folder)
+        self.queue = DeviceQueue(folder.path.parents[1], str(folder.description()["queue"]))
+        self.is_training = False
+        self.has_ended = False
+
+    def wants_stop(self) -> bool:
+        """Whether the run shall stop."""
+        return self._listener.wants_stop()
+
+    def stop_if_asked(self) -> None:
+        """Raise what ends the run, if somebody wants that."""
+        if self.wants_stop():
+            raise StopRequestedError
+
+    def is_next(self, racing: set[str]) -> bool:
+        """Whether nobody but those who race with it is to have the device first."""
+        return set(self.queue.ahead_of(self.folder.id)) <= racing
+
+    def stopped(self) -> Stopped:
+        """The event of a run that ends because it was asked to."""
+        self.log.info("stopped after step %d %s", self.writer.last_step, SIGNALS.received)
+        return Stopped(step=self.writer.last_step, signal=SIGNALS.received)
+
+    def end(self, last: RareEvent | None = None) -> None:
+        """Write the last event and let go of the device and the lock: a stopped run can be resumed at once."""
+        if self.has_ended:
+            return
+        try:
+            if last is not None:
+                self.writer.append(last)
+            self.writer.close()
+        finally:
+            self.queue.leave(self.folder.id)
+            self.has_ended = True
+            if self._lock is not None:
+                os.close(self._lock)
