@@ -3,6 +3,7 @@
     UnfreezeError                a sentence for the user: what happened, to what, and what to do
     ├── WeightsError             weights that cannot be had or do not fit
     │   ├── WeightsFileError     a user's file: missing, no checkpoint, or of another architecture
+    │   │   └── NetworkMissingError   a frozen run's checkpoint without the network that it belongs to
     │   └── HubUnreachableError  the download failed; the message names the way out
     ├── TrainingDivergedError    the loss is not a number any more
     ├── StorageError             a disk that refuses to be written to
@@ -25,6 +26,10 @@ class WeightsError(UnfreezeError):
 
 class WeightsFileError(WeightsError):
     """A file of the user's that is missing, is no checkpoint, or belongs to another architecture."""
+
+
+class NetworkMissingError(WeightsFileError):
+    """A frozen run's checkpoint, which holds a head, without the network that it belongs to."""
 
 
 class HubUnreachableError(WeightsError):

@@ -1,20 +1,32 @@
 """What tests share: a home of their own, a tiny data set, and runs that are waited for, not slept for."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.data import sources
-from core.data.sources import DataSet, LabelledImages
+from core.data.sources import DataSet
 from core.runs import jobs
 from core.runs.store import RunFolder, RunReader
+from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT.parent / "shared" / "photos"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out, whatever else is selected, unless they are asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture
@@ -27,16 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """Sixty training and twenty test images of two classes, dark and bright, in place of the bundled photos."""
-
-    def images(count: int, seed: int) -> LabelledImages:
-        stream = np.random.default_rng(seed)
-        labels = np.arange(count) % 2
-        noise = stream.integers(0, 100, (count, 16, 16, 3))
-        return LabelledImages(images=(noise + labels[:, None, None, None] * 120).astype(np.uint8), labels=labels)
-
-    data_set = DataSet(classes=("dark", "bright"), train=images(60, 1), test=images(20, 2))
-    source = dataclasses.replace(sources.SOURCES["cifar10_sample"], load=lambda: data_set)
-    monkeypatch.setitem(sources.SOURCES, "cifar10_sample", source)
+    data_set = tiny_data_set()
+    monkeypatch.setitem(sources.SOURCES, "cifar10_sample", source_of(data_set))
     return data_set
 
 

@@ -13,8 +13,10 @@ import math
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from core import durable
+from core.errors import NetworkMissingError, WeightsFileError
 from core.training.checkpoints import is_intact, read_checkpoint
 from core.training.state import TrainingState
 
@@ -85,19 +87,33 @@ class Keeper:
 
         None: there is no such state. What is damaged is removed, so that it never counts as the newest again.
         """
-        damaged = [
-            path for path in (self._best, self._network, *self._lasts()) if path.is_file() and not is_intact(path)
-        ]
-        for path in damaged:
-            _log.warning("%s is damaged", path.name)
-            path.unlink()
-        wholes = [path for path in (self._best, self._network) if path.is_file()]
+        damaged: list[str] = []
+        wholes = [path for path in (self._best, self._network) if self._read(path, damaged)]
         whole = wholes[0] if wholes else None
-        lasts = self._lasts()
-        state = TrainingState.load(lasts[0], whole, device=device) if lasts else None
+        state: TrainingState | None = None
+        for path in self._lasts():
+            if contents := self._read(path, damaged):
+                try:
+                    state = TrainingState.resume(contents, path.name, whole, device=device)
+                    break
+                except NetworkMissingError:  # nobody can use it any more
+                    path.unlink()
         if state is not None and whole == self._best:
             self._best_epoch = int(read_checkpoint(self._best)["metrics"]["epoch"])
         return state, _what_was_damaged(damaged, state)
+
+    def _read(self, path: Path, damaged: list[str]) -> dict[str, Any] | None:
+        """A file's contents; None, with its name among the damaged, and without the file, where it cannot be read."""
+        if not path.is_file():
+            return None
+        try:
+            if is_intact(path):
+                return read_checkpoint(path)
+        except WeightsFileError as error:
+            _log.warning("%s", error)
+        damaged.append(path.name)
+        path.unlink()
+        return None
 
     def _lasts(self) -> list[Path]:
         """What resuming can begin from, the newest first; one of the first format comes last."""
@@ -106,9 +122,8 @@ class Keeper:
         return sorted(steps, key=lambda path: steps[path], reverse=True)
 
 
-def _what_was_damaged(damaged: list[Path], state: TrainingState | None) -> str:
+def _what_was_damaged(damaged: list[str], state: TrainingState | None) -> str:
     if not damaged:
         return ""
-    names = " and ".join(path.name for path in damaged)
     where = f"goes on after step {state.step:,}" if state else "begins again at its first step"
-    return f"Of this run's checkpoints, {names} had been damaged on the disk. The run {where}."
+    return f"Of this run's checkpoints, {' and '.join(damaged)} had been damaged on the disk. The run {where}."

@@ -15,7 +15,7 @@ from core import device as devices
 from core.data import splits
 from core.data.sources import SOURCES, LabelledImages
 from core.data.transforms import EvaluationTransform, Transform
-from core.errors import WeightsFileError
+from core.errors import NetworkMissingError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
@@ -230,20 +230,27 @@ class TrainingState:
 
         Raises:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
+            NetworkMissingError: `last` leaves the network out, and there is no `whole`.
         """
-        contents = read_checkpoint(last)
+        return cls.resume(read_checkpoint(last), last.name, whole, device=device)
+
+    @classmethod
+    def resume(
+        cls, contents: dict[str, Any], name: str, whole: Path | None, *, device: str | None = None
+    ) -> "TrainingState":
+        """What `load` does with a file's contents; `name` is for messages."""
         training = contents.get("training")
         if not isinstance(training, dict):
-            raise WeightsFileError(f"{last.name} holds a trained network, but not what it takes to train it further.")
+            raise WeightsFileError(f"{name} holds a trained network, but not what it takes to train it further.")
         config = FineTuneConfig.from_dict(contents["configuration"])
         config = replace(config, device=device or config.device)
         head = f"{catalog.ARCHITECTURES[config.architecture].head}."
         weights = contents["weights"]
         if all(name.startswith(head) for name in weights):
             if whole is None:
-                raise WeightsFileError(f"{last.name} holds a new head, but the network that it belongs to is missing.")
+                raise NetworkMissingError(f"{name} holds a new head, but the network that it belongs to is missing.")
             weights = read_checkpoint(whole)["weights"] | weights
-        model = build.build_for_weights(config.architecture, weights, last.name)
+        model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
         state.optimizer.load_state_dict(training["optimizer"])
         state.clock = Clock(training["seconds"])

@@ -18,9 +18,11 @@ from core.models import build, heads
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Finished, Started, Step
 from core.training import fine_tune as training
+from core.training import frozen
 from core.training.checkpoints import load_network
 from core.training.fine_tune import fine_tune
-from core.training.state import TrainingState, make_optimizer
+from core.training.optimizers import make_optimizer
+from core.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
 
@@ -111,7 +113,7 @@ def test_full_training_moves_everything() -> None:
 
 def test_kept_features_give_the_losses_of_computed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = list(fine_tune(TrainingState.new(config(mode="frozen"))))
-    monkeypatch.setattr(training, "_FEATURES_SHARE", 0.0)
+    monkeypatch.setattr(frozen, "_FEATURES_SHARE", 0.0)
     computed = list(fine_tune(TrainingState.new(config(mode="frozen"))))
     assert [events[0].keeps_features for events in (kept, computed)] == [True, False]  # type: ignore[union-attr]
     assert losses(kept) == pytest.approx(losses(computed), rel=1e-4)

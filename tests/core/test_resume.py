@@ -1,0 +1,402 @@
+"""A run that is killed, stopped or damaged ends as it would have: to the last digit, and with little done twice."""
+
+import dataclasses
+import errno
+import multiprocessing
+import os
+import random
+import signal
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import durable, lane, worker
+from core.data import sources
+from core.errors import WeightsFileError
+from core.models.files import read_file
+from core.runs import locks, store
+from core.runs.config import FineTuneConfig
+from core.runs.events import Checkpointed, Evaluated, Event, Extracting, Failed, Finished, Recovered, Step, Stopped
+from core.runs.status import Status, read_status
+from core.runs.store import RunFolder
+from core.training import keeper
+from core.training.checkpoints import is_intact, load_network, read_checkpoint
+from core.training.fine_tune import fine_tune
+from core.training.keeper import Keeper
+from core.training.state import TrainingState
+from tests.conftest import follow, last_checkpoint, wait_until
+from tests.samples import source_of, tiny_data_set
+
+QUICK = FineTuneConfig(
+    architecture="shufflenet_v2_x0_5",
+    weights="random",
+    image_size=32,
+    epochs=4,
+    batch_size=7,
+    learning_rate=0.1,
+    device="cpu",
+    precision="float32",
+)
+CROPS = dataclasses.replace(QUICK, augmentation="random_resized_crop", epochs=3)
+FULL = dataclasses.replace(QUICK, mode="full", epochs=3, batch_size=16)
+KINDS = {
+    "kept features": [QUICK],
+    "crops": [CROPS],
+    "full": [FULL],
+    "race": [CROPS, dataclasses.replace(CROPS, mode="full")],
+}
+
+# Worker processes that cost no import of torch: each is forked from one that has imported it and computed nothing.
+_fork = multiprocessing.get_context("forkserver")
+_fork.set_forkserver_preload(["core.worker", "core.training.fine_tune", "core.training.keeper", "tests.samples"])
+
+
+def train(paths: list[Path], save_every_s: float) -> None:
+    """Do the runs of these folders in this process, on the tiny data."""
+    sources.SOURCES["cifar10_sample"] = source_of(tiny_data_set())
+    keeper.SAVE_EVERY_S = save_every_s
+    folders = [RunFolder(path) for path in paths]
+    lane.SIGNALS.listen()
+    lane.SIGNALS.begin_work()
+    worker.work([lane.Lane(folder, lock) for folder, lock in zip(folders, worker._take_all(folders), strict=True)])
+
+
+def new_runs(home: Path, configs: list[FineTuneConfig]) -> list[RunFolder]:
+    folders = [store.new_folder(home) for _ in configs]
+    ids = tuple(folder.id for folder in folders)
+    for folder, config in zip(folders, configs, strict=True):
+        folder.write_description(config, name="", created=0.0, queue="cpu", race=ids if len(ids) > 1 else ())
+    return folders
+
+
+def start(folders: list[RunFolder], *, save_every_s: float = 0.0) -> BaseProcess:
+    """A process that does what is left of these runs. It saves after every step, if it saves as often as that."""
+    unfinished = [folder.path for folder in folders if not isinstance(follow(folder).last_event, Finished)]
+    process = _fork.Process(target=train, args=(unfinished, save_every_s), daemon=True)
+    process.start()
+    return process
+
+
+def outcome(folder: RunFolder) -> tuple[object, ...]:
+    """All that a run computed, without what its clock says."""
+    reader = follow(folder)
+    assert isinstance(reader.last_event, Finished), folder.log_tail(30)
+    scores = {(e.split, e.epoch): (e.loss, e.accuracy, e.rows_hash) for e in reader.events if isinstance(e, Evaluated)}
+    finished = dataclasses.replace(reader.last_event, seconds=0.0)
+    return finished, scores, reader.steps["step"].tolist(), reader.steps["loss"].tolist()
+
+
+def killed_again_and_again(home: Path, kind: str, kills: int, *, seed: int) -> None:
+    """Kill the kind's runs at that many random moments, and compare how they end with runs that nobody disturbed."""
+    undisturbed = new_runs(home, KINDS[kind])
+    process = start(undisturbed)
+    begun = follow(undisturbed[0])
+    wait_until(lambda: begun.poll() or len(begun.steps))  # from here on there is something to disturb
+    process.join()
+    seconds = sum(follow(folder).steps["seconds"][-1] for folder in undisturbed)
+
+    moments = random.Random(seed)
+    folders, killed = new_runs(home, KINDS[kind]), 0
+    while killed < kills:
+        if all(isinstance(follow(folder).last_event, Finished) for folder in folders):
+            assert [outcome(folder) for folder in folders] == [outcome(folder) for folder in undisturbed]
+            folders = new_runs(home, KINDS[kind])  # it has ended before it was killed as often as that: another one
+        process = start(folders, save_every_s=moments.choice([0.0, 0.05, 0.2]))
+        process.join(timeout=moments.uniform(0.05, 0.3 + 1.5 * seconds / max(kills, 3)))
+        if process.is_alive():
+            process.kill()
+            killed += 1
+        process.join()
+    start(folders).join()
+    for folder in folders:
+        assert not [path.name for path in folder.checkpoints.iterdir() if path.name.startswith(".")]
+    assert [outcome(folder) for folder in folders] == [outcome(folder) for folder in undisturbed]
+
+
+@pytest.mark.worker
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_run_ends_as_if_nothing_had_been(home: Path, kind: str) -> None:
+    killed_again_and_again(home, kind, 3, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.worker
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_killed_at_thirty_moments_ends_as_if_nothing_had_been(home: Path, kind: str) -> None:
+    killed_again_and_again(home, kind, 30, seed=2)
+
+
+MODES = pytest.mark.parametrize("config", [QUICK, CROPS, FULL], ids=["kept features", "crops", "full"])
+
+
+def computed(events: list[Event]) -> list[object]:
+    """What a training said, but for its clock and its bookkeeping."""
+    steps = [(event.step, event.loss) for event in events if isinstance(event, Step)]
+    scores = [(e.split, e.epoch, e.loss, e.accuracy, e.rows_hash) for e in events if isinstance(e, Evaluated)]
+    ends = [dataclasses.replace(event, seconds=0.0) for event in events if isinstance(event, Finished)]
+    return [*steps, *scores, *ends]
+
+
+def until(events: Iterator[Event], epoch: int) -> list[Event]:
+    """The events up to the end of an epoch."""
+    taken: list[Event] = []
+    for event in events:
+        taken.append(event)
+        if isinstance(event, Evaluated) and event.epoch == epoch:
+            return taken
+    raise AssertionError("no such epoch")
+
+
+@MODES
+@pytest.mark.usefixtures("tiny_data")
+def test_resume_from_the_best_epoch_is_tested_with_its_weights_when_worse_ones_follow(
+    config: FineTuneConfig, tmp_path: Path
+) -> None:
+    whole = list(fine_tune(TrainingState.new(config)))
+    best = next(event.best_epoch for event in whole if isinstance(event, Finished))
+    assert best < config.epochs, "worse epochs, or equal ones, follow"
+    state, kept = TrainingState.new(config), Keeper(tmp_path)
+    first = until(fine_tune(state), best)
+    kept.save(state)
+    resumed, problem = Keeper(tmp_path).load("cpu")
+    assert resumed is not None
+    assert not problem
+    assert computed(first + list(fine_tune(resumed))) == computed(whole)
+
+
+@MODES
+@pytest.mark.usefixtures("tiny_data")
+def test_nothing_of_a_loaded_state_is_shared(config: FineTuneConfig, tmp_path: Path) -> None:
+    state, kept = TrainingState.new(config), Keeper(tmp_path)
+    until(fine_tune(state), 1)
+    kept.save(state)
+    resumed, _ = Keeper(tmp_path).load("cpu")
+    assert resumed is not None
+    tensors = [*resumed.model.state_dict().values(), *resumed.best_weights.values()]
+    storages = [tensor.untyped_storage().data_ptr() for tensor in tensors]
+    assert len(set(storages)) == len(storages)
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_features_are_the_same_in_whichever_order_they_are_computed(tmp_path: Path) -> None:
+    """Of 54 training images, the last one is left out of the first epoch, and needed in the second."""
+    config = dataclasses.replace(QUICK, batch_size=53)
+    whole = list(fine_tune(TrainingState.new(config)))
+    state, kept = TrainingState.new(config), Keeper(tmp_path)
+    first = until(fine_tune(state), 1)
+    kept.save(state)
+    resumed, _ = Keeper(tmp_path).load("cpu")
+    assert resumed is not None
+    rest = list(fine_tune(resumed))
+    assert computed(first + rest) == computed(whole)
+    assert [event for event in rest if isinstance(event, Extracting)] == [Extracting(images=53, total_images=54)]
+
+
+class Clock:
+    """A monotonic clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    monkeypatch.setattr(keeper, "time", moved)
+    return moved
+
+
+@MODES
+@pytest.mark.parametrize("step_s", [0.5, 7.0, 14.0])
+@pytest.mark.usefixtures("tiny_data")
+def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
+    config: FineTuneConfig, step_s: float, home: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [folder] = new_runs(home, [dataclasses.replace(config, batch_size=2, epochs=2, learning_rate=1e-4)])
+    at_risk, seconds = [], 0.0
+    append = store.RunWriter.append
+
+    def note(writer: store.RunWriter, event: Event) -> None:
+        nonlocal seconds
+        append(writer, event)  # type: ignore[arg-type]
+        if isinstance(event, Step):
+            clock.seconds += step_s
+            seconds += step_s
+            at_risk.append(seconds)
+        elif isinstance(event, Checkpointed):
+            seconds = 0.0
+
+    monkeypatch.setattr(store.RunWriter, "append", note)
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    assert read_status(follow(folder)) is Status.FINISHED
+    assert len(at_risk) == 54
+    assert max(at_risk) <= 60
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_checkpoints_of_a_frozen_run_are_small_and_its_network_is_written_seldom(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    for name in ("save", "save_best"):
+        method = getattr(TrainingState, name)
+
+        def note(state: TrainingState, path: Path, *, method=method, **options: bool) -> None:  # type: ignore[no-untyped-def]
+            method(state, path, **options)
+            written.append(path.name)
+
+        monkeypatch.setattr(TrainingState, name, note)
+    state, kept = TrainingState.new(dataclasses.replace(QUICK, epochs=20, learning_rate=1e-3)), Keeper(tmp_path)
+    for event in fine_tune(state):
+        if isinstance(event, Finished):
+            kept.finish(state)
+        if isinstance(event, Step) and event.step == 3:
+            kept.save(state)
+            assert sorted(written) == ["last-00000003.pt", "network.pt"]
+        if isinstance(event, Evaluated) and event.split == "validation":
+            clock.seconds += 10.0
+            kept.save(state)
+    [small] = tmp_path.glob("last-*.pt")
+    assert small.stat().st_size < (tmp_path / "best.pt").stat().st_size / 10
+    assert written.count("network.pt") == 1
+    assert 1 <= written.count("best.pt") <= 1 + 200 / keeper.SAVE_EVERY_S + 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "last-00000160.pt"]
+    assert read_checkpoint(tmp_path / "best.pt")["metrics"]["epoch"] == state.best_epoch
+    assert load_network(tmp_path / "best.pt").classes == ("dark", "bright")
+
+
+@MODES
+@pytest.mark.usefixtures("tiny_data")
+def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(config: FineTuneConfig, home: Path) -> None:
+    [undisturbed, folder] = [*new_runs(home, [config]), *new_runs(home, [config])]
+    worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
+    state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
+    with store.RunWriter(folder) as writer:
+        for event in fine_tune(state):
+            writer.append(event)  # type: ignore[arg-type]
+            if isinstance(event, Evaluated):
+                kept.save(state)
+            if isinstance(event, Step) and state.epoch == 2:
+                kept.save(state)
+                break
+    names = sorted(path.name for path in folder.checkpoints.glob("last-*"))
+    assert len(names) == 2
+    damage(last_checkpoint(folder))
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    said = [event.message for event in follow(folder).events if isinstance(event, Recovered)]
+    assert said == [
+        f"Of this run's checkpoints, {names[1]} had been damaged on the disk. The run goes on after step "
+        f"{int(names[0][5:13]):,}."
+    ]
+    assert outcome(folder) == outcome(undisturbed)
+
+
+@MODES
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("which", ["best.pt", "last-*.pt", "*.pt"])
+def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
+    config: FineTuneConfig, which: str, home: Path
+) -> None:
+    [folder] = new_runs(home, [config])
+    state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
+    with store.RunWriter(folder) as writer:
+        for event in fine_tune(state):
+            writer.append(event)  # type: ignore[arg-type]
+            if isinstance(event, Evaluated):
+                kept.save(state)
+            if isinstance(event, Evaluated) and event.epoch == config.epochs:
+                break
+    for path in folder.checkpoints.glob(which):
+        damage(path)
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    reader = follow(folder)
+    assert isinstance(reader.last_event, Finished), folder.log_tail(20)
+    [said] = [event.message for event in reader.events if isinstance(event, Recovered)]
+    begins_again = which != "best.pt" or config.mode == "frozen"
+    assert said.endswith("begins again at its first step." if begins_again else f"step {state.step:,}.")
+    assert all(is_intact(path) for path in folder.checkpoints.iterdir())
+
+
+def damage(path: Path) -> None:
+    """Flip one bit in the middle, as a bad disk does."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_every_damaged_byte_is_found_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tensors.pt"
+    values = {"weights": torch.arange(500.0), "names": ["a", "b"], "step": 3}
+    torch.save(values, path)
+    whole = path.read_bytes()
+    assert is_intact(path)
+    for place in range(0, len(whole), 7):
+        data = bytearray(whole)
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        if is_intact(path):  # an unused byte of the archive, or one that only its reader misses
+            try:
+                read = read_file(path)
+            except WeightsFileError:
+                continue
+            assert torch.equal(read.pop("weights"), values["weights"])
+            assert read == {"names": ["a", "b"], "step": 3}
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        assert not is_intact(path)
+
+
+@pytest.mark.worker
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_system_that_ends_the_process_gets_a_stop_with_a_checkpoint(name: str, home: Path) -> None:
+    [folder] = new_runs(home, [dataclasses.replace(FULL, epochs=1_000)])
+    process = start([folder], save_every_s=45.0)
+    reader = follow(folder)
+    wait_until(lambda: reader.poll() or len(reader.steps) >= 2)
+    assert process.pid is not None
+    os.kill(process.pid, getattr(signal, name))
+    process.join()
+    reader.poll()
+    assert reader.last_event == Stopped(step=int(reader.steps["step"][-1]), signal=name)
+    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == reader.last_event.step
+    assert read_status(reader) is Status.STOPPED
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_full_disk_at_a_checkpoint_is_said_and_the_run_goes_on_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [folder] = new_runs(home, [FULL])
+    real_open = open
+
+    def full(path: Path, mode: str) -> object:
+        file = real_open(path, mode)
+        if "checkpoints" in str(path):
+            file.write = lambda data: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))  # type: ignore[method-assign]
+        return file
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "open", full, raising=False)
+        worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    failed = follow(folder).last_event
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith("The disk is full")
+    assert failed.can_resume
+    assert not list(folder.checkpoints.iterdir())
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    assert read_status(follow(folder)) is Status.FINISHED
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_next_worker_clears_what_killed_ones_left(home: Path) -> None:
+    [folder] = new_runs(home, [QUICK])
+    for name in (".last-00000008.pt.0123abcd", ".best.pt.0123abcd", ".best.pt", ".last.pt.0123abcd"):
+        (folder.checkpoints / name).write_bytes(b"half")
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["best.pt", "last-00000032.pt"]
