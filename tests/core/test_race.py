@@ -3,26 +3,33 @@
 import dataclasses
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.runs import history, jobs, store
+from core import worker
+from core.data import splits
+from core.lane import Lane
+from core.runs import history, jobs, locks, store
 from core.runs.config import MAX_LANES, FineTuneConfig, check_race
-from core.runs.events import Evaluated, Failed, Finished, Queued, Started, Step
+from core.runs.events import Evaluated, Failed, Finished, Queued, RareEvent, Started, Step
+from core.runs.history import RaceStart
+from core.runs.queue import DeviceQueue
 from core.runs.status import Status, read_status
 from core.runs.store import RunFolder, RunReader
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import follow, last_checkpoint, wait_until
+from tests.samples import STARTED
 
 FROZEN = FineTuneConfig(image_size=32, epochs=1, device="cpu", precision="float32", augmentation="random_resized_crop")
 FULL = dataclasses.replace(FROZEN, mode="full")
 LONG = dataclasses.replace(FROZEN, epochs=100)
 
-worker = pytest.mark.worker
+in_a_process = pytest.mark.worker
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +50,7 @@ def wait_for_steps(folders: list[RunFolder], count: int) -> None:
     wait_until(lambda: all(len(follow(folder).steps) >= count for folder in folders), timeout_s=120)
 
 
-@worker
+@in_a_process
 def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Path) -> None:
     lanes = wait_for_all(jobs.race(home, [FROZEN, FULL]))
     alone = [wait_for_all([jobs.start(home, config)])[0] for config in (FROZEN, FULL)]
@@ -65,7 +72,7 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
     assert lanes[0].steps["loss"][0] != lanes[1].steps["loss"][0], "one network has its BatchNorm in eval mode"
 
 
-@worker
+@in_a_process
 def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home: Path) -> None:
     folders = jobs.race(home, [FROZEN, FULL])
     lanes = wait_for_all(folders)
@@ -92,7 +99,7 @@ def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> No
         assert losses(list(events)) == losses(alone) != []
 
 
-@worker
+@in_a_process
 def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home: Path) -> None:
     folders = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
     wait_for_steps(folders, 5)
@@ -110,7 +117,7 @@ def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home
         assert lane.steps["step"].tolist() == list(range(1, len(lane.steps) + 1))
 
 
-@worker
+@in_a_process
 def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Path) -> None:
     first, second = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
     wait_for_steps([first, second], 5)
@@ -125,7 +132,7 @@ def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Pat
     wait_for_all([first, second])
 
 
-@worker
+@in_a_process
 def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> None:
     missing = dataclasses.replace(FROZEN, weights="file", weights_file=str(tmp_path / "missing.pth"))
     failed, finished = wait_for_all(jobs.race(home, [missing, FROZEN]))
@@ -134,7 +141,7 @@ def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> N
     assert read_status(finished) is Status.FINISHED
 
 
-@worker
+@in_a_process
 def test_race_waits_for_its_turn_as_one(home: Path) -> None:
     holder = jobs.start(home, dataclasses.replace(LONG, mode="full", image_size=64))
     lanes = jobs.race(home, [FROZEN, FULL])
@@ -144,7 +151,7 @@ def test_race_waits_for_its_turn_as_one(home: Path) -> None:
         assert read_status(lane) is Status.FINISHED
 
 
-@worker
+@in_a_process
 def test_spare_worker_takes_a_whole_race(home: Path) -> None:
     jobs.prepare()
     for lane in wait_for_all(jobs.race(home, [FROZEN, dataclasses.replace(FROZEN, learning_rate=1e-3)])):
@@ -178,3 +185,94 @@ def test_lanes_are_named_by_what_tells_them_apart() -> None:
         "EfficientNet-Lite0, frozen, learning rate 0.01",
         "EfficientNet-Lite0, frozen, learning rate 0.001",
     ]
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_lane_that_is_stopped_while_it_prepares_leaves_the_others_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (store.new_folder(home) for _ in range(2))
+    for folder, config in ((first, FROZEN), (second, FULL)):
+        folder.write_description(config, name="", created=0.0, queue="cpu", race=(first.id, second.id))
+    new = TrainingState.new
+
+    def slow(config: FineTuneConfig) -> TrainingState:
+        if config.mode == "frozen":  # a download, during which the user stops this lane
+            jobs.stop(first)
+            wait_until(lambda: read_status(RunReader(first)) is Status.STOPPED)
+        return new(config)
+
+    monkeypatch.setattr(TrainingState, "new", slow)
+    worker.work([Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
+    assert read_status(follow(first)) is Status.STOPPED
+    assert read_status(follow(second)) is Status.FINISHED, second.log_tail(20)
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_waiting_lane_does_not_slow_down_the_one_that_trains(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its device has been given to somebody else in between: it waits without sleeping in the other one's turns."""
+    first, foreign, second = (store.new_folder(home) for _ in range(3))
+    held = {folder: locks.hold(folder.lock) for folder in (first, foreign, second)}
+    for folder in held:
+        folder.write_description(FROZEN, name="", created=0.0, queue="cpu")
+        DeviceQueue(home, "cpu").join(folder.id)
+    lanes = [Lane(folder, held[folder]) for folder in (first, second)]
+    slept: list[bool] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(lanes[0].is_training)
+        if lanes[0].has_ended and foreign in held:
+            os.close(held.pop(foreign))
+
+    monkeypatch.setattr(worker.time, "sleep", sleep)
+    worker.work(lanes)
+    assert slept
+    assert not any(slept)
+    assert [read_status(follow(folder)) for folder in (first, second)] == [Status.FINISHED] * 2
+
+
+def test_tickets_of_a_race_are_taken_side_by_side(home: Path) -> None:
+    races = [tuple(store.new_folder(home).id for _ in range(3)) for _ in range(8)]
+    held = [locks.hold(RunFolder(home / "runs" / run_id).lock) for race in races for run_id in race]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda race: DeviceQueue(home, "cpu").join(*race), races))
+    order = DeviceQueue(home, "cpu").alive()
+    for lock in held:
+        os.close(lock)
+    assert {tuple(order[start : start + 3]) for start in range(0, 24, 3)} == set(races)
+
+
+def lane_events(*rows: str, head: str = "cafe") -> list[RareEvent]:
+    scored = [
+        Evaluated(split="validation", epoch=epoch, step=epoch, loss=1, accuracy=1, seconds=1, best=True, rows_hash=hash)
+        for epoch, hash in enumerate(rows, start=1)
+    ]
+    return [dataclasses.replace(STARTED, head_hash=head), *scored]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "start"),
+    [
+        ([lane_events("a", "b"), lane_events("a", "b")], RaceStart(head_hash="cafe", epochs=2, rows_hash="b")),
+        ([lane_events("a", "b", "c"), lane_events("a", "b")], RaceStart(head_hash="cafe", epochs=2, rows_hash="b")),
+        ([lane_events("a", "b"), lane_events("a", "x")], RaceStart(head_hash="cafe", epochs=2, rows_hash="")),
+        ([lane_events("a"), lane_events("a", head="beef")], RaceStart(head_hash="", epochs=1, rows_hash="a")),
+        ([lane_events("a"), lane_events("")], None),  # of a version that did not record it
+        ([lane_events("a"), lane_events()], None),
+        ([lane_events("a"), []], None),
+    ],
+)
+def test_fairness_is_what_the_lanes_recorded(lanes: list[list[RareEvent]], start: RaceStart | None) -> None:
+    assert history.race_start(lanes) == start
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_recorded_rows_are_those_that_were_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows_hash(config: FineTuneConfig) -> str:
+        return next(event.rows_hash for event in fine_tune(TrainingState.new(config)) if isinstance(event, Evaluated))
+
+    assert rows_hash(FROZEN) == rows_hash(dataclasses.replace(FROZEN, learning_rate=1e-5))
+    assert rows_hash(FROZEN) != rows_hash(dataclasses.replace(FROZEN, seed=1))
+    before, epoch_order = rows_hash(FROZEN), splits.epoch_order
+    monkeypatch.setattr(splits, "epoch_order", lambda *args, **kwargs: epoch_order(*args, **kwargs)[::-1].copy())
+    assert rows_hash(FROZEN) != before, "a fault in the order shows, although the seed is the same"

@@ -382,8 +382,8 @@ def test_nonsense_in_the_address_is_said(started: list[FineTuneConfig]) -> None:
     assert not button(page, "Start the race").disabled
 
 
-def make_race(home: Path, *endings: list[RareEvent]) -> list[RunFolder]:
-    """A frozen and a full lane with 57 steps each, and how they ended."""
+def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> list[RunFolder]:
+    """A frozen and a full lane with 57 steps each, and how they ended; `full_saw` stands for the second's photos."""
     configs = [CONFIG, dataclasses.replace(CONFIG, mode="full")]
     folders = [store.new_folder(home) for _ in configs]
     ids = tuple(folder.id for folder in folders)
@@ -392,9 +392,16 @@ def make_race(home: Path, *endings: list[RareEvent]) -> list[RunFolder]:
         trainable = 12_810 if config.mode == "frozen" else 3_383_818
         begun = dataclasses.replace(STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe")
         with RunWriter(folder) as writer:
-            for event in (begun, *STEPS, VALIDATED, *ending):
+            saw = "beef" if config.mode == "frozen" else full_saw
+            for event in (begun, *STEPS, dataclasses.replace(VALIDATED, rows_hash=saw), *ending):
                 writer.append(event)
     return folders
+
+
+def test_race_whose_lanes_saw_different_photos_is_said_to_be_unfair(home: Path) -> None:
+    page = open_page(make_race(home, [FINISHED], [FINISHED], full_saw="dead")[0].id)
+    assert "This race is not fair: its lanes trained on different photos" in texts(page)
+    assert "A fair race" not in texts(page)
 
 
 def test_finished_race_has_a_verdict_and_its_proof(home: Path) -> None:
