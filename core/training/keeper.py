@@ -22,7 +22,7 @@ from core.training.state import TrainingState
 
 SAVE_EVERY_S = 45.0  # at most a minute of steps is lost to a crash: a save and a step take time, too
 _KEPT = 2
-_LAST = re.compile(r"last(?:-(\d{8,}))?\.pt")
+_LAST = re.compile(r"last(?:-([0-9]{8,}))?\.pt")
 _log = logging.getLogger(__name__)
 
 
@@ -99,7 +99,9 @@ class Keeper:
                 except NetworkMissingError:  # nobody can use it any more
                     path.unlink()
         if state is not None and whole == self._best:
-            self._best_epoch = int(read_checkpoint(self._best)["metrics"]["epoch"])
+            epoch = int(read_checkpoint(self._best)["metrics"]["epoch"])
+            # One that is trained again may come out otherwise on an accelerator, and is then written again.
+            self._best_epoch = epoch if epoch <= state.epoch else 0
         return state, _what_was_damaged(damaged, state)
 
     def _read(self, path: Path, damaged: list[str]) -> dict[str, Any] | None:
@@ -118,7 +120,7 @@ class Keeper:
     def _lasts(self) -> list[Path]:
         """What resuming can begin from, the newest first; one of the first format comes last."""
         found = {path: _LAST.fullmatch(path.name) for path in self._folder.iterdir()}
-        steps = {path: int(match[1] or -1) for path, match in found.items() if match}
+        steps = {path: int(match[1] or -1) for path, match in found.items() if match and path.is_file()}
         return sorted(steps, key=lambda path: steps[path], reverse=True)
 
 
