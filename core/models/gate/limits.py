@@ -1,0 +1,34 @@
+"""How much a file may ask of its reader, and how a refusal is worded. Far beyond every network that there is."""
+
+MAX_TENSORS = 10_000
+MAX_MEMBERS = MAX_TENSORS + 100  # of a zip archive: one a tensor, and a few that describe them
+MAX_HEADER_BYTES = 4 * 2**20  # of what describes the tensors: a pickle, a JSON header, an archive's directory
+MAX_OPCODES = 500_000  # of a pickle; a tensor takes about forty
+MAX_VALUES = 500_000  # of what a pickle describes, shared parts counted each time
+MAX_DEPTH = 32  # of dictionaries and lists inside each other
+MAX_NAME_LENGTH = 500  # of a tensor, or of what else a dictionary names
+MAX_DIMENSIONS = 8
+MAX_CLASSES = 100_000
+# Tensors may share or repeat what is stored: all of them together are at most this much larger than the file.
+MAX_EXPANSION = 2
+EXPANSION_FOR_FREE = 64 * 2**20  # bytes
+
+_SHOWN_LENGTH = 80
+
+
+class RefusedError(Exception):
+    """Why a file is not read, as the part of a sentence that follows its name."""
+
+
+def shown(name: object) -> str:
+    """What a file calls something, short and printable enough for a sentence."""
+    text = "".join(letter if letter.isprintable() else "�" for letter in str(name)[: _SHOWN_LENGTH + 1])
+    return f"{text[:_SHOWN_LENGTH]}…" if len(text) > _SHOWN_LENGTH else text
+
+
+def size(num_bytes: float) -> str:
+    """ "37 KB", "9.1 GB"."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if num_bytes >= scale:
+            return f"{num_bytes / scale:,.1f} {unit}" if num_bytes < 10 * scale else f"{num_bytes / scale:,.0f} {unit}"
+    return f"{num_bytes:,.0f} bytes"
