@@ -50,7 +50,7 @@ class FirstTransform(Transform):
         """
         image_size, mean, std = checked_values(values)
         crop_fraction = values.get("crop_fraction", 1.0)
-        if not isinstance(crop_fraction, int | float) or not 0 < crop_fraction <= 1:
+        if not isinstance(crop_fraction, int | float) or not 0.01 <= crop_fraction <= 1:
             raise ValueError("no transform: the part that is cut out cannot be")
         return cls(image_size=image_size, mean=mean, std=std, crop_fraction=float(crop_fraction))
 

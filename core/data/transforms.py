@@ -22,8 +22,9 @@ _MAX_RESIZE_SIZE = 2 * MAX_IMAGE_SIZE
 # A photo more than this many times as long as wide is first cut to its middle: resized whole, it could fill the memory.
 # Its crop then lies where it would lie, but for a fraction of a pixel.
 _MAX_ASPECT = 64
-# What a deviation of pixels from 0 to 1 can be, by far; a file may say anything.
+# What deviation and mean of pixels from 0 to 1 can be, by far; a file may say anything.
 _STD_RANGE = (1e-3, 1e3)
+_MAX_MEAN = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ def checked_values(values: dict[str, Any]) -> tuple[int, Channels, Channels]:
         raise ValueError("no transform: a value is missing, or is no number") from error
     if type(image_size) is not int or not 1 <= image_size <= MAX_IMAGE_SIZE:
         raise ValueError("no transform: the image size cannot be")
-    if len(mean) != 3 or len(std) != 3 or not np.isfinite(mean).all():
+    if len(mean) != 3 or len(std) != 3 or not all(abs(value) <= _MAX_MEAN for value in mean):
         raise ValueError("no transform: three means and three deviations were expected")
     if not all(_STD_RANGE[0] <= value <= _STD_RANGE[1] for value in std):
         raise ValueError("no transform: a deviation cannot be")

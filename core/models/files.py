@@ -70,7 +70,7 @@ def read_tensor(stored: StoredTensor | Unreadable, name: str, source: str) -> Te
         )
     numbers = torch.empty(stored.span, dtype=getattr(torch, stored.dtype))
     try:
-        stored.file.read_into(memoryview(numbers.view(torch.uint8).numpy()), stored.start)
+        stored.file.read_into(memoryview(numbers.view(torch.uint8).numpy().data), stored.start)
     except RefusedError as refused:
         raise WeightsFileError(f"{shown(source)} {refused}") from refused
     return numbers.as_strided(stored.shape, stored.strides).clone(memory_format=torch.contiguous_format)

@@ -12,7 +12,7 @@ from core import device as devices
 from core.data.transforms import own_evaluation
 from core.errors import PhotoError
 from core.models import build, catalog, heads
-from core.models.files import read_file
+from core.models.gate.headers import read_headers
 from core.predict.answers import TOP, Answer, Guess, NetworkRef
 from core.predict.photos import printable, read_photo, thumbnail
 from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_network
@@ -100,7 +100,7 @@ def _load(ref: NetworkRef) -> tuple[TrainedNetwork, torch.device]:
 
 def _read(ref: NetworkRef) -> TrainedNetwork:
     path = Path(ref.path)
-    if ref.kind == "checkpoint" or (ref.kind == "file" and is_checkpoint(read_file(path))):
+    if ref.kind == "checkpoint" or (ref.kind == "file" and is_checkpoint(read_headers(path))):
         return load_network(path)
     known = catalog.ARCHITECTURES[ref.architecture]
     is_file = ref.kind == "file"

@@ -25,8 +25,11 @@ from core.data.first_transforms import FirstTransform
 from core.data.transforms import EvaluationTransform, Transform
 from core.durable import replace_file
 from core.errors import WeightsFileError
-from core.models import build, catalog, heads
-from core.models.files import is_state_dict, read_file
+from core.models import build, heads
+from core.models.files import is_state_dict, load
+from core.models.gate.headers import read_headers
+from core.models.gate.limits import shown
+from core.training.fields import are_classes, check_fields, check_image_size, is_architecture
 
 FORMAT = 2
 _READABLE = (1, 2)
@@ -52,10 +55,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
     """
-    contents = read_file(path)
-    expected = {"architecture", "classes", "transform", "weights", "configuration", "metrics"}
-    if not isinstance(contents, dict) or contents.get("format") not in _READABLE or not expected <= set(contents):
-        raise WeightsFileError(f"{path.name} is no checkpoint of Unfreeze: one that a run has written was expected.")
+    described = _describe(path)
+    try:
+        read_transform(described["transform"])
+        check_fields(described)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsFileError(f"{shown(path.name)} is damaged: what it says of its run cannot be.") from error
+    contents: dict[str, Any] = load(described, path.name)
     return contents
 
 
@@ -65,21 +71,39 @@ def load_network(path: Path) -> TrainedNetwork:
     Raises:
         WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
     """
-    contents = read_checkpoint(path)
+    contents = _describe(path)
     architecture, weights, classes = contents["architecture"], contents["weights"], contents["classes"]
-    damaged = WeightsFileError(f"{path.name} is damaged: what it says of its network does not fit together.")
+    damaged = WeightsFileError(f"{shown(path.name)} is damaged: what it says of its network does not fit together.")
     # Whoever made the file may have written anything into it.
-    if str(architecture) not in catalog.ARCHITECTURES or not is_state_dict(weights):
-        raise damaged
-    model = build.build_for_weights(str(architecture), weights, path.name).eval()
-    num_classes = len(heads.get_head(model, str(architecture)).weight)
-    if not isinstance(classes, list) or len(classes) != num_classes or not all(isinstance(c, str) for c in classes):
+    if not is_architecture(architecture) or not is_state_dict(weights) or not are_classes(classes):
         raise damaged
     try:
         transform = read_transform(contents["transform"])
+        check_image_size(architecture, transform.image_size)
     except ValueError as error:
-        raise damaged from error
+        raise WeightsFileError(
+            f"{shown(path.name)} is damaged: its image size, mean or deviation is one that cannot be."
+        ) from error
+    model = build.build_for_weights(architecture, weights, shown(path.name)).eval()
+    if len(classes) != len(heads.get_head(model, architecture).weight):
+        raise damaged
     return TrainedNetwork(model=model, classes=tuple(classes), transform=transform)
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """A checkpoint's contents before a tensor is read.
+
+    Raises:
+        WeightsFileError: the file cannot be read, or is no checkpoint of Unfreeze.
+    """
+    contents = read_headers(path)
+    expected = {"architecture", "classes", "transform", "weights", "configuration", "metrics"}
+    version = contents.get("format") if isinstance(contents, dict) else None
+    if type(version) is not int or version not in _READABLE or not expected <= set(contents):
+        raise WeightsFileError(
+            f"{shown(path.name)} is no checkpoint of Unfreeze: one that a run has written was expected."
+        )
+    return dict(contents)
 
 
 def read_transform(values: Any) -> Transform:

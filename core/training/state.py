@@ -19,6 +19,7 @@ from core.errors import NetworkMissingError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
+from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import make_optimizer
 
 Device = torch.device
@@ -252,7 +253,8 @@ class TrainingState:
             weights = read_checkpoint(whole)["weights"] | weights
         model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
-        state.optimizer.load_state_dict(training["optimizer"])
+        check_head(state.head, state.classes, name)
+        restore_optimizer(state.optimizer, training["optimizer"], name)
         state.clock = Clock(training["seconds"])
         state.epoch, state.batch, state.step = training["epoch"], training["batch"], training["step"]
         state.reported_step = state.step
@@ -260,10 +262,10 @@ class TrainingState:
         state.rows_hash = training.get("rows_hash", "")
         state.keeps_features = training.get("keeps_features")
         if training["best_epoch"]:
-            state._take_best(training, whole)
+            state._take_best(training, whole, name)
         return state
 
-    def _take_best(self, training: dict[str, Any], whole: Path | None) -> None:
+    def _take_best(self, training: dict[str, Any], whole: Path | None, name: str) -> None:
         """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
         best = training.get("best_weights")
@@ -271,7 +273,7 @@ class TrainingState:
             best = self.trained.state_dict()
         elif not best and whole is not None:
             contents = read_checkpoint(whole)
-            best = {name.removeprefix(self._prefix): tensor for name, tensor in contents["weights"].items()}
+            best = {key.removeprefix(self._prefix): tensor for key, tensor in contents["weights"].items()}
             # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
             metrics = contents["metrics"]
             self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
@@ -279,9 +281,7 @@ class TrainingState:
             best = self.trained.state_dict() if self.batch == 0 else {}
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
         # Copies: training must not write into what it will be scored with.
-        self.best_weights = {
-            name: best[name].to(self.device, copy=True) for name in self.trained.state_dict() if name in best
-        }
+        self.best_weights = copy_weights(best, self.trained, name)
 
 
 def _transform_for(config: FineTuneConfig) -> EvaluationTransform:

@@ -41,9 +41,12 @@ Places = Mapping[str, tuple[int, int]]  # of storages by their keys: (start, byt
 
 _ZIP = b"PK\3\4"
 _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the pickle of a number that old files begin with
-_JSON_DTYPES = {
-    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
-    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"},
+_JSON_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"} | {
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
 }
 
 

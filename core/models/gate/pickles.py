@@ -52,11 +52,19 @@ class Instance:
 
 
 _STORAGE_DTYPES = {
-    **{"Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16"},
-    **{"Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool"},
-    **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
-    **{f"Q{name}": "quantized" for name in ("Int8", "Int32", "UInt8", "UInt4x2", "UInt2x4")},
-}
+    "Double": "float64",
+    "Float": "float32",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "Long": "int64",
+    "Int": "int32",
+    "Short": "int16",
+    "Char": "int8",
+    "Byte": "uint8",
+    "Bool": "bool",
+    "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128",
+} | dict.fromkeys(("QInt8", "QInt32", "QUInt8", "QUInt4x2", "QUInt2x4"), "quantized")
 _STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGE_DTYPES.items()} | {
     "torch.storage.UntypedStorage": "uint8"
 }
@@ -115,8 +123,10 @@ _CALLS: dict[str, Callable[..., Any]] = {
     **{name: lambda *_, what=what: Unreadable(what) for name, what in _UNREADABLE.items()},
 }
 # What stands for itself: types of numbers, and ways to quantize.
-_VALUES = ("torch.float", "torch.bfloat", "torch.int", "torch.uint", "torch.bool", "torch.complex", "torch.quint")
-_VALUES += ("torch.qint", "torch.per_", "torch.bits")
+_VALUES = (
+    *("torch.float", "torch.bfloat", "torch.int", "torch.uint", "torch.bool", "torch.complex"),
+    *("torch.quint", "torch.qint", "torch.per_", "torch.bits"),
+)
 
 
 @dataclass
@@ -231,8 +241,8 @@ class _Machine:
     def _asks_for(self, name: str) -> str:
         if self.classes:
             return (
-                f"was not loaded: it asks for {shown(name)}, but only tensors, LinearModel and PyTorch's own layers are "
-                "allowed, because unpickling anything else can run code."
+                f"was not loaded: it asks for {shown(name)}, but only tensors, LinearModel and PyTorch's own layers "
+                "are allowed, because unpickling anything else can run code."
             )
         return f"was not read: it asks for {shown(name)}, and to unpickle that can run code. {EXPECTED}"
 

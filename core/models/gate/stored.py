@@ -17,9 +17,12 @@ from core.models.gate.limits import (
 )
 
 # Bytes of a number, by its type's name in torch; what is not here cannot be weights of a network.
-ITEM_SIZES = {
-    **{"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2},
-    **{"int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1},
+ITEM_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2} | {
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
 }
 
 ALL_SIZES = ITEM_SIZES | {"bool": 1, "complex64": 8, "complex128": 16}
@@ -29,7 +32,7 @@ class OpenFile:
     """A file that stays open, and so the same one, for as long as somebody holds one of its tensors."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "rb", buffering=0)
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
         self.num_bytes = os.fstat(self._file.fileno()).st_size
 
     def __del__(self) -> None:

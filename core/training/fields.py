@@ -1,0 +1,139 @@
+"""Whether what a checkpoint says of its network and its run can be. Whoever made the file may have written anything."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import WeightsFileError
+from core.models import catalog, heads
+from core.models.files import is_state_dict
+from core.models.fitting import as_weight
+from core.models.gate.limits import MAX_CLASSES, shown
+from core.runs.config import FineTuneConfig
+
+_WHOLE = {"metrics": ("epoch", "step"), "training": ("epoch", "batch", "step", "best_epoch")}
+_NUMBERS = {"metrics": ("validation_accuracy",), "training": ("seconds", "best_accuracy")}
+
+
+def is_architecture(value: Any) -> TypeGuard[str]:
+    """Whether this names a network of the catalog."""
+    return isinstance(value, str) and value in catalog.ARCHITECTURES
+
+
+def are_classes(value: Any) -> TypeGuard[list[str]]:
+    """Whether these are names of classes."""
+    return isinstance(value, list) and 0 < len(value) <= MAX_CLASSES and all(isinstance(name, str) for name in value)
+
+
+def check_image_size(architecture: str, image_size: int) -> None:
+    """Whether the network reads images of this size, in pixels.
+
+    Raises:
+        ValueError: it does not.
+    """
+    known = catalog.ARCHITECTURES[architecture]
+    if known.image_size not in (None, image_size) or image_size < known.min_image_size:
+        raise ValueError(f"{known.label} cannot read images of {image_size} pixels")
+
+
+def check_fields(contents: dict[str, Any]) -> None:
+    """Whether a run can go on from what a checkpoint says; its weights are compared with the network later.
+
+    Raises:
+        ValueError, or nearly any other: it cannot.
+    """
+    settings = contents["configuration"]
+    if not all(isinstance(value, str | int | float | None) for value in settings.values()):
+        raise ValueError("a setting that is no plain value")
+    config = FineTuneConfig.from_dict(settings)
+    if config.architecture != contents["architecture"] or not are_classes(contents["classes"]):
+        raise ValueError("another network, or no classes")
+    if not is_state_dict(contents["weights"]):
+        raise ValueError("no weights")
+    for part in ("metrics", "training"):
+        if part in contents:
+            _check_part(part, contents[part])
+
+
+def _check_part(part: str, values: dict[str, Any]) -> None:
+    if not all(type(values[name]) is int and 0 <= values[name] < 2**53 for name in _WHOLE[part]):
+        raise ValueError(f"{part} without its counts")
+    if not all(_is_number(values[name]) for name in _NUMBERS[part]):
+        raise ValueError(f"{part} without its numbers")
+    best = values.get("best_weights")
+    if best and not is_state_dict(best):
+        raise ValueError("best weights that are none")
+    if not isinstance(values.get("rows_hash", ""), str) or values.get("keeps_features") not in (None, True, False):
+        raise ValueError("other notes than a run makes")
+
+
+def check_head(head: heads.Head, classes: tuple[str, ...], source: str) -> None:
+    """Whether a network answers with the classes of the data that it is to be trained on.
+
+    Raises:
+        WeightsFileError: it does not.
+    """
+    if len(head.weight) != len(classes):
+        raise WeightsFileError(
+            f"{shown(source)} is damaged: its network has {len(head.weight):,} classes, its data {len(classes):,}."
+        )
+
+
+def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) -> dict[str, Tensor]:
+    """Copies of those of a module's weights that were saved, on its device.
+
+    Raises:
+        WeightsFileError: they are not this module's.
+    """
+    expected = module.state_dict()
+    found = {name: tensor for name, tensor in saved.items() if name in expected}
+    if any(tensor.shape != expected[name].shape for name, tensor in found.items()):
+        raise WeightsFileError(f"{shown(source)} is damaged: its best epoch's weights do not fit its network.")
+    return {
+        name: as_weight(tensor, name=name, expected=expected, source=shown(source)).to(expected[name].device)
+        for name, tensor in found.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, source: str) -> None:
+    """Give an optimizer the memory that a checkpoint holds of it. Its settings stay those of the configuration.
+
+    A fused kernel walks through parameter and memory side by side, whatever their shapes and strides are.
+
+    Raises:
+        WeightsFileError: that memory is not this optimizer's.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state = saved.get("state") if isinstance(saved, dict) else None
+    if not isinstance(state, dict) or not all(_is_memory_of(parameters, *entry) for entry in state.items()):
+        raise WeightsFileError(f"{shown(source)} is damaged: what its optimizer remembers does not fit its network.")
+    memory = {
+        index: {name: _laid_out_as(parameters[index], value) for name, value in entry.items()}
+        for index, entry in state.items()
+    }
+    optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_as(parameter: Tensor, value: Any) -> Any:
+    """What is remembered of each of a parameter's numbers, in the order in which they lie in memory."""
+    if not isinstance(value, Tensor) or value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+def _is_memory_of(parameters: list[Tensor], index: Any, memory: Any) -> bool:
+    """Whether this can be what is remembered of the parameter with that index."""
+    if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(memory, dict):
+        return False
+    tensors = [value for value in memory.values() if isinstance(value, Tensor)]
+    fitting = all(tensor.shape in (parameters[index].shape, ()) for tensor in tensors)
+    is_sound = all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in tensors)
+    others = [value for value in memory.values() if not isinstance(value, Tensor)]
+    return fitting and is_sound and all(value is None or _is_number(value) for value in others)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
