@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core import helper
+from core import helper, reader
 from core.runs import jobs
 
 
@@ -52,6 +52,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
     jobs.release_spare()
     helper.stop()
+    reader.stop()
 
 
 plotly = find_spec("plotly")

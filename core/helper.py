@@ -5,8 +5,11 @@ unlike multiprocessing's, do not run the server's main script again in their pro
 """
 
 import importlib
+import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
@@ -19,17 +22,20 @@ _executor: ProcessPoolExecutor | None = None
 _IDLE_S = 600
 
 
-def submit(target: str, *arguments: Any) -> "Future[Any]":
-    """Start `target`, a "module:function", in the helper. Starts the helper, too, where none is running."""
+def submit(target: str, *arguments: Any, limit_s: float | None = None) -> "Future[Any]":
+    """Start `target`, a "module:function", in the helper. Starts the helper, too, where none is running.
+
+    What nobody waits for has a limit of time, so that others need not wait behind it: then it ends in a TimeoutError.
+    """
     global _executor
     with _mutex:
         if _executor is None:
             _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
         try:
-            answer: Future[Any] = _executor.submit(_run, target, arguments)
+            answer: Future[Any] = _executor.submit(_run, target, arguments, limit_s)
         except BrokenProcessPool:
             _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
-            answer = _executor.submit(_run, target, arguments)
+            answer = _executor.submit(_run, target, arguments, limit_s)
         return answer
 
 
@@ -67,6 +73,26 @@ def stop() -> None:
             _executor = None
 
 
-def _run(target: str, arguments: tuple[Any, ...]) -> Any:
+def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
     module, _, function = target.partition(":")
-    return getattr(importlib.import_module(module), function)(*arguments)
+    with _time_limit(limit_s):
+        return getattr(importlib.import_module(module), function)(*arguments)
+
+
+@contextmanager
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """Break off after so many seconds, between two steps of Python or in a wait. Only for a process's main thread."""
+    if seconds is None:
+        yield
+        return
+
+    def break_off(*_: object) -> None:
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, break_off)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -17,6 +17,7 @@ from pages.components.photo_drop import Photo, choose_photos
 _AT_ONCE = 4
 _CARDS_AT_ONCE = 24
 _TIMEOUT_S = 300.0  # a first use may download weights
+_WARM_S = 60.0  # for a network that is here already
 
 
 def main() -> None:
@@ -41,7 +42,8 @@ def main() -> None:
 def _warm(ref: NetworkRef) -> None:
     """Load the network ahead of the first photo. What is wrong with it is said with the answers."""
     if st.session_state.get("predict_warmed") != ref:
-        helper.submit("core.predict.prediction:warm", ref)
+        limit_s = _TIMEOUT_S if ref.kind == "pretrained" else _WARM_S
+        helper.submit("core.predict.prediction:warm", ref, limit_s=limit_s)
         st.session_state["predict_warmed"] = ref
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import device as devices
 from core.data.transforms import own_evaluation
-from core.errors import PhotoError
+from core.errors import PhotoError, WeightsError
 from core.models import build, catalog, heads
 from core.models.gate.headers import read_headers
 from core.predict.answers import TOP, Answer, Guess, NetworkRef
@@ -20,6 +20,10 @@ from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_networ
 _NETWORKS_KEPT = 3
 _BATCH = 16
 _IMAGENET_CLASSES = 1000
+_NO_NUMBER = (
+    "{name} has no answer: what the network computes for it is not a number. Its weights are damaged or far too large; "
+    "choose another network."
+)
 
 
 def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
@@ -52,6 +56,9 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
         seen = network.transform.restore(batch)
         for row, (index, guesses) in enumerate(zip(indices, _guess(network, batch), strict=True)):
             known = answers[index]
+            if not guesses:
+                answers[index] = Answer(name=known.name, problem=_NO_NUMBER.format(name=printable(known.name)))
+                continue
             answers[index] = Answer(
                 name=known.name,
                 guesses=guesses,
@@ -74,8 +81,17 @@ def warm(ref: NetworkRef) -> None:
     _guess(network, torch.zeros(1, 3, size, size, device=device))
 
 
+def check(ref: NetworkRef) -> str | None:
+    """What is wrong with the file of a network, in one sentence, or None. For a process of its own."""
+    try:
+        _read(ref)
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
 def _guess(network: TrainedNetwork, batch: Tensor) -> list[tuple[Guess, ...]]:
-    """The likeliest classes of each of (batch, 3, size, size) inputs, best first."""
+    """The likeliest classes of each of (batch, 3, size, size) inputs, best first; none where no number comes out."""
     with torch.inference_mode(), devices.exact_float32(batch.device):
         logits = network.model(batch.contiguous(memory_format=devices.memory_format(batch.device)))
         probabilities = logits.double().softmax(dim=1)  # (batch, classes)
@@ -84,6 +100,7 @@ def _guess(network: TrainedNetwork, batch: Tensor) -> list[tuple[Guess, ...]]:
         tuple(
             Guess(class_name=network.classes[label], probability=value)
             for value, label in zip(values, labels, strict=True)
+            if value == value  # one logit that is not a number makes all of them so
         )
         for values, labels in zip(top.values.tolist(), top.indices.tolist(), strict=True)
     ]

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core import helper
+from core import reader
 from core.data import preview, splits
 from core.data.sources import SOURCES
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import devices, jobs, store
 from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig, check_race
-from pages.components import lanes
+from pages.components import file_check, lanes
 from pages.components.format import plain
 from pages.components.query import read_settings, write_settings
 
@@ -155,6 +155,7 @@ def _weights(architecture: str, known: Architecture) -> str | None:
         st.caption("The network starts from nothing: expect low accuracy on few photos.")
     if weights != "file":
         return None
+    reader.prepare()
     path = st.text_input(
         "File",
         key=_key("weights_file"),
@@ -183,20 +184,7 @@ def _path() -> str | None:
 
 def _file_problem(architecture: str, path: str) -> str | None:
     """What is wrong with a file, asked again only when it has changed."""
-    try:
-        stat = os.stat(path)
-        version = (stat.st_mtime_ns, stat.st_size)
-    except (OSError, ValueError):
-        version = (0, 0)
-    checked = (architecture, path, version)
-    if st.session_state.get("checked_file", (None,))[0] != checked:
-        try:
-            problem: str | None = helper.call("core.models.build:check_file", architecture, path)
-        except UnfreezeError as error:
-            return str(error)
-        st.session_state["checked_file"] = (checked, problem)
-    found: str | None = st.session_state["checked_file"][1]
-    return found
+    return file_check.problem("core.models.build:check_file", architecture, path, path=path)
 
 
 def _settings(known: Architecture) -> list[str]:

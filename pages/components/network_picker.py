@@ -5,12 +5,14 @@ from itertools import islice
 
 import streamlit as st
 
+from core import reader
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.predict.answers import NetworkRef
 from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.store import RunFolder
+from pages.components import file_check
 from pages.components.format import plain
 from pages.components.query import read_settings
 
@@ -31,6 +33,8 @@ def pick_network() -> NetworkRef | None:
         required=True,
         width="stretch",
     )
+    if source != "pretrained":
+        reader.prepare()
     if source == "run":
         ref = _pick_run(runs)
     elif source == "file":
@@ -42,7 +46,18 @@ def pick_network() -> NetworkRef | None:
         st.caption(f"{ARCHITECTURES[name].description} It tells a thousand kinds of things apart.")
         ref = NetworkRef(kind="pretrained", architecture=name)
     _write_address()
-    return ref
+    return ref if ref is not None and _is_sound(ref) else None
+
+
+def _is_sound(ref: NetworkRef) -> bool:
+    """Whether the network can be had, as far as its file tells; what is wrong with it is said."""
+    if ref.kind == "pretrained":
+        return True
+    with st.spinner("Checking the file …"):
+        problem = file_check.problem("core.predict.prediction:check", ref, path=ref.path)
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+    return not problem
 
 
 def _open() -> None:
@@ -149,8 +164,4 @@ def _pick_architecture(label: str, choices: list[str]) -> str:
 
 def _version(path: str) -> int:
     """A number that changes with the file."""
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):
-        return 0
-    return hash((stat.st_mtime_ns, stat.st_size))
+    return hash(file_check.version(path))

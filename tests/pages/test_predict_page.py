@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper
+from core import helper, reader
 from core.errors import UnfreezeError
 from core.predict.answers import Answer, Guess, NetworkRef
 from core.runs import devices, jobs, store
@@ -25,7 +25,9 @@ HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
     monkeypatch.setattr(jobs, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: Future())
+    monkeypatch.setattr(reader, "prepare", lambda: None)
+    monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: None)  # nothing is wrong
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
