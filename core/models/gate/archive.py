@@ -6,7 +6,7 @@ Python's `zipfile` would read a directory of any length, and accept members that
 import struct
 from dataclasses import dataclass
 
-from core.models.gate.limits import MAX_HEADER_BYTES, MAX_MEMBERS, MAX_NAME_LENGTH, RefusedError, shown
+from core.models.gate.limits import EXPECTED, MAX_HEADER_BYTES, MAX_MEMBERS, MAX_NAME_LENGTH, RefusedError, shown
 from core.models.gate.stored import OpenFile
 
 _END, _END_64, _END_64_LOCATOR, _ENTRY, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
@@ -30,6 +30,8 @@ def members(file: OpenFile) -> dict[str, tuple[int, int]]:
         RefusedError: the archive is damaged, compressed, or too large.
     """
     directory, end = _directory(file)
+    if b"/constants.pkl" in directory:
+        raise RefusedError(f"holds a TorchScript program. {EXPECTED}")
     found = sorted(_entries(file, directory), key=lambda member: member.header)
     places: dict[str, tuple[int, int]] = {}
     before = 0

@@ -16,15 +16,18 @@ from typing import Any
 from core.errors import WeightsFileError
 from core.models.gate import archive
 from core.models.gate.limits import (
+    EXPECTED,
     MAX_DEPTH,
     MAX_HEADER_BYTES,
     MAX_NAME_LENGTH,
     MAX_TENSORS,
     MAX_VALUES,
+    TOO_LONG,
+    TOO_MANY,
     RefusedError,
     shown,
 )
-from core.models.gate.pickles import EXPECTED, TOO_LONG, Instance, Storage, Tensor, unpickle
+from core.models.gate.pickles import Instance, Storage, Tensor, unpickle
 from core.models.gate.stored import (
     ALL_SIZES,
     OpenFile,
@@ -97,8 +100,6 @@ def _read_zip(file: OpenFile, classes: frozenset[str]) -> Any:
     if len(pickles) != 1:
         raise RefusedError(f"is an archive without tensors. {EXPECTED}")
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}constants.pkl" in members:
-        raise RefusedError(f"holds a TorchScript program. {EXPECTED}")
     if (order := members.get(f"{folder}byteorder")) and file.read(order[0], min(order[1], 8)) != b"little":
         raise RefusedError("was written on a computer with another order of bytes. Save it again on this one.")
     start, num_bytes = members[pickles[0]]
@@ -159,7 +160,7 @@ def _entry(file: OpenFile, base: int, name: str, entry: dict[str, Any]) -> Store
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_TENSORS + 1:
-        raise RefusedError(TOO_LONG)
+        raise RefusedError(TOO_MANY)
     entries = dict(pairs)
     if len(entries) != len(pairs):
         raise ValueError("a name twice")
@@ -192,7 +193,7 @@ class _Walk:
         self.num_values += 1
         if depth > MAX_DEPTH:
             raise RefusedError(f"is nested more than {MAX_DEPTH} levels deep, which no checkpoint of a network is.")
-        if self.num_values > MAX_VALUES or len(self.tensors) > MAX_TENSORS:
+        if self.num_values > MAX_VALUES:
             raise RefusedError(TOO_LONG)
         if isinstance(value, dict):
             return dict(self._inside(value.items(), name, depth))
@@ -205,6 +206,8 @@ class _Walk:
             value = self._locate(value, name)
         if isinstance(value, StoredTensor):
             self.tensors.append((name, value))
+            if len(self.tensors) > MAX_TENSORS:
+                raise RefusedError(TOO_MANY)
         return value
 
     def _inside(self, entries: Iterable[tuple[Any, Any]], name: str, depth: int) -> Iterable[tuple[Any, Any]]:

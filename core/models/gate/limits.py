@@ -13,6 +13,10 @@ MAX_CLASSES = 100_000
 MAX_EXPANSION = 2
 EXPANSION_FOR_FREE = 64 * 2**20  # bytes
 
+EXPECTED = "A file of plain tensors, as torch.save(model.state_dict(), …) writes it, was expected."
+TOO_LONG = "describes more than any network of Unfreeze has. Save its state dict alone."
+TOO_MANY = f"holds more than {MAX_TENSORS:,} tensors, which no network of Unfreeze has. Save its state dict alone."
+
 _SHOWN_LENGTH = 80
 
 

@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from core.models.gate.limits import MAX_OPCODES, RefusedError, shown
+from core.models.gate.limits import EXPECTED, MAX_OPCODES, TOO_LONG, RefusedError, shown
 from core.models.gate.stored import Unreadable, whole_numbers
-
-EXPECTED = "A file of plain tensors, as torch.save(model.state_dict(), …) writes it, was expected."
-TOO_LONG = "describes more than any network of Unfreeze has: save its state dict alone."
 
 
 @dataclass(frozen=True)
@@ -148,14 +145,13 @@ def unpickle(stream: BinaryIO, *, classes: frozenset[str] = frozenset()) -> Unpi
     for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         if count >= MAX_OPCODES:
             raise RefusedError(TOO_LONG)
-        machine.do(opcode.name, argument)
+        follow = _FOLLOW.get(opcode.name)
+        if follow is None:
+            raise RefusedError(
+                f"holds more than tensors and plain values, or was pickled in an unusual way. {EXPECTED}"
+            )
+        follow(machine, argument)
     return Unpickled(machine.stack[-1], machine.storages)
-
-
-_LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "BINSTRING", "SHORT_BINSTRING"}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 @dataclass
@@ -169,26 +165,14 @@ class _Machine:
     storages: dict[str, Storage] = field(default_factory=dict)
     copied: int = 0
 
-    def do(self, opcode: str, argument: Any) -> None:
-        """Follow one opcode."""
-        if opcode in _LITERALS:
-            self.stack.append(argument)
-        elif opcode in ("BINGET", "LONG_BINGET"):
-            self.stack.append(self.memory[argument])
-        elif opcode in ("BINPUT", "LONG_BINPUT"):
-            self.memory[argument] = self.stack[-1]
-        elif opcode in _CONSTANTS:
-            self.stack.append(_CONSTANTS[opcode])
-        elif opcode in _EMPTY:
-            self.stack.append(_EMPTY[opcode]())
-        elif opcode in _TUPLES:
-            self.stack.append(tuple(self._pop(_TUPLES[opcode])))
-        elif handle := _HANDLERS.get(opcode):
-            handle(self, argument)
-        elif opcode not in ("PROTO", "STOP"):
-            raise RefusedError(
-                f"holds more than tensors and plain values, or was pickled in an unusual way. {EXPECTED}"
-            )
+    def _push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def _get(self, index: int) -> None:
+        self.stack.append(self.memory[index])
+
+    def _put(self, index: int) -> None:
+        self.memory[index] = self.stack[-1]
 
     def _pop(self, count: int) -> list[Any]:
         if not 0 <= count <= len(self.stack):
@@ -268,7 +252,7 @@ class _Machine:
         (state,) = self._pop(1)
         target = self.stack[-1]
         if isinstance(target, Instance):
-            target.state = state
+            target.state = Tensor(*state) if target.of in _OLD_TENSORS else state
         elif type(target) is not dict:  # of an OrderedDict, PyTorch keeps notes that nothing here needs
             raise TypeError("nothing that has a state")
 
@@ -284,7 +268,21 @@ class _Machine:
         self.stack.append(self.storages[key])
 
 
-_HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
+_FOLLOW: dict[str, Callable[[_Machine, Any], None]] = {
+    **dict.fromkeys(("PROTO", "STOP"), lambda machine, _: None),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _Machine._push),
+    **dict.fromkeys(("BINUNICODE", "BINSTRING", "SHORT_BINSTRING"), _Machine._push),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine._get),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine._put),
+    "NONE": lambda machine, _: machine.stack.append(None),
+    "NEWTRUE": lambda machine, _: machine.stack.append(True),
+    "NEWFALSE": lambda machine, _: machine.stack.append(False),
+    "EMPTY_TUPLE": lambda machine, _: machine.stack.append(()),
+    "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
+    "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
+    "TUPLE1": lambda machine, _: machine.stack.append(tuple(machine._pop(1))),
+    "TUPLE2": lambda machine, _: machine.stack.append(tuple(machine._pop(2))),
+    "TUPLE3": lambda machine, _: machine.stack.append(tuple(machine._pop(3))),
     "MARK": _Machine._mark,
     "TUPLE": _Machine._tuple,
     "APPEND": _Machine._append,

@@ -10,7 +10,6 @@ from core.models.gate.limits import (
     EXPANSION_FOR_FREE,
     MAX_DIMENSIONS,
     MAX_EXPANSION,
-    MAX_TENSORS,
     RefusedError,
     shown,
     size,
@@ -128,10 +127,8 @@ def check_sizes(tensors: list[tuple[str, StoredTensor]], file_bytes: int) -> Non
     """Compare what tensors take with what is stored of them.
 
     Raises:
-        RefusedError: they are too many, or together far larger than the file.
+        RefusedError: together they are far larger than the file.
     """
-    if len(tensors) > MAX_TENSORS:
-        raise RefusedError(f"holds more than {MAX_TENSORS:,} tensors, which no network of Unfreeze needs.")
     total = sum(tensor.num_bytes for _, tensor in tensors)
     if total > MAX_EXPANSION * file_bytes + EXPANSION_FOR_FREE:
         name, largest = max(tensors, key=lambda entry: entry[1].num_bytes)

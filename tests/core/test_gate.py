@@ -1,0 +1,227 @@
+"""The gate for files of tensors: what is sound is read exactly, whatever its form; the rest is refused by name.
+
+A tensor that passed is a plain one, so that training and predicting with it give the bits that they give with the same
+numbers saved plainly.
+"""
+
+import copy
+import re
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from core.errors import WeightsFileError
+from core.models import build, files, fitting
+from core.models.catalog import ARCHITECTURES
+from core.models.gate.headers import read_headers
+from core.training.optimizers import make_optimizer
+from tests.hostile import FORMATS, REFUSED, REFUSED_STATISTICS, State, oddly, save
+
+NETWORKS = (
+    *("resnet18", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5"),
+    *("mnasnet0_5", "efficientnet_lite0", "densenet121", "googlenet", "regnet_y_400mf", "my_cnn"),
+)
+SMALL = "shufflenet_v2_x0_5"
+ALL_REFUSED = REFUSED | REFUSED_STATISTICS
+LIBRARY_WORDS = re.compile(r"Error|Exception|Traceback|size mismatch|Unsupported|weights_only|0x[0-9a-f]{6}|\n")
+
+
+def state_of(architecture: str) -> State:
+    return dict(build.build_random(architecture, 3, seed=0).state_dict())
+
+
+@pytest.fixture(scope="module")
+def small() -> State:
+    return state_of(SMALL)
+
+
+def trained_and_asked(model: nn.Module, size: int) -> tuple[dict[str, Tensor], Tensor]:
+    """The weights after one fused step on a small batch, and the logits before it."""
+    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        logits = model.eval()(images)
+    torch.manual_seed(0)  # of dropout
+    optimizer = make_optimizer(model, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    nn.functional.cross_entropy(model.train()(images), torch.tensor([0, 2])).backward()
+    optimizer.step()
+    return model.state_dict(), logits
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_odd_file_trains_and_predicts_as_the_same_numbers_saved_plainly(architecture: str, tmp_path: Path) -> None:
+    state = state_of(architecture)
+    save(tmp_path / "plain.pth", state)
+    save(tmp_path / "odd.pth", oddly(state))
+    models = [build.build_from_file(architecture, tmp_path / name) for name in ("plain.pth", "odd.pth")]
+    for name, tensor in models[1].state_dict().items():
+        assert tensor.is_contiguous(), name
+        assert tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size(), "a storage of its own"
+        assert torch.equal(tensor, state[name]), name
+    size = ARCHITECTURES[architecture].image_size or 64
+    (plain, logits), (odd, odd_logits) = (trained_and_asked(model, size) for model in models)
+    assert torch.equal(logits, odd_logits)
+    assert all(torch.equal(plain[name], odd[name]) for name in plain)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_content_decides_and_every_precision_becomes_float32(
+    form: str, suffix: str, dtype: torch.dtype, small: State, tmp_path: Path
+) -> None:
+    saved = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in small.items()}
+    FORMATS[form](tmp_path / f"mine{suffix}", saved)
+    loaded = build.build_from_file(SMALL, tmp_path / f"mine{suffix}").state_dict()
+    for name, tensor in saved.items():
+        expected = tensor.float() if tensor.is_floating_point() else tensor
+        assert torch.equal(loaded[name], expected)
+        assert loaded[name].dtype == expected.dtype
+
+
+@pytest.mark.parametrize("kind", ALL_REFUSED)
+def test_hostile_file_is_refused_in_one_true_sentence(kind: str, small: State, tmp_path: Path) -> None:
+    write, fragment = ALL_REFUSED[kind]
+    path = tmp_path / "holiday.pth"
+    write(path, small)
+    problem = build.check_file(SMALL, str(path))
+    assert problem is not None
+    assert problem.startswith("holiday.pth ")
+    assert fragment in problem
+    assert problem.endswith(".")
+    assert not LIBRARY_WORDS.search(problem), problem
+
+
+@pytest.mark.parametrize("architecture", [name for name in NETWORKS if name not in ("my_cnn", SMALL)])
+def test_damaged_tensor_of_any_network_is_named(architecture: str, tmp_path: Path) -> None:
+    state = state_of(architecture)
+    name = list(state)[len(state) // 2]
+    damaged = state[name].to(torch.complex64)
+    save(tmp_path / "mine.pth", {**state, name: damaged})
+    with pytest.raises(
+        WeightsFileError, match=rf"mine\.pth cannot be used: {re.escape(name)} is a tensor of complex64"
+    ):
+        build.build_from_file(architecture, tmp_path / "mine.pth")
+
+
+TOLD_BY_HEADERS = [
+    *("complex", "sparse", "meta", "scalar", "empty", "no classes", "10^9 classes", "expanded far", "shared by many"),
+    *("many tensors", "many opcodes", "long description", "copies", "inside itself", "bushy key", "nested", "deflated"),
+    *("nested deeper", "overlapping members", "many members", "JSON too long", "JSON nested", "JSON overlapping"),
+]
+
+
+@pytest.mark.parametrize("kind", TOLD_BY_HEADERS)
+def test_what_headers_tell_is_refused_before_a_tensor_is_made(
+    kind: str, small: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ALL_REFUSED[kind][0](tmp_path / "holiday.pth", small)
+
+    def read_tensor(*arguments: object) -> Tensor:
+        raise AssertionError("a tensor was read")
+
+    monkeypatch.setattr(fitting, "read_tensor", read_tensor)
+    monkeypatch.setattr(files, "read_tensor", read_tensor)
+    tracemalloc.start()
+    try:
+        assert build.check_file(SMALL, str(tmp_path / "holiday.pth")) is not None
+        assert tracemalloc.get_traced_memory()[1] < 150 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_positions_of_a_transformer_cannot_point_beyond_their_table() -> None:
+    expected = build.build_empty("swin_t", 3).state_dict()
+    name = next(name for name in expected if name.endswith("relative_position_index"))
+    rows = len(expected[name.replace("index", "bias_table")])
+    for index in (-1, rows):
+        with pytest.raises(WeightsFileError, match="holds numbers that cannot be there"):
+            wrong = torch.full(expected[name].shape, index)
+            fitting.as_weight(wrong, name=name, expected=expected, source="mine.pth")
+    fitting.as_weight(torch.full(expected[name].shape, rows - 1), name=name, expected=expected, source="mine.pth")
+
+
+def test_folder_and_missing_file_say_what_they_are(tmp_path: Path) -> None:
+    assert "is a folder. Name the file" in str(build.check_file(SMALL, str(tmp_path)))
+    assert "There is no file" in str(build.check_file(SMALL, str(tmp_path / "none.pth")))
+    assert "There is no file" in str(build.check_file(SMALL, "a\0b"))
+
+
+def test_file_that_is_replaced_while_it_is_read_stays_the_one_that_was_opened(small: State, tmp_path: Path) -> None:
+    save(tmp_path / "mine.pth", small)
+    described = files.describe_state_dict(tmp_path / "mine.pth")
+    save(tmp_path / "other.pth", {name: tensor + 1 for name, tensor in small.items()})
+    (tmp_path / "other.pth").replace(tmp_path / "mine.pth")
+    loaded = files.load(described, "mine.pth")
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in small.items())
+
+
+def test_network_shares_nothing_with_the_tensors_that_it_was_built_from(small: State) -> None:
+    model = build.build_for_weights(SMALL, small, "mine.pth")
+    places = {tensor.data_ptr() for tensor in small.values()}
+    assert not places & {tensor.data_ptr() for tensor in model.state_dict().values()}
+
+
+def test_tensors_of_the_oldest_files_are_read(tmp_path: Path) -> None:
+    """Made empty by their class and then filled, as PyTorch did it before there were functions for that."""
+    file = tmp_path / "old.pth"
+    FORMATS["legacy"](file, {"a": torch.arange(4.0)})
+    data = file.read_bytes()
+    rebuild = data[data.index(b"ctorch._utils") : data.index(b"((X\x07\x00\x00\x00storage")]
+    tail = b"\x89ccollections\nOrderedDict"
+    start, end = data.index(rebuild), data.index(tail)
+    arguments = data[start + len(rebuild) + 1 : end]  # without their mark
+    after = data[data.index(b"s.", end) :]
+    file.write_bytes(data[:start] + b"ctorch\nFloatTensor\n)\x81(" + arguments + b"tb" + after)
+    assert torch.equal(files.read_file(file)["a"], torch.arange(4.0))
+
+
+def contents() -> dict[str, Any]:
+    return {
+        "a": torch.arange(6.0).view(2, 3),
+        "b": {"c": [torch.ones(2, dtype=torch.int64), (1, 2.5, None, "x", True)]},
+    }
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy"])
+def test_plain_values_come_back_as_they_went(form: str, tmp_path: Path) -> None:
+    FORMATS[form](tmp_path / "mine.pt", contents())
+    back = files.read_file(tmp_path / "mine.pt")
+    assert torch.equal(back["a"], contents()["a"])
+    assert torch.equal(back["b"]["c"][0], contents()["b"]["c"][0])
+    assert back["b"]["c"][1] == contents()["b"]["c"][1]
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("originals")
+    for form, write in FORMATS.items():
+        write(folder / form, {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(2)})
+    return {form: (folder / form).read_bytes() for form in FORMATS}
+
+
+@given(form=st.sampled_from(list(FORMATS)), place=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans())
+def test_damaged_file_is_read_or_refused_in_a_sentence(
+    form: str, place: float, byte: int, cut: bool, originals: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = bytearray(originals[form])
+    at = int(place * (len(data) - 1))
+    data[at] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.pth"
+    path.write_bytes(data[:at] if cut else data)
+    try:
+        files.load(read_headers(path), path.name)
+    except WeightsFileError as refused:
+        assert str(refused).startswith("damaged.pth ")
+        assert not LIBRARY_WORDS.search(str(refused))
+
+
+def test_descriptions_can_be_copied_and_compared(small: State, tmp_path: Path) -> None:
+    save(tmp_path / "mine.pth", small)
+    described = files.describe_state_dict(tmp_path / "mine.pth")
+    assert copy.copy(described) == described
