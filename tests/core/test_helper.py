@@ -37,3 +37,11 @@ def test_answer_that_does_not_come_is_not_waited_for() -> None:
     with pytest.raises(UnfreezeError, match="not answered"):
         helper.call("time:sleep", 30.0, timeout_s=0.05)
     assert helper.call("os:getpid", timeout_s=20.0) != os.getpid(), "the next question does not wait behind it"
+
+
+def test_what_nobody_waits_for_has_a_limit_of_its_own() -> None:
+    pid = helper.call("os:getpid")
+    slow = helper.submit("time:sleep", 30.0, limit_s=0.05)
+    with pytest.raises(TimeoutError, match="not done within"):
+        slow.result(timeout=20)
+    assert helper.call("os:getpid", timeout_s=20.0) == pid, "the helper lives on"

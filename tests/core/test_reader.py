@@ -1,0 +1,64 @@
+"""Processes that read users' files: each answers once, within limits, and none keeps another one waiting."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import reader
+from core.errors import UnfreezeError, WeightsFileError
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.worker
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped() -> Iterator[None]:
+    yield
+    reader.stop()
+
+
+def ask(target: str, *arguments: object) -> object:
+    return reader.ask(target, *arguments, name="holiday.pth", num_bytes=0)
+
+
+def test_every_question_has_a_process_of_its_own_and_exceptions_come_back() -> None:
+    assert ask("os:getppid") == ask("os:getppid"), "the process that waits stays warm"
+    assert ask("os:getpid") != ask("os:getpid")
+    with pytest.raises(WeightsFileError, match="There is no file"):
+        ask("core.models.files:read_state_dict", Path("none.pth"))
+
+
+@pytest.mark.parametrize(
+    ("target", "argument"), [("os:abort", ()), ("builtins:bytearray", (2**34,)), ("os:_exit", (0,))]
+)
+def test_file_that_breaks_its_reader_is_refused_by_name(target: str, argument: tuple[int, ...]) -> None:
+    with pytest.raises(UnfreezeError, match=r"^holiday\.pth could not be read within 20 s and 0\.5 GB of memory"):
+        ask(target, *argument)
+    assert ask("os:getpid")
+
+
+def test_slow_file_is_given_up_and_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_LEAST_S", 0.3)
+    with pytest.raises(UnfreezeError, match="could not be read within"):
+        ask("signal:pause")
+    monkeypatch.undo()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    slow = threading.Thread(target=ask, args=("os:open", str(fifo), os.O_RDONLY))
+    slow.start()
+    assert ask("os:getpid"), "answered while the other one waits"
+    assert slow.is_alive()
+    fifo.write_bytes(b"")
+    slow.join()
+
+
+@pytest.mark.long
+def test_reader_that_was_killed_is_started_anew() -> None:
+    before = ask("os:getppid")
+    assert isinstance(before, int)
+    os.kill(before, 9)
+    wait_until(lambda: reader._process is None or reader._process.poll() is not None)
+    assert ask("os:getppid") != before

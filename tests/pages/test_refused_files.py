@@ -1,0 +1,81 @@
+"""Files that are refused, on the pages that take them: one sentence where the file is named, and no exception."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import helper, reader
+from core.models import build
+from core.runs import devices, jobs
+from core.runs.devices import DeviceInfo
+from tests.conftest import ROOT
+from tests.hostile import REFUSED, REFUSED_STATISTICS, save
+
+SMALL = "shufflenet_v2_x0_5"
+KINDS = (
+    "complex",
+    "NaN",
+    "no classes",
+    "expanded far",
+    "deflated",
+    "nested deeper",
+    "code",
+    "nothing",
+    "JSON too long",
+)
+ALL = REFUSED | REFUSED_STATISTICS
+
+
+@pytest.fixture(autouse=True)
+def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started: what a reader would do happens here."""
+    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: Future())
+    monkeypatch.setattr(reader, "prepare", lambda: None)
+    monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))
+    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """A file of each kind; the address of a folder, too."""
+    folder = tmp_path_factory.mktemp("refused")
+    state = dict(build.build_random(SMALL, 3, seed=0).state_dict())
+    for kind in KINDS:
+        ALL[kind][0](folder / f"{KINDS.index(kind)}.pth", state)
+    yield {ALL[kind][1]: folder / f"{KINDS.index(kind)}.pth" for kind in KINDS} | {"is a folder": folder}
+
+
+def only_error(page: AppTest) -> str:
+    assert not page.exception, page.exception[0].message
+    (error,) = page.error
+    return error.value.replace("\\", "")
+
+
+def test_fine_tune_says_what_is_wrong_with_each(refused: dict[str, Path]) -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    page.query_params["architecture"], page.query_params["weights"] = SMALL, "file"
+    page.run()
+    for fragment, path in refused.items():
+        page.text_input(key="fine_tune_weights_file").set_value(str(path)).run()
+        assert fragment in only_error(page)
+        assert next(button for button in page.button if button.label == "Start fine-tuning").disabled
+
+
+def test_predict_says_what_is_wrong_with_each_and_loads_none(refused: dict[str, Path], tmp_path: Path) -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    page.switch_page("predict.py")
+    page.query_params["network"], page.query_params["file"] = SMALL, str(tmp_path / "none.pth")
+    page.run()
+    assert "There is no file" in only_error(page)
+    for fragment, path in refused.items():
+        page.text_input(key="predict_file").set_value(str(path)).run()
+        assert fragment in only_error(page)
+    save(tmp_path / "sound.pth", dict(build.build_random(SMALL, 3, seed=0).state_dict()))
+    assert "predict_warmed" not in page.session_state
+    page.text_input(key="predict_file").set_value(str(tmp_path / "sound.pth")).run()
+    assert not page.error
+    assert page.session_state["predict_warmed"].path.endswith("sound.pth")
