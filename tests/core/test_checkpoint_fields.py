@@ -20,7 +20,7 @@ from tests.core.test_prediction import png
 from tests.hostile import nested
 
 CONFIG = FineTuneConfig(
-    architecture="shufflenet_v2_x0_5", weights="random", mode="full", image_size=32, device="cpu", precision="float32"
+    architecture="squeezenet1_1", weights="random", mode="full", image_size=32, device="cpu", precision="float32"
 )
 NAN, INF = float("nan"), float("inf")
 
@@ -67,9 +67,9 @@ OF_THE_RUN = [
     *(("training.optimizer.state.0", value) for value in (None, {"momentum_buffer": "x"})),
     *(
         ("training.optimizer.state.0.momentum_buffer", value)
-        for value in (torch.zeros(1), torch.zeros(24, 3, 3, 3, 1), torch.zeros(24, 3, 3, 3, dtype=torch.int64))
+        for value in (torch.zeros(1), torch.zeros(64, 3, 3, 3, 1), torch.zeros(64, 3, 3, 3, dtype=torch.int64))
     ),
-    ("training.optimizer.state.0.momentum_buffer", torch.full((24, 3, 3, 3), NAN)),
+    ("training.optimizer.state.0.momentum_buffer", torch.full((64, 3, 3, 3), NAN)),
 ]
 
 
@@ -97,14 +97,16 @@ def test_forged_run_does_not_go_on(saved: dict[str, Any], tmp_path: Path) -> Non
 
 
 def test_head_of_other_classes_does_not_go_on(saved: dict[str, Any], tmp_path: Path) -> None:
-    heads = {"fc.weight": torch.zeros(7, 1024), "fc.bias": torch.zeros(7)}
+    heads = {"classifier.1.weight": torch.zeros(7, 512, 1, 1), "classifier.1.bias": torch.zeros(7)}
     write_checkpoint(tmp_path / "forged.pt", {**saved, "weights": {**saved["weights"], **heads}})
     with pytest.raises(WeightsFileError, match=r"forged\.pt is damaged: its network has 7 classes, its data 2\."):
         TrainingState.load(tmp_path / "forged.pt", None)
 
 
 def test_best_weights_of_another_shape_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
-    forged = change(change(saved, "training.best_epoch", 1), "training.best_weights", {"fc.bias": torch.zeros(3)})
+    forged = change(
+        change(saved, "training.best_epoch", 1), "training.best_weights", {"classifier.1.bias": torch.zeros(3)}
+    )
     write_checkpoint(tmp_path / "forged.pt", forged)
     with pytest.raises(WeightsFileError, match="best epoch's weights do not fit"):
         TrainingState.load(tmp_path / "forged.pt", None)

@@ -267,9 +267,9 @@ def test_file_of_either_way_is_loaded_and_drawn(way: int) -> None:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (lambda: b"noise", "cannot be loaded safely"),
-        (lambda: b"cos\nsystem\n(S'false'\ntR.", "cannot be loaded safely"),
-        (lambda: b"", "cannot be loaded safely"),
+        (lambda: b"noise", "can be read safely"),
+        (lambda: b"cos\nsystem\n(S'false'\ntR.", "can be read safely"),
+        (lambda: b"", "is empty"),
     ],
 )
 def test_bad_file_is_refused_by_name_in_one_sentence(contents: Callable[[], bytes], message: str) -> None:

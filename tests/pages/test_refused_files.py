@@ -1,6 +1,5 @@
 """Files that are refused, on the pages that take them: one sentence where the file is named, and no exception."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from core.runs.devices import DeviceInfo
 from tests.conftest import ROOT
 from tests.hostile import REFUSED, REFUSED_STATISTICS, save
 
-SMALL = "shufflenet_v2_x0_5"
+SMALL = "squeezenet1_1"
 KINDS = (
     "complex",
     "NaN",
-    "no classes",
-    "expanded far",
+    "scalar",
+    "shared by many",
     "deflated",
     "nested deeper",
     "code",
@@ -40,13 +39,13 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of each kind; the address of a folder, too."""
     folder = tmp_path_factory.mktemp("refused")
     state = dict(build.build_random(SMALL, 3, seed=0).state_dict())
     for kind in KINDS:
         ALL[kind][0](folder / f"{KINDS.index(kind)}.pth", state)
-    yield {ALL[kind][1]: folder / f"{KINDS.index(kind)}.pth" for kind in KINDS} | {"is a folder": folder}
+    return {ALL[kind][1]: folder / f"{KINDS.index(kind)}.pth" for kind in KINDS} | {"is a folder": folder}
 
 
 def only_error(page: AppTest) -> str:
