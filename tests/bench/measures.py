@@ -23,6 +23,7 @@ from core.runs.events import Checkpointed, Finished, Started, Step
 from core.runs.status import Status, read_status
 from core.runs.store import RunReader, RunWriter
 from pages.components.live_run import POLL_S
+from tests.bench.hostile_files import check_each
 from tests.browser.conftest import FLAGS, Server, drop, find_chromium
 from tests.conftest import ROOT, follow, wait_until
 from tests.samples import STARTED
@@ -317,6 +318,27 @@ def runs_page(device: str) -> Iterator[Figure]:
     )
 
 
+def hostile_files(device: str) -> Iterator[Figure]:
+    """Refusing files that their headers give away: the slowest of four, and the one that takes the most memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        checked = list(check_each(Path(folder)))
+    for what, seconds, megabytes, refusal in checked:
+        print(f"  {what}: {seconds:.2f} s, {megabytes:.0f} MB, {refusal}", file=sys.stderr)
+        assert refusal.startswith("hostile.pth ")
+    yield Figure(
+        name="a hostile file, refused by its headers (slowest of four)",
+        value=max(seconds for _, seconds, _, _ in checked),
+        unit="s",
+        target=1.0,
+    )
+    yield Figure(
+        name="a hostile file, memory beyond twice its size (most of four)",
+        value=max(megabytes for _, _, megabytes, _ in checked),
+        unit="MB",
+        target=200,
+    )
+
+
 MEASURES: dict[str, Callable[[str], Iterator[Figure]]] = {
     "default_run": default_run,
     "cold_start": cold_start,
@@ -327,4 +349,5 @@ MEASURES: dict[str, Callable[[str], Iterator[Figure]]] = {
     "linear_fit": linear_fit,
     "inspector": inspector,
     "runs_page": runs_page,
+    "hostile_files": hostile_files,
 }
