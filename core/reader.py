@@ -50,6 +50,7 @@ def prepare() -> None:
                 cwd=_ROOT,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl+C is the server's
                 # It forks, so it may have neither threads of its own nor a GPU.
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             )
@@ -82,11 +83,12 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
 
 
 def stop() -> None:
-    """Let the waiting process end. Children end by themselves."""
+    """End the waiting process. Children end by themselves."""
     global _process, _connection
     with _mutex:
         if _connection is not None and _process is not None:
             _connection.close()
+            _process.terminate()
             _process.wait()
         _process = _connection = None
 

@@ -12,9 +12,6 @@ from core.models.gate.stored import StoredTensor, Unreadable
 
 AnyTensor = Tensor | StoredTensor | Unreadable
 
-_FLOATING = ("float64", "float32", "float16", "bfloat16")
-_SHOWN_DIMENSIONS = 5
-
 
 def check_classes(head: AnyTensor | None, default: int, source: str) -> int:
     """For how many classes a network is, by the weights of its head; `default` where they are no head's.
@@ -48,16 +45,16 @@ def check_shapes(weights: Mapping[str, AnyTensor], expected: Mapping[str, Tensor
     unknown = len(shapes.keys() - expected.keys())
     if not misfits and not unknown:
         return
-    other = next((name for name in misfits if name in shapes), None)
-    detail = (
-        ""
-        if other is None
-        else f" {other} is {_sizes(shapes[other])}, but it should be {_sizes(expected[other].shape)}."
-    )
+    fitting = len(expected) - len(misfits)
+    parts = [
+        f"of the {len(expected)} tensors expected, {fitting} are there with the right shape, and {unknown} others have no "
+        "place in it."
+    ]
+    if other := next((name for name in misfits if name in shapes), None):
+        named = f"{other} is {_sizes(shapes[other])}, but it should be {_sizes(expected[other].shape)}."
+        parts = [named] if fitting == len(expected) - 1 and not unknown else [*parts, named]
     raise WeightsFileError(
-        f"{source} does not fit {label}: of the {len(expected)} tensors expected, {len(expected) - len(misfits)} are "
-        f"there with the right shape, and {unknown} others have no place in it.{detail} Choose the network that the "
-        "file was saved from."
+        f"{source} does not fit {label}: {' '.join(parts)} Choose the network that the file was saved from."
     )
 
 
