@@ -47,8 +47,8 @@ def check_shapes(weights: Mapping[str, AnyTensor], expected: Mapping[str, Tensor
         return
     fitting = len(expected) - len(misfits)
     parts = [
-        f"of the {len(expected)} tensors expected, {fitting} are there with the right shape, and {unknown} others have no "
-        "place in it."
+        f"of the {len(expected)} tensors expected, {fitting} are there with the right shape, and {unknown} others have "
+        "no place in it."
     ]
     if other := next((name for name in misfits if name in shapes), None):
         named = f"{other} is {_sizes(shapes[other])}, but it should be {_sizes(expected[other].shape)}."
