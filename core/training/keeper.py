@@ -22,6 +22,7 @@ from core.training.state import TrainingState
 
 SAVE_EVERY_S = 45.0  # at most a minute of steps is lost to a crash: a save and a step take time, too
 _KEPT = 2
+_DAMAGED = "damaged-"  # begins the names of files that could not be read, until the run is finished
 _LAST = re.compile(r"last(?:-([0-9]{8,}))?\.pt")
 _log = logging.getLogger(__name__)
 
@@ -79,13 +80,13 @@ class Keeper:
     def finish(self, state: TrainingState) -> None:
         """Leave what a finished run needs: the best network, and one state to go on from."""
         self.save_best(state)
-        for old in self._lasts()[1:]:
+        for old in [*self._lasts()[1:], *self._folder.glob(f"{_DAMAGED}*")]:
             old.unlink()
 
     def load(self, device: str) -> tuple[TrainingState | None, str]:
         """The newest state that can be read, on `device`, and what is damaged and was passed over, in a sentence.
 
-        None: there is no such state. What is damaged is removed, so that it never counts as the newest again.
+        None: there is no such state. What is damaged is put aside, so that it never counts as the newest again.
         """
         damaged: list[str] = []
         wholes = [path for path in (self._best, self._network) if self._read(path, damaged)]
@@ -105,16 +106,17 @@ class Keeper:
         return state, _what_was_damaged(damaged, state)
 
     def _read(self, path: Path, damaged: list[str]) -> dict[str, Any] | None:
-        """A file's contents; None, with its name among the damaged, and without the file, where it cannot be read."""
+        """A file's contents; None, with the file put aside and its name among the damaged, where it cannot be read."""
         if not path.is_file():
             return None
         try:
+            contents = read_checkpoint(path)
             if is_intact(path):
-                return read_checkpoint(path)
+                return contents
         except WeightsFileError as error:
             _log.warning("%s", error)
         damaged.append(path.name)
-        path.unlink()
+        path.replace(path.with_name(f"{_DAMAGED}{path.name}"))
         return None
 
     def _lasts(self) -> list[Path]:

@@ -323,6 +323,20 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
     assert all(is_intact(path) for path in folder.checkpoints.iterdir())
 
 
+@pytest.mark.usefixtures("tiny_data")
+def test_what_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the disk that could not be read for a moment, and not the file that is damaged."""
+    state, kept = TrainingState.new(FULL), Keeper(tmp_path)
+    until(fine_tune(state), 1)
+    kept.save(state)
+    [last] = tmp_path.glob("last-*")
+    contents = last.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper, "is_intact", lambda path: not path.name.startswith("last"))
+        assert Keeper(tmp_path).load("cpu")[0] is None
+    assert last.with_name(f"damaged-{last.name}").read_bytes() == contents
+
+
 def damage(path: Path) -> None:
     """Flip one bit in the middle, as a bad disk does."""
     data = bytearray(path.read_bytes())
