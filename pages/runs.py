@@ -13,9 +13,10 @@ from core.errors import RunNotFoundError, TrashError, UnfreezeError
 from core.runs import jobs, overview, store, trash
 from core.runs.overview import Summary
 from core.runs.status import Status
+from core.words import message, shown
 from pages.components import runs
 from pages.components.compare import compare_runs, verdict
-from pages.components.format import duration, plain
+from pages.components.format import duration, plain, plain_name
 
 _MAX_COMPARED = 8  # as many as there are colours
 _MAX_NAME = 80
@@ -140,17 +141,17 @@ def _status(summary: Summary) -> str:
 
 def _frame(rows: Sequence[Summary]) -> pd.DataFrame:
     columns: dict[str, Any] = {
-        "Name": [summary.name for summary in rows],
+        "Name": [shown(summary.name) for summary in rows],
         "Status": [_status(summary) for summary in rows],
         "Test": [_percent(summary.test_accuracy) for summary in rows],
         "Validation": [_percent(summary.best_accuracy) for summary in rows],
-        "Network": [summary.network for summary in rows],
+        "Network": [message(summary.network) for summary in rows],
         "Learns": [summary.mode for summary in rows],
         "Seconds": [summary.seconds for summary in rows],
         "Started": [summary.created for summary in rows],
-        "Device": [summary.device for summary in rows],
+        "Device": [message(summary.device) for summary in rows],
         "Size": [summary.size_bytes for summary in rows],
-        "Note": [summary.problem for summary in rows],
+        "Note": [message(summary.problem) for summary in rows],
     }
     return pd.DataFrame(columns).astype({"Test": "float", "Validation": "float", "Seconds": "float"})
 
@@ -175,7 +176,7 @@ def _show_selected(run_ids: Sequence[str]) -> None:
 
 def _one(summary: Summary) -> None:
     """What there is to say of one run, and what can be done with it."""
-    st.subheader(plain(summary.name), anchor=False)
+    st.subheader(plain_name(summary.name), anchor=False)
     st.markdown(f"{_icon(summary)} {_in_words(summary)}")
     if summary.problem:
         st.markdown(f":red[{plain(summary.problem)}]")
@@ -309,7 +310,7 @@ def _undo() -> None:
     deleted = [run for run in trash.deleted_runs(store.home()) if run.id in ids] if ids else []
     if not deleted:
         return
-    what = f"“{plain(deleted[0].name)}”" if len(deleted) == 1 else f"{len(deleted)} runs"
+    what = f"“{plain_name(deleted[0].name)}”" if len(deleted) == 1 else f"{len(deleted)} runs"
     size = _megabytes(sum(run.size_bytes for run in deleted))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(f"Deleted {what} ({size}).", icon=":material/delete:")
@@ -333,7 +334,7 @@ def _trash() -> None:
         st.caption("Deleted runs are kept for 7 days and then removed when the dashboard is next started.")
         for run in deleted:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{plain(run.name)} · {_megabytes(run.size_bytes)}", width="content")
+                st.markdown(f"{plain_name(run.name)} · {_megabytes(run.size_bytes)}", width="content")
                 st.button(
                     "Restore",
                     icon=":material/restore_from_trash:",

@@ -14,7 +14,7 @@ from core.runs import devices, queue, store
 from core.runs.config import MAX_LANES
 from core.runs.status import Status, read_status
 from pages.components import runs
-from pages.components.format import plain
+from pages.components.format import plain, plain_name
 
 # A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
 _ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -111,7 +111,7 @@ def _link(run_id: str) -> None:
     status = _status(run_id)
     st.page_link(
         runs.PAGES[description["kind"]],
-        label=f"{plain(name)} · {run_id[9:11]}:{run_id[11:13]}",
+        label=f"{plain_name(name)} · {run_id[9:11]}:{run_id[11:13]}",
         icon=runs.STATUS_ICONS[status],
         query_params={"run": run_id},
         help=f"{status.capitalize()}",

@@ -42,3 +42,8 @@ STARTED = Started(
     first_step=1,
     keeps_features=True,
 )
+
+
+def as_read(markdown: str) -> str:
+    """The text that a reader sees, but for marks of our own: without what keeps names from being read as Markdown."""
+    return markdown.replace(":small[]", "").replace("\\", "")

@@ -14,6 +14,7 @@ SOURCES = sorted([ROOT / "dashboard.py", *(ROOT / "core").rglob("*.py"), *(ROOT 
 # What a folder or module may import of the project; the longest prefix that matches a module decides.
 MAY_IMPORT = {
     "core.errors": set(),
+    "core.words": set(),
     "core.durable": {"core.errors"},
     "core.models.catalog": {"core.models.torchvision_classifiers"},
     "core.models.torchvision_classifiers": set(),
@@ -25,7 +26,14 @@ MAY_IMPORT = {
     "core.data.preview": set(),
     "core.data.splits": set(),
     "core.figures": {"core.runs.events", "core.data.points", "core.figures"},
-    "core.runs": {"core.durable", "core.errors", "core.models.catalog", "core.data.sources", "core.runs"},
+    "core.runs": {
+        "core.durable",
+        "core.errors",
+        "core.models.catalog",
+        "core.data.sources",
+        "core.runs",
+        "core.words",
+    },
     "core.runs.linear": {"core.errors", "core.helper", "core.runs"},
     "core.helper": {"core.errors"},
     "core.reader": {"core.errors"},
@@ -39,6 +47,7 @@ MAY_IMPORT = {
         "core.models",
         "core.training.checkpoints",
         "core.predict",
+        "core.words",
     },
     "core.training": {
         "core.durable",
@@ -66,6 +75,7 @@ MAY_IMPORT = {
         "core.predict.answers",
         "core.models.description",
         "core.models.saved",
+        "core.words",
         "pages.components",
     },
     "dashboard": {"core.helper", "core.reader", "core.runs.jobs"},
@@ -84,6 +94,7 @@ NEVER = {
     "core.reader": {"torch", "torchvision", "streamlit"},
     "core.models.gate": {"torch", "torchvision", "streamlit"},
     "core.durable": {"torch", "torchvision", "streamlit"},
+    "core.words": {"torch", "torchvision", "streamlit"},
     "pages": {"torch", "torchvision", "subprocess", "multiprocessing"},
 }
 

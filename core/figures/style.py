@@ -46,8 +46,8 @@ def base_layout(chart_id: str) -> dict[str, Any]:
 
 
 def literal(text: str) -> str:
-    """Text that Plotly draws as it is: it would take tags, and make links, of what looks like HTML."""
-    return html.escape(text, quote=False)
+    """Text that Plotly draws as it is: it would take tags, and make links, of what looks like HTML, and fill %{in}."""
+    return html.escape(text, quote=False).replace("{", "&#123;")
 
 
 def decimate(values: NDArray[Any], max_buckets: int) -> NDArray[np.intp]:

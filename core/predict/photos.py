@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core import words
 from core.errors import PhotoError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 2**20
 _EXPECTED = "A JPEG, PNG, WebP, BMP, GIF or TIFF was expected."
-_NAME_LENGTH = 80
 
 # How files begin that people drop by mistake, so that the sentence can say what they are.
 _SIGNATURES = (
@@ -78,9 +78,8 @@ def thumbnail(pixels: NDArray[np.uint8], max_side: int = 512) -> NDArray[np.uint
 
 
 def printable(name: str) -> str:
-    """A file's name on one line and not too long; what it contains is still only text."""
-    cleaned = "".join(character if character.isprintable() else "�" for character in name) or "The file"
-    return cleaned if len(cleaned) <= _NAME_LENGTH else f"{cleaned[: _NAME_LENGTH - 15]}…{cleaned[-14:]}"
+    """A file's name for a sentence; what it contains is still only text."""
+    return words.shown(name)
 
 
 def _open(shown: str, data: bytes) -> Image.Image:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from core import words
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
@@ -92,8 +93,8 @@ def size_bytes(path: Path | str) -> int:
 
 
 def clean(text: object) -> str:
-    """A text from a file on one line, and without what no browser can be sent: a file may hold half a character."""
-    return " ".join(str(text).split()).encode(errors="replace").decode()
+    """A text from a file on one line, and with what no browser can be sent spelled out."""
+    return words.message(text)
 
 
 def _files(path: Path | str) -> Iterator[os.stat_result]:

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.predict.answers import Answer
-from pages.components.format import plain
+from core.words import shown
+from pages.components.format import plain, plain_name
 
 _SMALL = 192  # pixels; a smaller photo is not blown up to a whole column
 
@@ -23,16 +24,18 @@ def answer_card(answer: Answer, *, truth: str | None = None) -> None:
         photo, guesses, seen = st.columns([3, 5, 2], gap="medium")
         with photo:
             is_small = max(answer.thumbnail.shape[:2]) < _SMALL
-            st.image(answer.thumbnail, width=_SMALL if is_small else "stretch", alt=f"The photo {answer.name}")
-            st.caption(f"{plain(answer.name)} · {answer.width:,} x {answer.height:,}")
+            st.image(answer.thumbnail, width=_SMALL if is_small else "stretch", alt=f"The photo {shown(answer.name)}")
+            st.caption(f"{plain_name(answer.name)} · {answer.width:,} x {answer.height:,}")
         with guesses:
-            st.markdown(f"### {plain(best.class_name)}")
+            st.markdown(f"### {plain_name(best.class_name)}")
             if truth is not None:
                 st.markdown(_verdict(best.class_name, truth))
             for guess in answer.guesses:
-                st.progress(guess.probability, text=f"{plain(guess.class_name)} · **{percent(guess.probability)}**")
+                st.progress(
+                    guess.probability, text=f"{plain_name(guess.class_name)} · **{percent(guess.probability)}**"
+                )
         with seen:
-            st.image(answer.seen, width=112, alt=f"{answer.name} as the network sees it")
+            st.image(answer.seen, width=112, alt=f"{shown(answer.name)} as the network sees it")
             st.caption(f"As the network sees it: {answer.seen.shape[0]} x {answer.seen.shape[1]}")
 
 
@@ -46,4 +49,4 @@ def percent(probability: float) -> str:
 def _verdict(class_name: str, truth: str) -> str:
     if class_name == truth:
         return ":green[:material/check: Right]"
-    return f":red[:material/close: It is: {plain(truth)}]"
+    return f":red[:material/close: It is: {plain_name(truth)}]"

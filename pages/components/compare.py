@@ -11,9 +11,9 @@ from core.models.catalog import ARCHITECTURES
 from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
-from core.runs.overview import clean
 from core.runs.status import Status, read_status
 from core.runs.store import RunReader
+from core.words import shown
 from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart
 
@@ -25,7 +25,7 @@ _MAX_NUMBERS = 4  # more would push the chart off the screen
 class Result:
     """What has come of one run so far."""
 
-    label: str  # as it is, not Markdown
+    label: str  # fit to show, not Markdown
     status: Status
     parameters: int | None  # that learn
     seconds: float  # the run's own clock
@@ -86,7 +86,7 @@ def labels(readers: Sequence[RunReader]) -> list[str]:
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    found = [clean(reader.folder.description()["name"]) for reader in readers]
+    found = [shown(reader.folder.description()["name"]) for reader in readers]
     configs = [reader.folder.config() for reader in readers]
     ids = [reader.folder.id for reader in readers]
     for distinction in (

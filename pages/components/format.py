@@ -2,6 +2,8 @@
 
 import re
 
+from core import words
+
 
 def duration(seconds: float) -> str:
     """ "8 s", "3 min 20 s", "2 h 5 min"."""
@@ -23,7 +25,25 @@ def rate(per_second: float) -> str:
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
 
 
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is: names and messages are data, whatever they contain."""
-    text = text.encode(errors="replace").decode()  # half a character, which a file may hold, cannot be sent
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
+def plain(text: object) -> str:
+    """Markdown that shows a message as it is: names in it are data, whatever they contain.
+
+    Streamlit makes links, icons, emoji and arrows of text after Markdown has undone its escapes, so an empty element
+    stands inside whatever it would take for one. Nothing of that is copied with the text.
+    """
+    return _markdown(words.message(text))
+
+
+def plain_name(name: object) -> str:
+    """Markdown that shows a name as it is: on one line, not too long, and never as nothing."""
+    return _markdown(words.shown(name))
+
+
+def _markdown(text: str) -> str:
+    apart = _JOINTS.sub("\0", text)
+    return _SPECIAL.sub(r"\\\g<0>", apart).replace("\0", ":small[]")
+
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|<>~$:&]")
+# Inside :icon: and https://, a@b.c, www.x and the arrows, whatever stands beside the text.
+_JOINTS = re.compile(r"(?<=[:@])|(?<=www)|(?<=[<>~=-])(?=[<>=-])", re.IGNORECASE)

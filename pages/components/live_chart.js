@@ -46,7 +46,11 @@ function withPageColors(layout, element) {
     ...layout,
     ...Object.fromEntries(axes.map(([name, settings]) => [name, axis(settings)])),
     font: { ...layout.font, color: color("--st-text-color") },
-    hoverlabel: { bgcolor: color("--st-secondary-background-color"), font: { color: color("--st-text-color") } },
+    hoverlabel: {
+      bgcolor: color("--st-secondary-background-color"),
+      font: { color: color("--st-text-color") },
+      namelength: -1, // or it would cut names after 15 characters
+    },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: color("--st-gray-text-color"), activecolor: color("--st-primary-color") },
     // A finger that drags over the chart wants to scroll the page.
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",

@@ -14,7 +14,7 @@ from core.runs.store import RunReader
 from pages.components import lanes, runs
 from pages.components.compare import compare_runs, verdict
 from pages.components.fine_tune_form import WEIGHTS, reuse
-from pages.components.format import duration, plain
+from pages.components.format import duration, plain, plain_name
 from pages.components.live_run import POLL_S, STARTING_POLL_S, tab_title, waiting_for
 
 
@@ -190,4 +190,4 @@ def _epochs(number: int) -> str:
 
 
 def _name(reader: RunReader) -> str:
-    return plain(str(reader.folder.description()["name"]))
+    return plain_name(reader.folder.description()["name"])

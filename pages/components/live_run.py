@@ -15,7 +15,7 @@ from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
 from pages.components import runs
 from pages.components.fine_tune_form import WEIGHTS, reuse
-from pages.components.format import count, duration, plain, rate
+from pages.components.format import count, duration, plain, plain_name, rate
 from pages.components.live_chart import live_chart
 
 POLL_S = 0.5
@@ -40,7 +40,7 @@ def live_run(reader: RunReader) -> None:
 def _header(reader: RunReader, config: FineTuneConfig) -> None:
     """What does not change while a run is in one status."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title(plain(str(reader.folder.description()["name"])), anchor=False, width="content")
+        st.title(plain_name(reader.folder.description()["name"]), anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
     crops = "random crops" if config.augmentation != "none" else "no augmentation"
     settings = (
@@ -145,7 +145,7 @@ def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
     ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
     if not ahead:
         return "It is this run's turn …"
-    first = plain(str(runs.reader(ahead[0]).folder.description()["name"]))
+    first = plain_name(runs.reader(ahead[0]).folder.description()["name"])
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
     return f"Queued: waiting for “{first}”{others} to leave the {'CPU' if device == 'cpu' else plain(device)}"
 

@@ -12,6 +12,7 @@ from core.predict.answers import NetworkRef
 from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.store import RunFolder
+from core.words import shown
 from pages.components import file_check
 from pages.components.format import plain
 from pages.components.query import read_settings
@@ -126,7 +127,7 @@ def _label(folder: RunFolder) -> str:
         name = str(folder.description()["name"])
     except RunNotFoundError:
         name = "Damaged run"
-    return f"{name} · {folder.id[4:6]}/{folder.id[6:8]} {folder.id[9:11]}:{folder.id[11:13]}"
+    return f"{shown(name)} · {folder.id[4:6]}/{folder.id[6:8]} {folder.id[9:11]}:{folder.id[11:13]}"
 
 
 def _describe(folder: RunFolder) -> str:

@@ -14,6 +14,7 @@ from core.models.description import LESSON_NETWORKS
 from core.runs import devices, jobs
 from core.runs.devices import DeviceInfo
 from tests.conftest import ROOT
+from tests.samples import as_read
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def texts(page: AppTest) -> str:
     assert not page.exception, page.exception[0].message
     elements = [*page.title, *page.subheader, *page.markdown, *page.caption, *page.error, *page.info, *page.warning]
     bars = [bar.proto.text for bar in page.get("progress")]
-    return "\n".join([*(element.value for element in elements), *bars]).replace("\\", "")
+    return as_read("\n".join([*(element.value for element in elements), *bars]))
 
 
 def numbers(page: AppTest) -> dict[str, str]:

@@ -29,7 +29,7 @@ from core.runs.events import (
 from core.runs.queue import DeviceQueue
 from core.runs.store import RunFolder, RunWriter
 from tests.conftest import ROOT
-from tests.samples import STARTED
+from tests.samples import STARTED, as_read
 
 CONFIG = FineTuneConfig(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
@@ -156,7 +156,7 @@ def test_lesson_preset_fills_in_its_settings(started: list[FineTuneConfig]) -> N
 def test_setting_out_of_range_is_refused_where_it_is_typed(label: str, value: float, good: float, message: str) -> None:
     page = open_page()
     field(page, label).set_value(value).run()
-    assert message in texts(page).replace("\\", "")
+    assert message in as_read(texts(page))
     assert button(page, "Start fine-tuning").disabled
     field(page, label).set_value(good).run()
     assert not button(page, "Start fine-tuning").disabled
@@ -166,13 +166,13 @@ def test_file_of_weights_is_checked_as_it_is_named(tmp_path: Path, started: list
     page = open_page()
     page.selectbox(key="fine_tune_architecture").select("resnet18").run()
     page.button_group(key="fine_tune_weights").set_value("file").run()
-    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in texts(page).replace("\\", "")
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in as_read(texts(page))
     assert button(page, "Start fine-tuning").disabled
 
     path = tmp_path / "holiday.pth"
     torch.save(build.build_random("my_cnn", 10, seed=0).state_dict(), path)
     page.text_input(key="fine_tune_weights_file").set_value(str(path)).run()
-    assert "holiday.pth does not fit ResNet-18" in page.error[0].value.replace("\\", "")
+    assert "holiday.pth does not fit ResNet-18" in as_read(page.error[0].value)
     assert button(page, "Start fine-tuning").disabled
 
     torch.save(build.build_random("resnet18", 1000, seed=0).state_dict(), path)
@@ -187,7 +187,7 @@ def test_low_disk_space_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch
     usage = shutil.disk_usage("/")._replace(free=10**7)
     monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
     page = open_page()
-    assert "has 0.01 GB free" in page.error[0].value.replace("\\", "")
+    assert "has 0.01 GB free" in as_read(page.error[0].value)
     assert button(page, "Start fine-tuning").disabled
 
 
@@ -230,7 +230,7 @@ def test_queued_run_says_what_it_waits_for(home: Path) -> None:
     for run in (waiting_for, folder):
         DeviceQueue(home, "cpu").join(run.id)
     page = open_page(folder.id)
-    assert "waiting for “the first <b>one</b>” to leave the CPU" in page.get("progress")[0].proto.text.replace("\\", "")
+    assert "waiting for “the first <b>one</b>” to leave the CPU" in as_read(page.get("progress")[0].proto.text)
     button(page, "Stop waiting").click().run()
     assert folder.control.exists()
     assert "starts by itself" in texts(page)

@@ -17,6 +17,7 @@ from core.runs.store import RunFolder, RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
 from tests.conftest import ROOT
 from tests.pages.test_fine_tune_page import button, field, texts
+from tests.samples import as_read
 
 SHORT = LinearFitConfig(epochs=20, seed=4)
 DEFAULT = LinearFitConfig()
@@ -164,7 +165,7 @@ def test_another_link_on_the_page_shows_the_other_fits_settings(home: Path) -> N
     ],
 )
 def test_bad_address_is_said_in_a_sentence(name: str, text: str, message: str) -> None:
-    assert message in texts(open_page(**{name: text})).replace("\\", "")
+    assert message in as_read(texts(open_page(**{name: text})))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_bad_address_is_said_in_a_sentence(name: str, text: str, message: str) -
 def test_setting_out_of_range_is_refused_where_it_is_typed(label: str, value: float, message: str) -> None:
     page = open_page()
     field(page, label).set_value(value).run()
-    assert message in texts(page).replace("\\", "")
+    assert message in as_read(texts(page))
     assert button(page, "Fit the line").disabled
     button(page, "Lesson's settings").click().run()
     assert not button(page, "Fit the line").disabled
@@ -235,7 +236,7 @@ def test_fits_that_ended_early_say_how(home: Path) -> None:
 def test_numbers_of_a_fit_that_ran_away_stay_short(home: Path) -> None:
     folder = fitted_run(home, LinearFitConfig(learning_rate=0.06))
     page = open_page(run=folder.id)
-    assert "the learning rate 0.06 is too large" in page.error[0].value.replace("\\", "")
+    assert "the learning rate 0.06 is too large" in as_read(page.error[0].value)
     shown = [number for chart in charts(page) for number in chart["numbers"].values()]
     assert max(map(len, shown)) < 10
 

@@ -17,6 +17,7 @@ from core.runs.store import RunFolder
 from pages.components.answer_card import percent
 from pages.components.answers_csv import as_csv
 from tests.conftest import ROOT
+from tests.samples import as_read
 
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
 
@@ -111,7 +112,7 @@ def test_run_in_the_address_is_the_network_and_knows_right_from_wrong(home: Path
     ],
 )
 def test_address_that_cannot_be_is_said(asked: list[NetworkRef], address: dict[str, str], sentence: str) -> None:
-    assert sentence in texts(open_page(**address)).replace("\\", "")
+    assert sentence in as_read(texts(open_page(**address)))
 
 
 def test_run_without_a_complete_epoch_is_said(home: Path, asked: list[NetworkRef]) -> None:
@@ -154,5 +155,5 @@ def test_percentages_claim_no_certainty(probability: float, shown: str) -> None:
 
 def test_table_of_answers_defuses_formulas() -> None:
     table = as_csv([answer("=HYPERLINK(1).png"), answer("cat.png")])
-    assert table.splitlines()[1].startswith("'=HYPERLINK(1).png,,frog,0.900000,")
-    assert table.splitlines()[2] == "cat.png,cat.png is no photo that can be read."
+    assert table.splitlines()[1].startswith('"\'=HYPERLINK(1).png","","frog","0.900000",')
+    assert table.splitlines()[2] == '"cat.png","cat.png is no photo that can be read."'

@@ -105,8 +105,8 @@ def test_name_that_no_browser_can_be_sent_is_mended(home: Path) -> None:
     folder = finished_run(home, "half")
     description = (folder.path / "config.json").read_text()
     (folder.path / "config.json").write_text(description.replace('"half"', '"half \\ud83d\\nname"'))
-    assert overview.summarize(folder).name == "half ? name"
-    assert compare.labels([RunReader(folder)]) == ["half ? name"]
+    assert overview.summarize(folder).name == "half ‹U+D83D› name"
+    assert compare.labels([RunReader(folder)]) == ["half ‹U+D83D› name"]
 
 
 def test_list_is_filtered_but_never_hides_what_is_selected(home: Path) -> None:
