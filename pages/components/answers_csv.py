@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -9,15 +10,13 @@ from core.predict.answers import TOP, Answer
 from core.words import is_invisible
 
 _FORMULA = ("=", "+", "-", "@")
+_SEPARATORS = re.compile(r"([;|\t\r\n])")
 
 
 def as_csv(answers: Sequence[Answer]) -> str:
-    """One line a photo: name, problem, then class and probability of the likeliest classes.
-
-    Every cell is quoted: where a semicolon or a tab separates cells, a name that holds one stays one cell.
-    """
+    """One line a photo: name, problem, then class and probability of the likeliest classes."""
     table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
+    writer = csv.writer(table)
     heads = [name for rank in range(1, TOP + 1) for name in (f"class {rank}", f"probability {rank}")]
     writer.writerow(["file", "problem", *heads])
     for answer in answers:
@@ -29,9 +28,12 @@ def as_csv(answers: Sequence[Answer]) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A spreadsheet would compute a cell that begins like a formula; half characters cannot be saved."""
-    text = text.encode(errors="replace").decode()
-    return f"'{text}" if _begins_like_a_formula(text) else text
+    """The text, with an apostrophe before each part that a spreadsheet would compute.
+
+    Where another sign than the comma separates cells, a part is a cell of its own.
+    """
+    parts = _SEPARATORS.split(text.encode(errors="replace").decode())  # half a character cannot be saved
+    return "".join(f"'{part}" if _begins_like_a_formula(part) else part for part in parts)
 
 
 def _begins_like_a_formula(text: str) -> bool:

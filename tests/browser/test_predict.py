@@ -39,7 +39,7 @@ def test_dropped_photos_get_their_names_beside_files_that_are_no_photos(page: Pa
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download as CSV").click()
     lines = downloading.value.path().read_text().splitlines()
-    assert lines[1].startswith('"pembroke.jpg","","Pembroke","0.9')
+    assert lines[1].startswith("pembroke.jpg,,Pembroke,0.9")
     assert len(lines) == 6
 
 

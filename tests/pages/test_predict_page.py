@@ -155,5 +155,5 @@ def test_percentages_claim_no_certainty(probability: float, shown: str) -> None:
 
 def test_table_of_answers_defuses_formulas() -> None:
     table = as_csv([answer("=HYPERLINK(1).png"), answer("cat.png")])
-    assert table.splitlines()[1].startswith('"\'=HYPERLINK(1).png","","frog","0.900000",')
-    assert table.splitlines()[2] == '"cat.png","cat.png is no photo that can be read."'
+    assert table.splitlines()[1].startswith("'=HYPERLINK(1).png,,frog,0.900000,")
+    assert table.splitlines()[2] == "cat.png,cat.png is no photo that can be read."
