@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from core.words import shown
 from tests.browser.conftest import Server, drop, pause
 from tests.conftest import PHOTOS
 
@@ -17,6 +18,10 @@ HOSTILE_NAMES = (
     "[click](javascript:alert(1)).png",
     ":red[boom] **bold** $x$.png",
     "'><script>alert(1)<script>.png",
+    "www.x.example",
+    ":streamlit: -> a@b.c.png",
+    "\u202egpj.png",
+    "x" * 200 + ".png",
 )
 
 
@@ -49,13 +54,16 @@ def test_names_of_files_are_data(page: Page, server: Server) -> None:
     page.goto(f"{server.url}predict")
     drop(page, {name: contents for name in HOSTILE_NAMES for contents in (png(),)})
     for name in HOSTILE_NAMES:
-        expect(page.get_by_text(f"{name} · 60 x 40")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(f"{shown(name)} · 60 x 40")).to_be_visible(timeout=60_000)
     drop(page, {f"bad {name}": b"nothing" for name in HOSTILE_NAMES})
     for name in HOSTILE_NAMES:
-        expect(page.get_by_test_id("stAlert").filter(has_text=f"bad {name} is no photo")).to_be_visible(timeout=60_000)
+        expect(page.get_by_test_id("stAlert").filter(has_text=f"{shown(f'bad {name}')} is no photo")).to_be_visible(
+            timeout=60_000
+        )
     pause(page, 0.5)
     assert not dialogs
     assert page.locator("img[src=x]").count() == 0
+    assert page.get_by_test_id("stMarkdownContainer").locator("a[href^=http], a[href^=mailto], img").count() == 0
     assert page.locator("a[href^=javascript]").count() == 0
 
 

@@ -1,6 +1,7 @@
 """The Predict page, script by script: the network is found, photos are answered, and whatever fails is said."""
 
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from core.runs.devices import DeviceInfo
 from core.runs.store import RunFolder
 from pages.components.answer_card import percent
 from pages.components.answers_csv import as_csv
+from pages.components.format import plain_name
 from tests.conftest import ROOT
+from tests.names import NAMES
 from tests.samples import as_read
 
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
@@ -101,6 +104,32 @@ def test_run_in_the_address_is_the_network_and_knows_right_from_wrong(home: Path
     assert ":green[:material/check: Right]" in texts(page)
     assert "It is: airplane" in texts(page)
     assert page.query_params["run"] == folder.id
+
+
+def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    names = iter(NAMES)
+
+    def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], timeout_s: float) -> list[Answer]:
+        each = 12
+        return [
+            Answer(
+                name=name,
+                guesses=tuple(Guess(class_name=class_name, probability=0.08) for class_name in islice(names, each)),
+                seen=pixels,
+                thumbnail=pixels,
+                width=32,
+                height=32,
+            )
+            for name, _ in photos
+        ]
+
+    monkeypatch.setattr(helper, "call", call)
+    page = open_page(run=make_run(home).id)
+    try_bundled_photos(page)
+    bars = [as_read(bar.proto.text) for bar in page.get("progress")]
+    assert bars == [as_read(f"{plain_name(name)} · **8.0%**") for name in NAMES]
+    assert f"### {plain_name(NAMES[0])}" in texts(page)
 
 
 @pytest.mark.parametrize(
