@@ -11,7 +11,8 @@ from core.runs.store import RunReader
 from pages.components import linear_fit_files, runs
 from pages.components.format import plain
 from pages.components.linear_fit_form import belongs_to, linear_fit_form, write_address
-from pages.components.linear_fit_run import compare, live_fit
+from pages.components.linear_fit_run import live_fit
+from pages.components.linear_fit_verdict import compare
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     loaded, problem = linear_fit_files.loaded_file()
     live_fit(reader, shown, loaded)
     if reader is not None and isinstance(fitted := reader.last_event, Fitted):
-        compare(shown, fitted)
+        compare(shown, fitted, reader.steps)
         linear_fit_files.save(fitted)
     linear_fit_files.load_back(loaded, problem)
     with st.expander("The same in plain PyTorch", icon=":material/code:"):

@@ -57,7 +57,7 @@ def minimum(points: Points, *, weight_decay: float = 0.0) -> Line:
     There the gradient vanishes: (2/n) A'(Ap - y) + weight_decay p = 0, for rows (x, 1) of A and p = (weight, bias).
     """
     towards = 2 / NUM_POINTS * _rows(points).T @ points.y
-    weight, bias = np.linalg.solve(_curvature(points, weight_decay), towards)
+    weight, bias = np.linalg.solve(curvature(points, weight_decay), towards)
     return Line(float(weight), float(bias))
 
 
@@ -66,7 +66,7 @@ def largest_learning_rate(points: Points, *, momentum: float, weight_decay: floa
 
     Source: Goh, "Why Momentum Really Works", Distill, 2017, doi:10.23915/distill.00006.
     """
-    return float(2 * (1 + momentum) / np.linalg.eigvalsh(_curvature(points, weight_decay)).max())
+    return float(2 * (1 + momentum) / np.linalg.eigvalsh(curvature(points, weight_decay)).max())
 
 
 def time_constant(points: Points, *, learning_rate: float, momentum: float, weight_decay: float) -> float:
@@ -77,7 +77,7 @@ def time_constant(points: Points, *, learning_rate: float, momentum: float, weig
     """
     factor = max(
         float(np.abs(np.roots([1, -(1 + momentum - learning_rate * curvature), momentum])).max())
-        for curvature in np.linalg.eigvalsh(_curvature(points, weight_decay))
+        for curvature in np.linalg.eigvalsh(curvature(points, weight_decay))
     )
     if factor >= 1:
         return math.inf
@@ -88,7 +88,7 @@ def _rows(points: Points) -> NDArray[np.float64]:
     return np.stack([points.x, np.ones(NUM_POINTS)], axis=1)  # (points, 2)
 
 
-def _curvature(points: Points, weight_decay: float) -> NDArray[np.float64]:
+def curvature(points: Points, weight_decay: float) -> NDArray[np.float64]:
     """The loss's second derivative by weight and bias: (2, 2)."""
     rows = _rows(points)
     return 2 / NUM_POINTS * rows.T @ rows + weight_decay * np.eye(2)

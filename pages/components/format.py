@@ -25,6 +25,11 @@ def rate(per_second: float) -> str:
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
 
 
+def coefficient(value: float) -> str:
+    """ "3.3911", or "-6.06e+17" where a fit has run away."""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.2e}"
+
+
 def plain(text: object) -> str:
     """Markdown that shows a message as it is: names in it are data, whatever they contain.
 

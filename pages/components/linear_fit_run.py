@@ -1,6 +1,5 @@
-"""One linear fit on a page: the points and the curves, live while it trains, and what it teaches afterwards."""
+"""One linear fit on a page: the points and the curves, live while it trains."""
 
-import math
 from typing import Any, assert_never
 
 import numpy as np
@@ -16,12 +15,11 @@ from core.runs.events import STEP_FORMATS, Failed, Fitted
 from core.runs.status import Status, read_status
 from core.runs.store import RunReader
 from pages.components import runs
-from pages.components.format import plain
+from pages.components.format import coefficient, plain
 from pages.components.live_chart import live_chart
 
 _POLL_S = 0.1
 _CHART_HEIGHT = 520
-_ARRIVED = 0.005  # of a distance that two digits show
 _NO_STEPS = np.empty(0, STEP_FORMATS["linear_fit"].dtype)
 
 
@@ -92,12 +90,12 @@ def _points_chart(drawn: Points, exact: Line, steps: Any, loaded: LoadedModel | 
     if loaded is not None:
         lines.append(figures.file_line("From the file", Line(loaded.weight, loaded.bias)))
     numbers = {
-        f"Weight · exact {exact.weight:.4f}": _number(trained.weight) if trained else "–",
-        f"Bias · exact {exact.bias:.4f}": _number(trained.bias) if trained else "–",
+        f"Weight · exact {exact.weight:.4f}": coefficient(trained.weight) if trained else "–",
+        f"Bias · exact {exact.bias:.4f}": coefficient(trained.bias) if trained else "–",
     }
     description = f"30 points; exact weight {exact.weight:.4f} and bias {exact.bias:.4f}"
     if trained is not None:
-        description += f"; trained weight {_number(trained.weight)} and bias {_number(trained.bias)}"
+        description += f"; trained weight {coefficient(trained.weight)} and bias {coefficient(trained.bias)}"
     figure = figures.fitted_points(drawn, lines, chart_id=chart_id)
     live_chart(figure, key="linear-fit-points", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
@@ -115,61 +113,10 @@ def _curves_chart(
     last = reader.last_event if reader else None
     loss = last.loss if isinstance(last, Fitted) else steps["loss"][-1] if len(steps) else None
     numbers = {
-        f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else _number(loss),
+        f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else coefficient(loss),
         f"Epoch · of {config.epochs:,}": f"{len(steps):,}" if len(steps) else "–",
     }
     description = "Loss, weight and bias of every epoch, none so far"
     if loss is not None:
-        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {_number(loss)}"
+        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {coefficient(loss)}"
     live_chart(figure, key="linear-fit-curves", numbers=numbers, height=_CHART_HEIGHT, description=description)
-
-
-def compare(config: LinearFitConfig, fitted: Fitted) -> None:
-    """The trained line beside the exact ones, and why they differ."""
-    drawn, trained = points.draw(config.seed), Line(fitted.weight, fitted.bias)
-    st.subheader("Trained or exact?", anchor=False)
-    st.markdown(_verdict(config, drawn, trained))
-    rows = {
-        f"**Trained**, {config.epochs:,} epochs": trained,
-        "**Exact**, least squares": points.minimum(drawn),
-        f"**Exact** with weight decay {config.weight_decay:g}": points.minimum(drawn, weight_decay=config.weight_decay),
-        "Truth with the mean of the noise, *y* = 2*x* + 4": points.EXPECTED,
-        "Truth without noise, *y* = 2*x* + 3": points.TRUTH,
-    }
-    table = [
-        f"| {label} | {_number(line.weight)} | {_number(line.bias)} | {_number(loss)} |"
-        for label, line in rows.items()
-        for loss in [points.mean_squared_error(drawn, line)]
-    ]
-    st.markdown("\n".join(["| Line | Weight | Bias | Loss |", "| :-- | --: | --: | --: |", *table]))
-
-
-def _verdict(config: LinearFitConfig, drawn: Points, trained: Line) -> str:
-    """What a fit of these settings teaches."""
-    exact, goal = points.minimum(drawn), points.minimum(drawn, weight_decay=config.weight_decay)
-    constant = points.time_constant(
-        drawn, learning_rate=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
-    )
-    pace = f"what is left of the way shrinks to 37% every {math.ceil(min(constant, 1e12)):,} epochs"
-    if math.isinf(constant):
-        arrival = "**The fit runs away:** every step overshoots by more than the one before. Lower the learning rate."
-    elif max(abs(trained.weight - goal.weight), abs(trained.bias - goal.bias)) < _ARRIVED:
-        arrival = f"**Training has arrived:** {pace}, and it had {config.epochs:,} of them."
-    else:
-        left = math.exp(-config.epochs / constant)
-        arrival = (
-            f"**The bias has not arrived:** it stands at {trained.bias:.2f} on its way to {goal.bias:.2f}. With "
-            f"learning rate ÷ (1 − momentum) = {config.learning_rate / (1 - config.momentum):.2g} as the effective "
-            f"step, {pace}; {config.epochs:,} epochs leave {left:.0%} of it."
-        )
-    noise = "**The exact bias is near 4, not 3:** the noise is 0, 1 or 2, so it adds 1 on average."
-    decay = (
-        f" Weight decay pulls both parameters towards zero, so training heads for a bias of {goal.bias:.4f} instead of "
-        f"{exact.bias:.4f}."
-    )
-    return f"{arrival}\n\n{noise}{decay if config.weight_decay else ''}"
-
-
-def _number(value: float) -> str:
-    """ "3.3911", or "-6.06e+17" where a fit has run away."""
-    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.2e}"

@@ -23,7 +23,7 @@ def test_fit_is_drawn_saved_loaded_back_and_opens_in_another_browser(
     expect(page.get_by_label("Seed", exact=True)).to_have_value("3")
     page.get_by_role("button", name="Fit the line").click()
     page.wait_for_function(f"({LOSS}) === 1000", timeout=60_000)
-    expect(page.get_by_text("The bias has not arrived")).to_be_visible()
+    expect(page.get_by_text("The bias is still moving")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/linear_fit\?run=[0-9a-f-]+$"))
 
     for name in ("linear_model.pth", "linear_model_with_arc.pth"):

@@ -100,9 +100,9 @@ def test_click_fits_with_the_lessons_settings_and_says_what_came_of_it(started: 
     assert "Trained" in names(scatter)
     assert "Loss over 1,000 of 1,000 epochs" in curves["description"]
     said = texts(page)
-    assert "**The bias has not arrived:** it stands at 3.39 on its way to 3.95" in said
+    assert "**The bias is still moving:** 3.391 now, 3.948 in the end; 13% of its way is left." in said
     assert "learning rate ÷ (1 − momentum) = 0.001 as the effective step" in said
-    assert "shrinks to 37% every 489 epochs; 1,000 epochs leave 13% of it" in said
+    assert "the distance shrinks to half every 338 epochs" in said
     assert "**The exact bias is near 4, not 3:**" in said
     assert "training heads for a bias of 3.9481 instead of 3.9678" in said
     assert f"| **Trained**, 1,000 epochs | 1.9936 | 3.3911 | {fitted.loss:.4f} |" in said
@@ -113,8 +113,27 @@ def test_click_fits_with_the_lessons_settings_and_says_what_came_of_it(started: 
 def test_fit_that_has_arrived_is_said_to_have(started: list[LinearFitConfig]) -> None:
     page = open_page(learning_rate="0.01", weight_decay="0.0")
     button(page, "Fit the line").click().run()
-    assert "**Training has arrived:**" in texts(page)
+    assert "**Training has reached its goal:**" in texts(page)
     assert "Weight decay pulls" not in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"momentum": "0.999"},
+            "**The weight is still moving:** 2.257 now, 1.991 in the end; it has gone past its goal by 59% of its way, "
+            "and it swings around its goal.",
+        ),
+        ({"momentum": "0.999", "learning_rate": "0.01"}, "it has gone past its goal by 51% of its way, and it swings"),
+        ({"momentum": "0.999", "epochs": "20000"}, "**Training has reached its goal:**"),
+        ({"momentum": "0.99", "epochs": "60"}, "71% of its way is left, and it swings around its goal."),
+    ],
+)
+def test_swinging_fit_is_said_to_swing(started: list[LinearFitConfig], settings: dict[str, str], sentence: str) -> None:
+    page = open_page(**settings)
+    button(page, "Fit the line").click().run()
+    assert sentence in texts(page)
 
 
 def test_fit_that_runs_away_slowly_is_said_to(started: list[LinearFitConfig]) -> None:
