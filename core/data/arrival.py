@@ -91,31 +91,32 @@ def _mode(first: float, slope: float, momentum: float, epochs: int) -> _Mode:
     """A direction in which the fit began at the distance `first`; an epoch leads to slope * d - momentum * before."""
     step = np.array([[slope, -momentum], [1.0, 0.0]])
     distance, before = np.linalg.matrix_power(step, epochs) @ [first, first]
-    roots = np.roots([1.0, -slope, momentum])
+    root = np.sqrt(complex(slope**2 - 4 * momentum))
+    roots = np.array(sorted([(slope + root) / 2, (slope - root) / 2], key=abs, reverse=True), np.complex128)
     swings = bool(slope**2 < 4 * momentum or slope < 0)  # complex roots, or negative ones: to and fro at every epoch
-    return _Mode(reach=_reach(distance, before, roots), swings=swings, factor=float(np.abs(roots).max(initial=0)))
+    return _Mode(reach=_reach(distance, before, roots), swings=swings, factor=float(np.abs(roots[0])))
 
 
-def _reach(distance: float, before: float, roots: NDArray[np.generic]) -> float:
+def _reach(distance: float, before: float, roots: NDArray[np.complex128]) -> float:
     """The largest distance from now on, which after n epochs is a sum of n-th powers of the two roots."""
-    first, second = roots if len(roots) == 2 else (0.0, 0.0)
+    first, second = roots
     if not first:
         return abs(distance)
     if abs(first - second) < 1e-6 * abs(first):
         second = first * (1 - 1e-6)  # two equal roots have another form, which this comes near enough to
     share = (distance - second * before) * first / (first - second)
-    epochs = _epochs_to_look_at(first, float(np.abs(roots).max()))
+    epochs = _epochs_to_look_at(first)
     return float(np.abs((share * first**epochs + (distance - share) * second**epochs).real).max())
 
 
-def _epochs_to_look_at(root: np.generic, factor: float) -> NDArray[np.generic]:
+def _epochs_to_look_at(root: np.complex128) -> NDArray[np.float64]:
     """Where the largest distance is not missed."""
-    if np.iscomplex(root):
+    if root.imag:
         swing = abs(2 * math.pi / np.angle(root))
         # Fast swings hit their largest distance only after some: one epoch may come between its two sides.
-        return np.linspace(0, swing, _MAX_SAMPLES) if swing > _MAX_SAMPLES else np.arange(_MAX_SAMPLES)
-    far = np.geomspace(1, max(-60 / math.log(factor), 2), 300).astype(int)  # it turns back once at most
-    return np.unique(np.concatenate([[0], far, far + 1]))
+        return np.linspace(0, swing, _MAX_SAMPLES) if swing > _MAX_SAMPLES else np.arange(float(_MAX_SAMPLES))
+    far = np.floor(np.geomspace(1, max(-60 / math.log(abs(root)), 2), 300))  # it turns back once at most
+    return np.unique(np.concatenate([[0.0], far, far + 1]))
 
 
 def _vector(line: Line) -> NDArray[np.float64]:

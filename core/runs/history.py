@@ -1,6 +1,5 @@
 """What a run's events say when read together. Pure: a resumed run's later attempt replaces what it did again."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,9 +65,3 @@ def last_step(reader: RunReader) -> int:
     """The newest step's number; 0 where there is none."""
     steps = reader.steps
     return int(steps["step"][-1]) if len(steps) else 0
-
-
-def working_s(reader: RunReader) -> float:
-    """Wall-clock time since the newest attempt's first step was about to come, in seconds."""
-    begun = started(reader.events)
-    return time.time() - reader.time_of(begun) if begun else 0.0

@@ -1,7 +1,9 @@
 """How far a run has come and how long it will take. Pure: from its events and steps to numbers.
 
-Images differ in cost: one that trains a whole network is read forwards and backwards, one whose features are kept
-costs next to nothing. Progress counts the work, so the remaining time is right in the slow first epoch of a frozen run.
+Images differ in cost: one that trains a whole network is read forwards and backwards, one that is scored is read in
+float32, one whose features are kept costs next to nothing. What is left is counted by kind, and each kind's cost is
+taken from the run's own clock as soon as it has measured one, and until then from a model. The wall clock is not asked:
+it jumps, and it runs on while the run rests.
 """
 
 from collections.abc import Sequence
@@ -12,12 +14,23 @@ from numpy.typing import NDArray
 
 from core.runs.events import Evaluated, Evaluating, Extracting, Finished, RareEvent, Started
 
-# Costs of one image, in units of one forward pass at the training's precision.
+# The model: costs in units of one forward pass at the training's precision.
 _FULL_IMAGE = 3.0  # a backward pass costs two forward ones
 _FROZEN_IMAGE = 1.0
+# Evaluation is always in float32. Measured against bfloat16 on CPUs: 0.7 to 1.2 where memory is what is waited for, as
+# on a busy computer, and up to 2.1 on an idle one. The first validation tells.
+_FLOAT32_IMAGE = {"float32": 1.0, "bfloat16": 1.2}
 _KEPT_IMAGE = 0.01  # measured: 36,000 images a second against 190
-_FLOAT32_IMAGE = {"float32": 1.0, "bfloat16": 2.0}  # evaluation is always in float32
+_KEPT_STEP_S = 0.0015  # measured
+_MIN_STEPS = 10  # before an estimate is worth showing
+_RECENT_STEPS = 100  # that an estimate looks at: other work on the computer comes and goes
+_OUTLIER = 5.0  # times the median: a step that took longer was held up, and the next ones will not be
 _RATE_WINDOW_S = 3.0
+# Without news for so long, something holds the run up: many times what a step takes, and never a few seconds only.
+_LONG_WAITS = 10.0
+_MIN_PATIENCE_S = 20.0
+_PATIENCE_AT_FIRST_S = 60.0  # as long as nobody knows what a step takes
+_EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,72 +42,179 @@ class Progress:
     step: int
     total_steps: int
     epochs: int
-    remaining_s: float | None  # None as long as nothing was measured
+    remaining_s: float | None  # of the run's own clock; None as long as too little was measured
     steps_per_second: float | None  # of late; over all once finished
+    patience_s: float  # a run that is well brings news sooner
     evaluating: Evaluating | None  # the evaluation that is under way
     extracting: Extracting | None  # a resumed attempt computes again what it keeps
 
 
-def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void], *, working_s: float) -> Progress | None:
-    """The progress of a run's newest attempt, or None before it has begun.
+@dataclass(frozen=True)
+class _Work:
+    """Some of a run's work, by what it costs."""
 
-    `working_s` is the wall-clock time since its Started event, in seconds.
-    """
-    start = next((index for index in reversed(range(len(run_events))) if isinstance(run_events[index], Started)), None)
-    if start is None:
+    computed: float  # images that a network is trained on, or whose features are computed
+    kept: float  # steps on kept features
+    evaluated: float  # images that are scored
+
+    def __sub__(self, other: "_Work") -> "_Work":
+        return _Work(self.computed - other.computed, self.kept - other.kept, self.evaluated - other.evaluated)
+
+    def at(self, costs: "_Work") -> float:
+        """What it costs in all, where each kind costs so much."""
+        return self.computed * costs.computed + self.kept * costs.kept + self.evaluated * costs.evaluated
+
+
+def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void]) -> Progress | None:
+    """The progress of a run's newest attempt, or None before it has begun."""
+    begun = next((index for index in reversed(range(len(run_events))) if isinstance(run_events[index], Started)), None)
+    if begun is None:
         return None
-    started = run_events[start]
+    started = run_events[begun]
     assert isinstance(started, Started)
-    since = run_events[start + 1 :]
-    step = max(int(steps["step"][-1]) if len(steps) else 0, started.first_step - 1)
-    epochs = started.total_steps // started.steps_per_epoch
+    since = run_events[begun + 1 :]
     newest = run_events[-1]
-    evaluating = newest if isinstance(newest, Evaluating) else None
-
-    earlier = (started.first_step - 1) // started.steps_per_epoch  # epochs that this attempt did not repeat
-    validated = sum(isinstance(event, Evaluated) and event.split == "validation" for event in since)
-    tested = (
-        started.test_images if any(isinstance(event, Evaluated) and event.split == "test" for event in since) else 0
-    )
-    before = _work(started, started.first_step - 1, validated=0, earlier=earlier, tested=0)
-    total = _work(started, started.total_steps, validated=epochs - earlier, earlier=earlier, tested=started.test_images)
-    done = _work(started, step, validated=validated, earlier=earlier, tested=tested)
-    if evaluating:
-        done += evaluating.images * _FLOAT32_IMAGE.get(started.precision, 1.0)
-    extracting = newest if isinstance(newest, Extracting) else None
-    if extracting:
-        done += extracting.images * _FROZEN_IMAGE
-    fraction = 1.0 if isinstance(newest, Finished) else min(done / total, 0.999)
-    worked = done - before
+    step = max(int(steps["step"][-1]) if len(steps) else 0, started.first_step - 1)
+    done, total = _done(started, step, since), _total(started)
+    model = _model(started)
+    costs = _measured(started, steps, run_events, since)
+    epochs = started.total_steps // started.steps_per_epoch
     return Progress(
-        fraction=fraction,
+        fraction=1.0 if isinstance(newest, Finished) else min(done.at(model) / total.at(model), 0.999),
         epoch=min(step // started.steps_per_epoch + 1, epochs),
         step=step,
         total_steps=started.total_steps,
         epochs=epochs,
-        remaining_s=(total - done) * working_s / worked if worked > 0 and working_s > 0 else None,
+        remaining_s=(total - done).at(costs) if costs else None,
         steps_per_second=_rate(steps, None if isinstance(newest, Finished) else _RATE_WINDOW_S),
-        evaluating=evaluating,
-        extracting=extracting,
+        patience_s=_patience(started, costs),
+        evaluating=newest if isinstance(newest, Evaluating) else None,
+        extracting=newest if isinstance(newest, Extracting) else None,
     )
 
 
-def _work(started: Started, steps: int, *, validated: int, earlier: int, tested: int) -> float:
-    """The cost of that much of the run, in forward passes of one image.
+def _done(started: Started, step: int, since: Sequence[RareEvent]) -> _Work:
+    """The work up to that step, with what the attempt has reported `since` its start."""
+    evaluated = [event.split for event in since if isinstance(event, Evaluated)]
+    extracted: float = max((event.images for event in since if isinstance(event, Extracting)), default=0)
+    if step >= max(started.first_step, started.steps_per_epoch + 1):
+        extracted = _to_extract(started)
+    work = _work(
+        started,
+        step,
+        extracted=extracted,
+        validations=evaluated.count("validation"),
+        tested=started.test_images if "test" in evaluated else 0,
+    )
+    under_way = since[-1] if since else None
+    scored = under_way.images if isinstance(under_way, Evaluating) else 0
+    return _Work(work.computed, work.kept, work.evaluated + scored)
 
-    `validated` counts the attempt's own validations, `earlier` those of the epochs before it.
-    """
-    per_step = started.train_images / started.steps_per_epoch
-    evaluation = _FLOAT32_IMAGE.get(started.precision, 1.0)
-    if started.keeps_features:  # an attempt computes them once, whatever was computed before
-        before, since = (started.first_step - 1) * per_step, (steps - started.first_step + 1) * per_step
-        computed = min(since, started.train_images)
-        training = computed * _FROZEN_IMAGE + (before + since - computed) * _KEPT_IMAGE
-        validation = min(validated, 1) * started.validation_images * evaluation
-    else:
-        training = steps * per_step * (_FULL_IMAGE if started.mode == "full" else _FROZEN_IMAGE)
-        validation = (earlier + validated) * started.validation_images * evaluation
-    return training + validation + tested * evaluation
+
+def _total(started: Started) -> _Work:
+    """The work of the whole run, its former attempts' included."""
+    validations = started.total_steps // started.steps_per_epoch - _epochs_before(started)
+    return _work(
+        started,
+        started.total_steps,
+        extracted=_to_extract(started),
+        validations=validations,
+        tested=started.test_images,
+    )
+
+
+def _work(started: Started, steps: int, *, extracted: float, validations: int, tested: int) -> _Work:
+    """The work of that many steps; `extracted` images were computed again, and `validations` are the attempt's own."""
+    if started.keeps_features:  # computed in the first epoch, and scored without computing from the second on
+        computed = min(steps, started.steps_per_epoch)
+        evaluated = min(validations, 1) * started.validation_images + tested
+        return _Work(computed * _images_per_step(started) + extracted, steps - computed, evaluated)
+    evaluated = (_epochs_before(started) + validations) * started.validation_images + tested
+    return _Work(steps * _images_per_step(started), 0, evaluated)
+
+
+def _to_extract(started: Started) -> float:
+    """Images whose features a former attempt had computed, and this one must compute again."""
+    again = min(started.first_step - 1, started.steps_per_epoch) if started.keeps_features else 0
+    return again * _images_per_step(started)
+
+
+def _epochs_before(started: Started) -> int:
+    """Epochs of former attempts that this one does not repeat."""
+    return (started.first_step - 1) // started.steps_per_epoch
+
+
+def _images_per_step(started: Started) -> float:
+    return started.train_images / started.steps_per_epoch
+
+
+def _model(started: Started) -> _Work:
+    """What each kind of work costs, in forward passes of one image."""
+    training = _FULL_IMAGE if started.mode == "full" else _FROZEN_IMAGE
+    return _Work(training, _KEPT_IMAGE * _images_per_step(started), _FLOAT32_IMAGE.get(started.precision, 1.0))
+
+
+def _measured(
+    started: Started, steps: NDArray[np.void], run_events: Sequence[RareEvent], since: Sequence[RareEvent]
+) -> _Work | None:
+    """What each kind of work costs in seconds: as the attempt's own steps and evaluations took, or None so far."""
+    first = int(np.searchsorted(steps["step"], started.first_step))
+    own = steps[first:]
+    if len(own) < min(_MIN_STEPS, started.total_steps - started.first_step + 1):
+        return None
+    evaluated = [event for event in run_events if isinstance(event, Evaluated)]
+    begins = _begins(steps, evaluated)[first:]
+    seconds, images = (own["seconds"] - begins)[1:], own["images"][1:]  # the first one warms up
+    is_kept = (own["step"][1:] > started.steps_per_epoch) & started.keeps_features
+    image_s = _typical(seconds[~is_kept] / images[~is_kept])
+    if image_s is None and first > 0 and own["step"][0] > started.steps_per_epoch:
+        image_s = float(own["seconds"][0] - begins[0]) / max(_to_extract(started), 1)  # before its first step
+    if image_s is None:
+        return None
+    kept_s = _typical(seconds[is_kept])
+    model = _model(started)
+    expected_s = image_s * model.evaluated / model.computed
+    scored_s = _scored_seconds(started, own, [event for event in since if isinstance(event, Evaluated)])
+    return _Work(
+        image_s,
+        _KEPT_STEP_S if kept_s is None else kept_s,
+        expected_s if scored_s is None else min(scored_s, 2 * _OUTLIER * expected_s),
+    )
+
+
+def _begins(steps: NDArray[np.void], evaluated: Sequence[Evaluated]) -> NDArray[np.float64]:
+    """The run's own clock when each step began: when the one before had ended, or the validation in between."""
+    begins: NDArray[np.float64] = np.concatenate([[0.0], steps["seconds"][:-1]])
+    for event in evaluated:
+        after = int(np.searchsorted(steps["step"], event.step)) + 1
+        if event.split == "validation" and after < len(begins):
+            begins[after] = np.clip(event.seconds, steps["seconds"][after - 1], steps["seconds"][after])
+    return begins
+
+
+def _scored_seconds(started: Started, own: NDArray[np.void], evaluated: Sequence[Evaluated]) -> float | None:
+    """What an image took to score, in the attempt's validations that computed their features."""
+    validations = [event for event in evaluated if event.split == "validation"]
+    found: list[float] = []
+    for event in validations[:1] if started.keeps_features else validations:
+        index = int(np.searchsorted(own["step"], event.step))
+        if index < len(own) and own["step"][index] == event.step:
+            found.append(float(event.seconds - own["seconds"][index]) / max(started.validation_images, 1))
+    return float(np.median(found[-5:])) if found else None
+
+
+def _typical(values: NDArray[np.float64]) -> float | None:
+    """The mean of the newest values, where one that was held up counts as a slow one only."""
+    newest = values[-_RECENT_STEPS:]
+    return float(np.minimum(newest, _OUTLIER * np.median(newest)).mean()) if len(newest) else None
+
+
+def _patience(started: Started, costs: _Work | None) -> float:
+    """How long a run that is well may be without news, in seconds."""
+    if costs is None:
+        return _PATIENCE_AT_FIRST_S
+    slowest = max(_images_per_step(started) * costs.computed, _EVALUATION_BATCH * costs.evaluated)
+    return max(_LONG_WAITS * slowest, _MIN_PATIENCE_S)
 
 
 def _rate(steps: NDArray[np.void], window_s: float | None) -> float | None:

@@ -342,6 +342,7 @@ class RunReader:
         self._attempt = 0
         self._step_offset = 0
         self._event_offset = 0
+        self._news = time.monotonic()
         self._mutex = threading.Lock()
 
     @property
@@ -353,6 +354,11 @@ class RunReader:
         """When an event of `events` was written, in seconds of Unix time."""
         return self._event_times[next(index for index, known in enumerate(self.events) if known is event)]
 
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since a poll last found something new, by a clock that nobody sets."""
+        return time.monotonic() - self._news
+
     def is_live(self) -> bool:
         """Whether a worker holds the run, or is about to."""
         return locks.is_held(self.folder.lock)
@@ -360,8 +366,11 @@ class RunReader:
     def poll(self) -> None:
         """Read what has come since the last call."""
         with self._mutex:
+            before = (self._event_offset, self._attempt, self._step_offset)
             self._read_events()
             self._read_steps()
+            if (self._event_offset, self._attempt, self._step_offset) != before:
+                self._news = time.monotonic()
 
     def _read_events(self) -> None:
         try:

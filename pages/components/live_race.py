@@ -14,8 +14,8 @@ from core.runs.store import RunReader
 from pages.components import lanes, runs
 from pages.components.compare import compare_runs, verdict
 from pages.components.fine_tune_form import WEIGHTS, reuse
-from pages.components.format import duration, plain, plain_name
-from pages.components.live_run import POLL_S, STARTING_POLL_S, tab_title, waiting_for
+from pages.components.format import plain, plain_name
+from pages.components.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
 
 
 def live_race(readers: Sequence[RunReader]) -> None:
@@ -70,7 +70,7 @@ def _fraction(reader: RunReader, status: Status) -> float:
     """How much of its work a lane has behind it, from 0 to 1; one that has ended has no more to do."""
     if not status.is_live:
         return 1.0
-    now = progress.measure(reader.events, reader.steps, working_s=history.working_s(reader))
+    now = progress.measure(reader.events, reader.steps)
     return now.fraction if now else 0.0
 
 
@@ -90,17 +90,27 @@ def _progress_row(readers: Sequence[RunReader], statuses: Sequence[Status], over
 
 def _doing(live: Sequence[RunReader], statuses: Sequence[Status]) -> str:
     """What the lanes that live are doing, in a line."""
-    measured = [progress.measure(reader.events, reader.steps, working_s=history.working_s(reader)) for reader in live]
+    measured = [progress.measure(reader.events, reader.steps) for reader in live]
     under_way = [now for now in measured if now is not None]
     if Status.RUNNING in statuses and under_way:
         now = max(under_way, key=lambda now: now.remaining_s or 0.0)
-        remaining = f" · about {duration(now.remaining_s)} left" if now.remaining_s is not None else ""
         lanes_left = "" if len(live) == len(statuses) else f" · {len(live)} of {len(statuses)} lanes under way"
-        return f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}{remaining}{lanes_left}"
+        step = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
+        return f"{step}{_time_left(live, measured)}{lanes_left}"
     if Status.QUEUED in statuses:
         return waiting_for(live[0], beside=[reader.folder.id for reader in live])
     preparing = [reader.last_event for reader in live if isinstance(reader.last_event, Preparing)]
     return f"{plain(preparing[-1].what)} …" if preparing else "Starting the training process …"
+
+
+def _time_left(live: Sequence[RunReader], measured: Sequence[progress.Progress | None]) -> str:
+    """How long the race still takes: lanes take turns, so it lasts as long as all of them together."""
+    left = [now.remaining_s for now in measured if now is not None and now.remaining_s is not None]
+    return time_left(
+        sum(left) if len(left) == len(live) else None,
+        quiet_s=min(reader.quiet_s for reader in live),
+        patience_s=sum(now.patience_s for now in measured if now is not None),
+    )
 
 
 def _stop(live: Sequence[RunReader]) -> None:

@@ -59,7 +59,7 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     status = read_status(reader)
     if status is not before:
         st.rerun()  # once: the whole page, which polls as the new status needs it
-    now = progress.measure(reader.events, reader.steps, working_s=history.working_s(reader))
+    now = progress.measure(reader.events, reader.steps)
     tab_title(f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize())
     # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
     with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
@@ -89,7 +89,7 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
             _progress_row(reader, 0.0, waiting_for(reader), stop_label="Stop waiting")
         case Status.RUNNING:
             assert now is not None
-            _progress_row(reader, now.fraction, _doing(now), stop_label="Stop")
+            _progress_row(reader, now.fraction, _doing(now, reader.quiet_s), stop_label="Stop")
         case Status.FINISHED:
             _finished(reader, config)
         case Status.STOPPED:
@@ -126,8 +126,7 @@ def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: 
     )
 
 
-def _doing(now: progress.Progress) -> str:
-    remaining = f" · about {duration(now.remaining_s)} left" if now.remaining_s is not None else ""
+def _doing(now: progress.Progress, quiet_s: float) -> str:
     if now.evaluating:
         split, images, total_images = now.evaluating.split, now.evaluating.images, now.evaluating.total_images
         what = f"Scoring {plain(split)} photos: {images:,} of {total_images:,}"
@@ -136,7 +135,14 @@ def _doing(now: progress.Progress) -> str:
         what = f"Computing the frozen layers again: {images:,} of {total_images:,} photos"
     else:
         what = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
-    return what + remaining
+    return what + time_left(now.remaining_s, quiet_s=quiet_s, patience_s=now.patience_s)
+
+
+def time_left(remaining_s: float | None, *, quiet_s: float, patience_s: float) -> str:
+    """How long training still takes, to be added to a line; or for how long it has not gone on, if that is too long."""
+    if quiet_s > patience_s:
+        return f" · no step for {duration(quiet_s)}"
+    return f" · about {duration(remaining_s)} left" if remaining_s is not None else ""
 
 
 def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
