@@ -1,14 +1,18 @@
 """Fine-tune: choose a network, photos and settings, then watch every step. With `?run=`: the run."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, store
+from core.runs.config import FineTuneConfig
 from pages.components import runs
 from pages.components.fine_tune_form import fine_tune_form
 from pages.components.format import plain
 from pages.components.live_race import live_race
 from pages.components.live_run import live_run
+from pages.components.once import note_opened, start_once
 
 
 def main() -> None:
@@ -26,21 +30,27 @@ def set_up() -> None:
     """Choose what to train, and start it."""
     jobs.prepare()
     configs = fine_tune_form()
-    if configs:
-        try:
-            started = jobs.race(store.home(), configs) if len(configs) > 1 else [jobs.start(store.home(), configs[0])]
-        except UnfreezeError as error:
-            st.error(plain(str(error)))
-            return
-        st.query_params.clear()
-        runs.open_run(started[0].id)
+    try:
+        run_id = start_once("fine_tune", lambda: _start(configs), clicked=bool(configs))
+    except UnfreezeError as error:
+        st.error(plain(str(error)))
+        return
+    if run_id is not None:
+        st.query_params.from_dict({"run": run_id})
         st.rerun()
+
+
+def _start(configs: Sequence[FineTuneConfig]) -> str:
+    """Begin a run, or a race, and return the id that opens it."""
+    started = jobs.race(store.home(), configs) if len(configs) > 1 else [jobs.start(store.home(), configs[0])]
+    return started[0].id
 
 
 def show(run_id: str) -> None:
     """Watch a run, or see how it ended."""
     try:
         reader = runs.reader(run_id)
+        note_opened(run_id)
         racing = runs.readers(reader.folder.race())
         if len(racing) > 1:
             live_race(racing)

@@ -13,6 +13,7 @@ from pages.components.format import plain
 from pages.components.linear_fit_form import belongs_to, linear_fit_form, write_address
 from pages.components.linear_fit_run import live_fit
 from pages.components.linear_fit_verdict import compare
+from pages.components.once import note_opened, start_once
 
 
 def main() -> None:
@@ -25,10 +26,10 @@ def main() -> None:
         "and see how near it comes to the exact answer."
     )
     reader, shown = _open_run()
-    config, clicked = linear_fit_form(shown, reader.folder.id if reader else None)
-    if clicked and config is not None:
-        reader, shown = _start(config), config
-    write_address(shown, reader.folder.id if reader else None)
+    run_id = reader.folder.id if reader else None
+    config, clicked = linear_fit_form(shown, run_id)
+    _start(config, run_id, clicked=clicked)
+    write_address(shown, run_id)
     if reader is None:
         shown = config or shown
     elif config != shown:
@@ -56,17 +57,24 @@ def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
         return None, LinearFitConfig()
     try:
         reader = runs.reader(run_id)
+        note_opened(run_id)
         return reader, reader.folder.config_of(LinearFitConfig)
     except RunNotFoundError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None, LinearFitConfig()
 
 
-def _start(config: LinearFitConfig) -> RunReader:
-    """Begin a fit, and show it from now on."""
-    folder = linear.start(store.home(), config)
-    belongs_to(folder.id)
-    return runs.reader(folder.id)
+def _start(config: LinearFitConfig | None, shown_id: str | None, *, clicked: bool) -> None:
+    """Begin a fit if that was asked for beside the fit that is shown, and show it from now on."""
+    started = start_once(
+        f"linear_fit {shown_id}",
+        lambda: linear.start(store.home(), config or LinearFitConfig()).id,
+        clicked=clicked and config is not None,
+    )
+    if started is not None:
+        belongs_to(started)
+        runs.open_run(started)
+        st.rerun()
 
 
 main()

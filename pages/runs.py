@@ -13,6 +13,7 @@ from core.errors import RunNotFoundError, TrashError, UnfreezeError
 from core.runs import jobs, overview, store, trash
 from core.runs.overview import Summary
 from core.runs.status import Status
+from core.runs.store import RunFolder
 from core.words import message, shown
 from pages.components import runs
 from pages.components.compare import compare_runs, verdict
@@ -245,13 +246,9 @@ def _rename(summary: Summary, key: str) -> None:
 
 def _resume(summary: Summary) -> None:
     try:
-        jobs.resume(store.home(), summary.folder)
-    except BlockingIOError:
-        st.toast("The run is going on already.")  # resumed in another tab
-    except UnfreezeError as error:
+        runs.resume([runs.reader(summary.id)])
+    except RunNotFoundError as error:
         st.toast(plain(str(error)), icon=":material/error:")
-    except FileNotFoundError:
-        st.toast("The run is not there any more: it was deleted meanwhile.", icon=":material/error:")
 
 
 def _several(selected: Sequence[Summary]) -> None:
@@ -295,6 +292,9 @@ def _delete_button(selected: Sequence[Summary]) -> None:
 def _delete(selected: Sequence[Summary]) -> None:
     deleted: list[str] = []
     for summary in selected:
+        if summary.id in st.session_state.get(_DELETED, []) and not summary.folder.path.exists():
+            deleted.append(summary.id)  # by an earlier click on the same button
+            continue
         try:
             trash.delete(store.home(), summary.folder)
             deleted.append(summary.id)
@@ -319,6 +319,8 @@ def _undo() -> None:
 
 def _restore(run_ids: Sequence[str]) -> None:
     for run_id in run_ids:
+        if RunFolder(store.home() / "runs" / run_id).path.exists():
+            continue  # by an earlier click on the same button
         try:
             trash.restore(store.home(), run_id)
         except TrashError as error:

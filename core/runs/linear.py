@@ -1,6 +1,7 @@
 """Starting linear fits, which are runs like all others, but light: no queue and no worker, the helper does them."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def start(runs_home: Path, config: LinearFitConfig) -> RunFolder:
         folder.write_description(config, name=default_name(config), created=time.time(), queue="helper")
         done = helper.submit("core.training.linear_fit:record", str(folder.path))
     except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)  # or half a run would stay
         os.close(lock)
         raise
     done.add_done_callback(lambda _: os.close(lock))

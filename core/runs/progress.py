@@ -21,7 +21,7 @@ _FROZEN_IMAGE = 1.0
 # on a busy computer, and up to 2.1 on an idle one. The first validation tells.
 _FLOAT32_IMAGE = {"float32": 1.0, "bfloat16": 1.15}
 _KEPT_IMAGE = 0.01  # measured: 36,000 images a second against 190
-_KEPT_STEP_S = 0.0015  # measured
+_KEPT_STEP_S = 0.0013  # measured
 _MIN_STEPS = 10  # before an estimate is worth showing
 _RECENT_STEPS = 100  # that an estimate looks at: other work on the computer comes and goes
 _OUTLIER = 5.0  # times the median: a step that took longer was held up, and the next ones will not be

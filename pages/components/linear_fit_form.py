@@ -62,7 +62,13 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> tuple[LinearF
         )
     with st.container(horizontal=True):
         clicked = st.button(
-            "Fit the line", type="primary", icon=":material/play_arrow:", disabled=config is None, width=336
+            "Fit the line",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=config is None,
+            width=336,
+            # Another button beside another fit: a second click on the old one cannot start one more.
+            key=f"linear_fit_start_{run_id}",
         )
         st.button(
             "Lesson's settings",

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.data.sources import SOURCES
-from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
-from core.runs import history, jobs, progress, store
+from core.runs import history, jobs, progress
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
@@ -137,7 +136,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
     with st.container(horizontal=True):
         if unfinished:
             label = "Resume the race" if len(unfinished) > 1 else "Resume the lane"
-            st.button(label, type="primary", icon=":material/play_arrow:", on_click=_resume, args=(unfinished,))
+            st.button(label, type="primary", icon=":material/play_arrow:", on_click=runs.resume, args=(unfinished,))
         winner = max(readers, key=_test_accuracy)
         for reader in readers:
             if reader.folder.best_checkpoint.is_file() and st.button(
@@ -163,15 +162,6 @@ def _reuse(readers: Sequence[RunReader]) -> None:
     configs = [reader.folder.config() for reader in readers]
     reuse(configs[0], mode="race")
     lanes.fill_in([(config.mode, config.learning_rate) for config in configs], shared=configs[0].learning_rate)
-
-
-def _resume(unfinished: Sequence[RunReader]) -> None:
-    try:
-        jobs.resume(store.home(), *(reader.folder for reader in unfinished))
-    except BlockingIOError:
-        st.toast("The race is going on already.")  # resumed in another tab
-    except UnfreezeError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _proof(readers: Sequence[RunReader]) -> None:

@@ -6,7 +6,6 @@ from typing import assert_never
 import streamlit as st
 
 from core.data.sources import SOURCES
-from core.errors import UnfreezeError
 from core.figures import training as figures
 from core.runs import history, jobs, progress, queue, store
 from core.runs.config import FineTuneConfig
@@ -182,8 +181,8 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 "Resume",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=_resume,
-                args=(reader,),
+                on_click=runs.resume,
+                args=([reader],),
                 help="Goes on from the last checkpoint, or from the start where there is none.",
             )
         if reader.folder.best_checkpoint.is_file() and st.button(
@@ -219,15 +218,6 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
     if reader.folder.best_checkpoint.is_file():
         with st.expander("Use the model in Python", icon=":material/code:"):
             st.code(SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
-
-
-def _resume(reader: RunReader) -> None:
-    try:
-        jobs.resume(store.home(), reader.folder)
-    except BlockingIOError:
-        st.toast("The run is going on already.")  # resumed in another tab
-    except UnfreezeError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
 
 
 SNIPPET = """\

@@ -1,14 +1,16 @@
 """What pages need to know of runs: shared readers and the home folder. Session state holds ids only."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import streamlit as st
 
-from core.errors import RunNotFoundError
-from core.runs import store
+from core.errors import RunNotFoundError, UnfreezeError
+from core.runs import jobs, store
+from core.runs.status import read_status
 from core.runs.store import RunFolder, RunReader
+from pages.components.format import plain
 
 STATUS_ICONS = {
     "starting": ":material/hourglass_top:",
@@ -45,6 +47,21 @@ def readers(run_ids: Iterable[str]) -> list[RunReader]:
 @lru_cache(maxsize=64)
 def _reader(folder: RunFolder) -> RunReader:
     return RunReader(folder)
+
+
+def resume(resumed: Sequence[RunReader]) -> None:
+    """Have runs go on, for a button's `on_click`; those that are going on already, by an earlier click or another tab,
+    are left alone, and the page shows them.
+    """
+    try:
+        if not any(read_status(reader).is_live for reader in resumed):
+            jobs.resume(store.home(), *(reader.folder for reader in resumed))
+    except BlockingIOError:
+        st.toast("The run is going on already.")
+    except UnfreezeError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+    except FileNotFoundError:
+        st.toast("The run is not there any more: it was deleted meanwhile.", icon=":material/error:")
 
 
 def open_run(run_id: str) -> None:

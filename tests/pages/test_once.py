@@ -1,0 +1,113 @@
+"""A second click that comes while the browser still shows the form finds what the first one has started."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runs import jobs, linear, store
+from core.runs.config import FineTuneConfig, LinearFitConfig
+from core.runs.events import Stopped
+from core.runs.store import RunFolder
+from pages.components.once import note_opened, start_once
+from tests.conftest import ROOT
+from tests.pages.test_fine_tune_page import button, choose_mode, make_run
+from tests.pages.test_fine_tune_page import quiet as quiet
+from tests.samples import STARTED
+
+
+@pytest.fixture
+def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+    """The runs that were started: folders are made, nothing trains."""
+    runs: list[RunFolder] = []
+
+    def make(*configs: FineTuneConfig) -> list[RunFolder]:
+        made = [make_run(home, STARTED, Stopped(step=0), config=config) for config in configs]
+        runs.append(made[0])
+        return made
+
+    def fit(runs_home: Path, config: LinearFitConfig) -> RunFolder:
+        folder = store.new_folder(runs_home)
+        folder.write_description(config, name="fit", created=0.0, queue="helper")
+        runs.append(folder)
+        return folder
+
+    monkeypatch.setattr(jobs, "start", lambda runs_home, config: make(config)[0])
+    monkeypatch.setattr(jobs, "race", lambda runs_home, configs: make(*configs))
+    monkeypatch.setattr(linear, "start", fit)
+    return runs
+
+
+def open_form(page_file: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    return page.run().switch_page(page_file).run()
+
+
+def click_again(page: AppTest, label: str, clicks: int = 2) -> None:
+    """Click as long as the browser shows the form and its address, whatever the server has drawn since."""
+    address = dict(page.query_params)
+    button(page, label).click()
+    states = page._tree.get_widget_states()
+    clicked = [state for state in states.widgets if state.WhichOneof("value") != "trigger_value" or state.trigger_value]
+    del states.widgets[:]  # a browser says nothing of buttons that were not clicked
+    states.widgets.extend(clicked)
+    for _ in range(clicks):
+        page.query_params.clear()
+        for name, value in address.items():
+            page.query_params[name] = value
+        page._run(states)
+        assert not page.exception
+
+
+@pytest.mark.parametrize(
+    ("page_file", "mode", "label"),
+    [
+        ("fine_tune.py", "frozen", "Start fine-tuning"),
+        ("fine_tune.py", "race", "Start the race"),
+        ("linear_fit.py", None, "Fit the line"),
+    ],
+)
+def test_clicks_on_one_form_start_one_run_and_open_it(
+    started: list[RunFolder], page_file: str, mode: str | None, label: str
+) -> None:
+    page = open_form(page_file)
+    if mode:
+        choose_mode(page, mode)
+    click_again(page, label, clicks=3)
+    assert len(started) == 1
+    assert started[0].id in page.query_params["run"]
+
+
+def test_form_that_was_opened_again_starts_another_run(started: list[RunFolder]) -> None:
+    page = open_form("fine_tune.py")
+    for count in (1, 2):
+        click_again(page, "Start fine-tuning")
+        assert len(started) == count
+        button(page, "New run").click().run()
+
+
+def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> None:
+    page = open_form("linear_fit.py")
+    for count in (1, 2, 3):
+        click_again(page, "Fit the line")
+        assert len(started) == count
+        assert started[-1].id in page.query_params["run"]
+
+
+def test_run_that_was_never_shown_is_opened_by_the_next_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.components.once.st.session_state", {})
+    starts: list[Callable[[], str]] = []
+    assert start_once("form", lambda: "a", clicked=True) == "a"
+    assert start_once("form", starts.pop, clicked=False) == "a", "the script was ended before it came to the run"
+    note_opened("a")
+    assert start_once("form", starts.pop, clicked=True) == "a", "the browser did not show it yet"
+    assert start_once("form", starts.pop, clicked=False) is None
+    assert start_once("form", lambda: "b", clicked=True) == "b"
+
+
+def test_start_that_fails_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.components.once.st.session_state", {})
+    with pytest.raises(IndexError):
+        start_once("form", [].pop, clicked=True)
+    assert start_once("form", lambda: "a", clicked=True) == "a"
