@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,23 @@ def test_reader_reads_only_what_is_new(folder: RunFolder) -> None:
             writer.flush()
             reader.poll()
             assert reader.steps["step"].tolist() == list(range(1, number + 1))
+
+
+def test_reader_knows_for_how_long_there_was_no_news(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(store.time, "monotonic", lambda: clock.now)
+    reader = RunReader(folder)
+    with RunWriter(folder) as writer:
+        for event in (Queued(device="cpu"), step(1), step(2)):
+            writer.append(event)
+            writer.flush()
+            clock.now += 50
+            reader.poll()
+            assert reader.quiet_s == 0
+            clock.now += 7
+            monkeypatch.setattr(store.time, "time", lambda: -1e9)
+            reader.poll()
+            assert reader.quiet_s == 7
 
 
 def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:

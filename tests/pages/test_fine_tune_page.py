@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.models import build
-from core.runs import devices, jobs, locks, store
+from core.runs import devices, jobs, locks, progress, store
 from core.runs.config import PRESETS, FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import (
@@ -28,7 +29,8 @@ from core.runs.events import (
 )
 from core.runs.queue import DeviceQueue
 from core.runs.store import RunFolder, RunWriter
-from tests.conftest import ROOT
+from pages.components.format import duration
+from tests.conftest import ROOT, follow
 from tests.samples import STARTED, as_read
 
 CONFIG = FineTuneConfig(epochs=2)
@@ -214,6 +216,34 @@ def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
     assert folder.control.exists()
     assert button(page, "Stopping …").disabled
     os.close(lock)
+
+
+def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(home, STARTED, *STEPS[:20])
+    lock = locks.hold(folder.lock)
+    page = open_page(folder.id)
+    for clock_s in (time.time() + 86_400, 0.0):  # the system's clock is set, and set back
+        monkeypatch.setattr(time, "time", lambda clock_s=clock_s: clock_s)
+        assert " · about 15 s left" in page.run().get("progress")[0].proto.text
+    monkeypatch.setattr(store.RunReader, "quiet_s", 19.0)  # a slow step
+    assert " · about 15 s left" in page.run().get("progress")[0].proto.text
+    monkeypatch.setattr(store.RunReader, "quiet_s", 130.0)
+    assert "step 20 of 114 · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
+    os.close(lock)
+
+
+def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = make_race(home, [], [])
+    held = [locks.hold(folder.lock) for folder in folders]
+    readers = [follow(folder) for folder in folders]
+    alone = [progress.measure(reader.events, reader.steps) for reader in readers]
+    left_s = sum(now.remaining_s for now in alone if now and now.remaining_s)
+    page = open_page(folders[0].id)
+    assert f" · about {duration(left_s)} left" in page.get("progress")[0].proto.text
+    monkeypatch.setattr(store.RunReader, "quiet_s", 130.0)
+    assert " · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
+    for lock in held:
+        os.close(lock)
 
 
 def test_scoring_is_shown_while_it_runs(home: Path) -> None:
