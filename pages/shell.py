@@ -22,6 +22,7 @@ _WORDMARK = _ICON.with_name("wordmark.svg")
 _SIDEBAR_POLL_S = 2.0
 _COLLECT_EVERY_S = 30.0
 _NUM_RECENT = 5
+_NAME_LENGTH = 28  # the time after it must still fit
 
 
 def main() -> None:
@@ -111,7 +112,7 @@ def _link(run_id: str) -> None:
     status = _status(run_id)
     st.page_link(
         runs.PAGES[description["kind"]],
-        label=f"{plain_name(name)} · {run_id[9:11]}:{run_id[11:13]}",
+        label=f"{plain_name(name, most=_NAME_LENGTH)} · {run_id[9:11]}:{run_id[11:13]}",
         icon=runs.STATUS_ICONS[status],
         query_params={"run": run_id},
         help=f"{status.capitalize()}",

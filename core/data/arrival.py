@@ -32,6 +32,7 @@ class Arrival:
     is_past: bool = False  # on the other side of its goal than at the start
     swings: bool = False  # will go from one side of its goal to the other and back
     reach: float = 0.0  # how far from its goal it still gets from now on, at most
+    others_reach: float = 0.0  # the same of the other parameter
     halves_every: float = 0.0  # epochs in which its distance, or its swing, shrinks to half
 
 
@@ -72,6 +73,7 @@ def judge(
         is_past=bool(distance[told] * way[told] < 0),
         swings=mode.swings,
         reach=float(reach[told]),
+        others_reach=float(reach[1 - told]),
         halves_every=math.log(0.5) / math.log(mode.factor) if mode.factor > 0 else 0.0,
     )
 

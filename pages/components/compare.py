@@ -18,6 +18,7 @@ from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart
 
 _CHART_HEIGHT = 460
+_NAME_LENGTH = 48  # a legend has little room
 _MAX_NUMBERS = 4  # more would push the chart off the screen
 
 
@@ -86,7 +87,7 @@ def labels(readers: Sequence[RunReader]) -> list[str]:
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    found = [shown(reader.folder.description()["name"]) for reader in readers]
+    found = [shown(reader.folder.description()["name"], most=_NAME_LENGTH) for reader in readers]
     configs = [reader.folder.config() for reader in readers]
     ids = [reader.folder.id for reader in readers]
     for distinction in (

@@ -39,9 +39,9 @@ def plain(text: object) -> str:
     return _markdown(words.message(text))
 
 
-def plain_name(name: object) -> str:
+def plain_name(name: object, *, most: int = words.MAX_NAME) -> str:
     """Markdown that shows a name as it is: on one line, not too long, and never as nothing."""
-    return _markdown(words.shown(name))
+    return _markdown(words.shown(name, most=most))
 
 
 def _markdown(text: str) -> str:

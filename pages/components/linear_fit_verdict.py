@@ -66,7 +66,14 @@ def how_far(config: LinearFitConfig, judged: Arrival) -> str:
 
 
 def _where(judged: Arrival) -> str:
-    """Where the parameter that is farther off stands."""
+    """Where the parameter that is farther off stands, and whether the other one will soon be farther off than it."""
+    if judged.others_reach <= max(abs(judged.now - judged.goal), judged.reach):
+        return _where_it_is(judged)
+    other = "bias" if judged.parameter == "weight" else "weight"
+    return f"{_where_it_is(judged)} The {other} is moving, too: it still gets up to {judged.others_reach:.2g} away."
+
+
+def _where_it_is(judged: Arrival) -> str:
     name = judged.parameter
     if abs(judged.now - judged.goal) < arrival.NEAR:
         return (

@@ -123,25 +123,25 @@ def test_runs_are_named_as_themselves_everywhere(page: Page, server: Server) -> 
         (server.home / "trash").mkdir(exist_ok=True)
         deleted.path.rename(server.home / "trash" / deleted.id)
     page.goto(f"{server.url}runs?compare={','.join(folder.id for folder in compared)}")
-    names = [shown(name) for name in COMPARED]
+    names = [shown(name, most=48) for name in COMPARED]
     headings = page.get_by_role("columnheader")
-    expect(headings.filter(has_text=names[-1])).to_have_count(1)
+    expect(headings.filter(has_text=names[-1])).to_have_count(1, timeout=30_000)
     assert headings.all_inner_texts()[-len(names) :] == names
     page.wait_for_function(f"{LEGEND}.length === {len(names)}")
     assert page.evaluate(LEGEND) == names
     assert set(page.evaluate(HOVER)) == set(names)
 
     links = page.get_by_test_id("stSidebarUserContent").get_by_role("link").filter(has_text="play_circle")
-    expect(links).to_have_count(len(NAMES))
-    assert [text.rpartition(" · ")[0] for text in lines(links)] == [shown(name) for name in NAMES]
+    expect(links).to_have_count(len(NAMES), timeout=30_000)
+    assert [text.rpartition(" · ")[0] for text in lines(links)] == [shown(name, most=28) for name in NAMES]
     page.get_by_text("Recently deleted").click()
     deleted_names = page.locator(".st-key-runs_trash").get_by_text(" kB", exact=False)
-    expect(deleted_names.last).to_be_visible()
+    expect(deleted_names.last).to_be_visible(timeout=30_000)
     assert {text.rpartition(" · ")[0] for text in lines(deleted_names)} >= {shown(name) for name in NAMES}
     is_but_text(page.get_by_test_id("stMarkdownContainer"))
     for lock in held:
         os.close(lock)
 
     page.goto(f"{server.url}?run={compared[0].id}")
-    expect(page.get_by_role("heading", level=1)).to_have_text(names[0])
+    expect(page.get_by_role("heading", level=1)).to_have_text(shown(COMPARED[0]), timeout=30_000)
     is_but_text(page.get_by_test_id("stHeading"))

@@ -98,6 +98,7 @@ def test_fit_has_arrived_exactly_when_both_stay_near_their_goals(fit: Fit) -> No
     farthest = np.abs(fit.later).max(axis=1)
     index = ("weight", "bias").index(judged.parameter)
     assert judged.reach >= 0.99 * farthest[index]
+    assert judged.others_reach >= 0.99 * farthest[1 - index]
     if judged.has_arrived:
         assert farthest.max() < arrival.NEAR * 1.01
     else:

@@ -123,7 +123,7 @@ def test_fit_that_has_arrived_is_said_to_have(started: list[LinearFitConfig]) ->
         (
             {"momentum": "0.999"},
             "**The weight is still moving:** 2.257 now, 1.991 in the end; it has gone past its goal by 59% of its way, "
-            "and it swings around its goal.",
+            "and it swings around its goal. The bias is moving, too: it still gets up to 2.4 away.",
         ),
         ({"momentum": "0.999", "learning_rate": "0.01"}, "it has gone past its goal by 51% of its way, and it swings"),
         ({"momentum": "0.99", "epochs": "60"}, "71% of its way is left, and it swings around its goal."),
