@@ -179,8 +179,8 @@ def _proof(readers: Sequence[RunReader]) -> None:
         "network runs them as in prediction."
     )
     st.caption(
-        f":material/balance: A fair race: every lane began with the same new layer (`{plain(start.head_hash)}`) and "
-        f"trained on the same photos in the same order, for {_epochs(start.epochs)} (`{plain(start.rows_hash)}`)."
+        f":material/balance: A fair race: every lane began with the same new layer ({plain(start.head_hash)}) and "
+        f"trained on the same photos in the same order, for {_epochs(start.epochs)} ({plain(start.rows_hash)})."
         f"{why_not_alike if len(first_losses) > 1 else ''} Seconds are each lane's own; the others' turns do not count."
     )
 
