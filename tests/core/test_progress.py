@@ -116,7 +116,7 @@ def of_bundled(mode: str, precision: str, *, epochs: int, keeps: bool = False, f
     )
 
 
-# As measured: seconds to train on an image, and what it costs to score one, in float32, against that.
+# In the range that was measured: seconds to train on an image, and what scoring one in float32 costs against that.
 RUNS = {
     "frozen, kept, float32": (of_bundled("frozen", "float32", epochs=20, keeps=True), 1 / 90, 1.0),
     "frozen, kept, bfloat16": (of_bundled("frozen", "bfloat16", epochs=20, keeps=True), 1 / 110, 1.35),
