@@ -1,11 +1,13 @@
 """Files that are whole whatever happens, and disks that say what is wrong with them. Knows nothing of runs."""
 
 import errno
+import fcntl
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -13,29 +15,58 @@ from core.errors import StorageError
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `replace_file` calls a file until it is whole
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Put a whole file in place atomically: after a crash there is the old one or the new one, never a part.
 
+    Everything happens relative to the folder as it was opened: one that is moved meanwhile takes the file along.
+
     Raises:
         OSError: the disk refuses, whatever `write` has made of its refusal.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with open(beside, "wb") as file:
-            watched = _Watched(file)
-            try:
-                write(cast(BinaryIO, watched))
-            except Exception as error:
-                # Writers in C++ report any trouble as a fault of their own: "[enforce fail at inline_container.cc]".
-                raise watched.refusal or error from error
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        name, descriptor = _create_beside(path.name, folder)
+        try:
+            with open(descriptor, "wb") as file:
+                _write_through(file, write)
+                os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+            raise
+        os.fsync(folder)
     finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        os.close(folder)
+
+
+def _create_beside(name: str, folder: int) -> tuple[str, int]:
+    """A file under a passing name. It is locked for as long as it is open, which tells it from one left behind."""
+    while True:
+        passing = f".{name}.{secrets.token_hex(4)}"
+        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:  # else it was cleared away before it was locked
+                return passing, descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _write_through(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:
+    watched = _Watched(file)
+    try:
+        write(cast(BinaryIO, watched))
+    except Exception as error:
+        # Writers in C++ report any trouble as a fault of their own: "[enforce fail at inline_container.cc]".
+        raise watched.refusal or error from error
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
@@ -48,10 +79,51 @@ def sync_folder(path: Path) -> None:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder. Only for whoever alone may write there."""
-    for path in folder.iterdir():
-        if _UNFINISHED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    """Remove what writers that were killed have left in a folder; a file that is being written stays."""
+    for entry in list(os.scandir(folder)):
+        if _UNFINISHED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError, BlockingIOError):
+                _clear(entry.path)
+
+
+def _clear(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: Path | str) -> BinaryIO:
+    """Open a file to read it.
+
+    Raises:
+        OSError: it cannot be opened, or is no file. A pipe of that name is refused at once: reading it would wait.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            raise OSError(code, os.strerror(code) if code == errno.EISDIR else "It is no file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_file(path: Path | str, *, at_most: int) -> bytes:
+    """The contents of a small file.
+
+    Raises:
+        OSError: it cannot be read, is no file, or holds more bytes than `at_most`.
+    """
+    with open_file(path) as file:
+        contents = file.read(at_most + 1)
+    if len(contents) > at_most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return contents
 
 
 @contextmanager
@@ -76,6 +148,12 @@ def explain(error: OSError, path: Path) -> str:
             f"the disk of {path} is full. Free some space, for example by deleting runs for good on the page Runs, and "
             "try again."
         )
+    if error.errno in _TOO_MANY:
+        return f"too many files are open ({error.strerror}). Close other programs, or start Unfreeze again."
+    if error.errno in _IN_THE_WAY:
+        return f"something is in the way at {path} ({error.strerror}). Move it to another place, and try again."
+    if isinstance(error, TimeoutError):
+        return f"another process has kept {path} busy for too long. Try again."
     reason = error.strerror or type(error).__name__
     return f"{path} does not allow it ({reason}). Make it writable, or set UNFREEZE_HOME to another folder."
 

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.durable import clear_unfinished
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError
 from core.runs import devices, locks
@@ -229,21 +230,28 @@ def _log_to(folders: list[RunFolder]) -> None:
 
 
 def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
-    """As a spare: import what training needs, look for devices, then wait for runs and their locks.
+    """As a spare: import what training needs, look for devices, and wait for runs and their locks meanwhile.
 
-    Empty: the server is gone.
+    Whoever gives them is answered at once, or would take this process for one that hangs. Empty: the server is gone.
     """
-    importlib.import_module("core.training.fine_tune")
-    _remember_devices(home())
+    threading.Thread(target=_warm, name="warming up").start()
     with connection:
         message, locks_held, _, _ = socket.recv_fds(connection, 64 * 1024, MAX_LANES)
+        if message:
+            connection.sendall(b"!")
     paths = json.loads(message) if message else []
     return [(RunFolder(Path(path)), lock) for path, lock in zip(paths, locks_held, strict=True)]
+
+
+def _warm() -> None:
+    importlib.import_module("core.training.fine_tune")
+    _remember_devices(home())
 
 
 def _take(folder: RunFolder) -> int:
     """The lock of a run that was started by hand."""
     lock = locks.hold(folder.lock)
+    clear_unfinished(folder.path)
     folder.control.unlink(missing_ok=True)  # what was asked of a former attempt
     return lock
 

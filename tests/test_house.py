@@ -35,7 +35,7 @@ MAY_IMPORT = {
         "core.runs",
         "core.words",
     },
-    "core.runs.linear": {"core.errors", "core.helper", "core.runs"},
+    "core.runs.linear": {"core.durable", "core.errors", "core.helper", "core.runs"},
     "core.helper": {"core.errors"},
     "core.reader": {"core.errors"},
     "core.device": {"core.errors", "core.runs.devices"},
@@ -80,7 +80,7 @@ MAY_IMPORT = {
         "core.words",
         "pages.components",
     },
-    "dashboard": {"core.helper", "core.reader", "core.runs.jobs"},
+    "dashboard": {"core.errors", "core.helper", "core.reader", "core.runs.jobs", "core.runs.store"},
 }
 # Packages from outside that a part of the house must not know, directly or by what it imports.
 NEVER = {

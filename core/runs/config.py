@@ -1,11 +1,12 @@
 """What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
+from core.runs.checked import build
 
 Mode = Literal["frozen", "full"]
 Weights = Literal["pretrained", "file", "random"]
@@ -47,10 +48,9 @@ class RunConfig:
         """The inverse of `to_dict`; settings that this version does not know are left out.
 
         Raises:
-            ValueError: a setting is out of its range.
+            ValueError: a setting is of another type, or out of its range.
         """
-        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: value for name, value in values.items() if name in known})
+        return build(cls, values)
 
 
 RANGES: dict[str, Range] = {

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
-from core.durable import replace_file
+from core.durable import read_file, replace_file
+from core.runs.checked import parse_json
 
 STOP = "stop"
+_MAX_BYTES = 1_024
 
 
 def write(path: Path, command: str) -> None:
@@ -16,7 +18,7 @@ def write(path: Path, command: str) -> None:
 def read(path: Path) -> str | None:
     """The command that waits, or None. A damaged file asks for nothing."""
     try:
-        values = json.loads(path.read_bytes())
+        values = parse_json(read_file(path, at_most=_MAX_BYTES))
     except (OSError, ValueError):
         return None
     return values.get("command") if isinstance(values, dict) else None

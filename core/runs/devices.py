@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from core.durable import replace_file
+from core.durable import read_file, replace_file
+from core.runs.checked import build, parse_json
+
+_MAX_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +34,11 @@ def remember(runs_home: Path, devices: list[DeviceInfo]) -> None:
 def remembered(runs_home: Path) -> list[DeviceInfo]:
     """What was probed on this machine with this torch, the preferred device first; empty if nothing was."""
     try:
-        probed = json.loads((runs_home / "devices.json").read_bytes())
+        probed = parse_json(read_file(runs_home / "devices.json", at_most=_MAX_BYTES))
         if probed["machine"] != _machine():
             return []
-        return [DeviceInfo(**device) for device in probed["devices"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [build(DeviceInfo, device) for device in probed["devices"]]
+    except (AttributeError, OSError, ValueError, KeyError, TypeError):
         return []
 
 

@@ -1,17 +1,40 @@
 """What a training reports: small frozen values. Knows neither how they come about nor where they go.
 
 A step comes for every optimizer step and is kept in binary, with the fields that its kind of run declares; the other
-events are rare and are kept as lines of JSON.
+events are rare and are kept as lines of JSON. What is read back is checked: an event has the types and ranges of its
+annotations, or is none.
 """
 
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from struct import Struct
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
+
+from core.runs.checked import build, conform, parse_json
+from core.runs.config import Range
 
 Split = Literal["validation", "test"]
+
+
+class _Hash:
+    """The hexadecimal digits of a hash, or nothing."""
+
+    def __contains__(self, text: str) -> bool:
+        return len(text) <= 64 and set(text) <= set("0123456789abcdef")
+
+    def __str__(self) -> str:
+        return "the digits of a hash"
+
+
+Count = Annotated[int, Range(0, 2**53)]
+Positive = Annotated[int, Range(1, 2**53)]
+Share = Annotated[float, Range(0, 1)]
+MAX_SECONDS = 1e10  # three hundred years
+Seconds = Annotated[float, Range(0, MAX_SECONDS)]
+Hash = Annotated[str, _Hash()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,15 @@ class StepFormat:
     def pack(self, step: AnyStep) -> bytes:
         """The step's record."""
         return self._struct.pack(*self._values(step))
+
+    def num_whole(self, records: NDArray[np.void], *, after: int) -> int:
+        """How many records, from the first on, are what a training writes: finite, and numbered on from `after`."""
+        good = np.diff(records["step"].astype(np.int64), prepend=after) > 0
+        for name, code in self.fields:
+            if code == "<f8":
+                good &= np.isfinite(records[name])
+        good &= (records["seconds"] >= 0) & (records["seconds"] <= MAX_SECONDS)
+        return len(good) if good.all() else int(np.argmin(good))
 
 
 # What each kind of run records for every step.
@@ -99,24 +131,32 @@ class Started:
     device: str  # "cpu", "cuda:0", "mps"
     device_label: str  # what a person calls it
     precision: str  # "float32" or "bfloat16"
-    parameters: int
-    trainable_parameters: int
-    train_images: int
-    validation_images: int
-    test_images: int
-    steps_per_epoch: int
-    total_steps: int
-    first_step: int  # 1, or where a resumed run goes on
+    parameters: Count
+    trainable_parameters: Count
+    train_images: Positive
+    validation_images: Count
+    test_images: Count
+    steps_per_epoch: Positive
+    total_steps: Positive
+    first_step: Positive  # 1, or where a resumed run goes on
     keeps_features: bool  # the frozen part is computed once, in the first epoch
-    head_hash: str = ""  # of the new head's first parameters; empty in a resumed attempt
+    head_hash: Hash = ""  # of the new head's first parameters; empty in a resumed attempt
+
+    def __post_init__(self) -> None:
+        if self.total_steps < self.steps_per_epoch or self.first_step > self.total_steps + 1:
+            raise ValueError("a training has at least one epoch, and begins before its end")
 
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
     """How far a resumed attempt has come in computing again what a frozen network keeps. Passing news, too."""
 
-    images: int
-    total_images: int
+    images: Count
+    total_images: Count
+
+    def __post_init__(self) -> None:
+        if self.images > self.total_images:
+            raise ValueError("no more images can be computed than there are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +164,12 @@ class Evaluating:
     """How far an evaluation has come. Passing news: a worker may leave some out of the file."""
 
     split: Split
-    images: int
-    total_images: int
+    images: Count
+    total_images: Count
+
+    def __post_init__(self) -> None:
+        if self.images > self.total_images:
+            raise ValueError("no more images can be scored than there are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +177,21 @@ class Evaluated:
     """One pass over a split, in float32."""
 
     split: Split
-    epoch: int  # counts from 1; the epoch whose weights were scored
-    step: int
+    epoch: Positive  # counts from 1; the epoch whose weights were scored
+    step: Count
     loss: float  # mean cross-entropy, in nats
-    accuracy: float  # 0 to 1
-    seconds: float  # the run's own clock
+    accuracy: Share  # 0 to 1
+    seconds: Seconds  # the run's own clock
     best: bool  # the best validation accuracy so far
-    rows_hash: str = ""  # of which images were trained on so far, in which order: alike in the lanes of a race
+    rows_hash: Hash = ""  # of which images were trained on so far, in which order: alike in the lanes of a race
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpointed:
     """A checkpoint stands on disk, complete."""
 
-    step: int
-    epoch: int
+    step: Count
+    epoch: Count
     best: bool
 
 
@@ -155,7 +199,7 @@ class Checkpointed:
 class Stopped:
     """The user stopped the run, or it stopped waiting for its device, or the system asked its process to end."""
 
-    step: int
+    step: Count
     signal: str = ""  # "SIGTERM" and its like; empty where the user asked
 
 
@@ -163,17 +207,17 @@ class Stopped:
 class Finished:
     """Every epoch is done and the test set is scored, with the weights of the best epoch."""
 
-    best_epoch: int
-    best_accuracy: float  # on validation images, 0 to 1
-    test_accuracy: float
-    seconds: float
+    best_epoch: Positive
+    best_accuracy: Share  # on validation images, 0 to 1
+    test_accuracy: Share
+    seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
     """The first epoch of a linear fit is about to come."""
 
-    epochs: int
+    epochs: Positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +227,7 @@ class Fitted:
     weight: float
     bias: float
     loss: float
-    seconds: float  # the run's own clock
+    seconds: Seconds  # the run's own clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +235,7 @@ class Failed:
     """The run ended by a fault. `message` is a sentence for the user."""
 
     message: str
-    step: int
+    step: Count
     can_resume: bool = False  # another attempt may get further
 
 
@@ -214,6 +258,10 @@ RareEvent = (
 Event = AnyStep | RareEvent
 
 _RARE_EVENTS: dict[str, type[RareEvent]] = {kind.__name__: kind for kind in get_args(RareEvent)}
+# What only one kind of run writes; the other events tell of any run.
+_OF_FINE_TUNING = (Started, Extracting, Evaluating, Evaluated, Finished)
+_OF_LINEAR_FIT = (Fitting, Fitted)
+_FOREIGN = {"fine_tune": _OF_LINEAR_FIT, "linear_fit": _OF_FINE_TUNING}
 
 
 def to_dict(event: RareEvent) -> dict[str, Any]:
@@ -227,6 +275,25 @@ def from_dict(values: dict[str, Any]) -> RareEvent | None:
     if kind is None:
         return None
     try:
-        return kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
-    except TypeError:
+        event: RareEvent = build(kind, values)
+    except ValueError:
         return None
+    return event
+
+
+def from_line(line: bytes, run_kind: str) -> tuple[RareEvent, float] | None:
+    """The event in one line of a file and when it was written, in Unix time, 0 where that cannot be.
+
+    None where the line is damaged, or holds nothing that a run of this kind would write.
+    """
+    try:
+        values = parse_json(line)
+    except ValueError:
+        return None
+    event = from_dict(values) if isinstance(values, dict) else None
+    if event is None or isinstance(event, _FOREIGN[run_kind]):
+        return None
+    try:
+        return event, float(conform(values.get("time"), Seconds))
+    except ValueError:
+        return event, 0.0

@@ -1,32 +1,34 @@
 """Starting linear fits, which are runs like all others, but light: no queue and no worker, the helper does them."""
 
 import os
-import shutil
 import time
 from pathlib import Path
 
 from core import helper
+from core.durable import said_plainly
 from core.runs import locks
 from core.runs.config import LinearFitConfig
-from core.runs.store import RunFolder, new_folder
+from core.runs.store import RunFolder, new_run
 
 
 def start(runs_home: Path, config: LinearFitConfig) -> RunFolder:
     """Make the run's folder and have the helper do the fit. Returns at once.
 
     This process holds the run's lock until the helper is done with it, or dead: then it reads as interrupted.
+
+    Raises:
+        StorageError: the disk refuses.
     """
-    folder = new_folder(runs_home)
-    lock = locks.hold(folder.lock)
-    try:
-        folder.write_description(config, name=default_name(config), created=time.time(), queue="helper")
-        done = helper.submit("core.training.linear_fit:record", str(folder.path))
-    except BaseException:
-        shutil.rmtree(folder.path, ignore_errors=True)  # or half a run would stay
-        os.close(lock)
-        raise
-    done.add_done_callback(lambda _: os.close(lock))
-    return folder
+    with said_plainly("The fit cannot be started", runs_home), new_run(runs_home) as folder:
+        lock = locks.hold(folder.lock)
+        try:
+            folder.write_description(config, name=default_name(config), created=time.time(), queue="helper")
+            done = helper.submit("core.training.linear_fit:record", str(folder.path))
+        except BaseException:
+            os.close(lock)
+            raise
+        done.add_done_callback(lambda _: os.close(lock))
+        return folder
 
 
 def default_name(config: LinearFitConfig) -> str:

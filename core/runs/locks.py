@@ -5,6 +5,7 @@ over: there is no moment at which a starting run looks dead. Plain mutual exclus
 has neither the hand-over nor a shared probe.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -34,10 +35,15 @@ def hold(path: Path, *, patience_s: float = 0.0) -> int:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock. Shared and non-blocking, so that two viewers do not see each other."""
+    """Whether somebody holds the lock. Shared and non-blocking, so that two viewers do not see each other.
+
+    What cannot be opened, nobody holds.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe of that name would keep us waiting
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise  # it is we who cannot look
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -4,10 +4,9 @@ What stands in a run's two small files is remembered in the process for as long 
 has not ended by its own word are the lock, the newest step and the size looked at again.
 """
 
-import json
-import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +19,7 @@ from core import words
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
-from core.runs.events import STEP_FORMATS, Evaluated, Failed, Finished, Fitted, RareEvent
+from core.runs.events import MAX_SECONDS, STEP_FORMATS, Evaluated, Failed, Finished, Fitted, RareEvent
 from core.runs.status import Status, derive_status, is_resumable
 from core.runs.store import RunFolder
 
@@ -77,14 +76,21 @@ def summarize(folder: RunFolder) -> Summary:
     found, so_far = _read(folder, _signature(folder))
     if found.status is not Status.INTERRUPTED:
         return found
-    status = derive_status(is_live, list(so_far))
+    try:
+        seconds = _seconds(folder, found.kind, so_far)
+    except RunNotFoundError as error:
+        return _unreadable(folder, error)
     return replace(
         found,
-        status=status,
+        status=derive_status(is_live, list(so_far)),
         is_resumable=found.is_resumable and not is_live,
-        seconds=_seconds(folder, found.kind, so_far),
+        seconds=seconds,
         size_bytes=size_bytes(folder.path),
     )
+
+
+def _unreadable(folder: RunFolder, error: RunNotFoundError) -> Summary:
+    return replace(_nameless(folder), problem=clean(error))
 
 
 def size_bytes(path: Path | str) -> int:
@@ -98,15 +104,15 @@ def clean(text: object) -> str:
 
 
 def _files(path: Path | str) -> Iterator[os.stat_result]:
-    try:
-        with os.scandir(path) as entries:
+    """Every file of a folder that can be looked at."""
+    folders = [str(path)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:  # deleted or closed while somebody looks at it
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _files(entry.path)
+                    folders.append(entry.path)
                 else:
                     yield entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return  # deleted, or replaced, while somebody looks at it
 
 
 def _signature(folder: RunFolder) -> tuple[int, ...]:
@@ -127,24 +133,24 @@ def _read(folder: RunFolder, signature: tuple[int, ...]) -> tuple[Summary, tuple
 
     `signature` is what the answer is remembered by.
     """
-    found = Summary(folder=folder, name=folder.id, created=_created(folder.id), size_bytes=size_bytes(folder.path))
     try:
-        found, so_far = _fill(found)
+        found, so_far = _fill(_nameless(folder))
     except RunNotFoundError as error:
-        return replace(found, problem=str(error)), ()
-    except OSError as error:
-        return replace(found, problem=f"Its files cannot be read: {error.strerror}."), ()
-    except (ArithmeticError, RecursionError, TypeError, ValueError):  # JSON, but not what a run would write
-        return replace(found, problem="Its files are damaged."), ()
+        return _unreadable(folder, error), ()
     # Most runs have ended, and then nobody asks for their events again.
     return found, so_far if found.status is Status.INTERRUPTED else ()
+
+
+def _nameless(folder: RunFolder) -> Summary:
+    """What can be said of any run."""
+    return Summary(folder=folder, name=folder.id, created=_created(folder.id), size_bytes=size_bytes(folder.path))
 
 
 def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
     """Add what the run's two files say."""
     folder = found.folder
     description = folder.description()
-    so_far = _read_events(folder)
+    so_far = _read_events(folder, description["kind"])
     kind, config = description["kind"], description.get("config")
     network, mode = _what_learns(kind, config if isinstance(config, dict) else {})
     last = so_far[-1] if so_far else None
@@ -159,7 +165,7 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         status=status,
         is_resumable=kind == "fine_tune" and is_resumable(status, last),
         best_accuracy=_best_accuracy(so_far),
-        test_accuracy=_number(last.test_accuracy) if isinstance(last, Finished) else None,
+        test_accuracy=last.test_accuracy if isinstance(last, Finished) else None,
         seconds=_seconds(folder, kind, so_far),
         device=clean(started.device_label) if started else "",
         problem=clean(last.message) if isinstance(last, Failed) else "",
@@ -167,28 +173,21 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
     return filled, so_far
 
 
-def _read_events(folder: RunFolder) -> tuple[RareEvent, ...]:
+def _read_events(folder: RunFolder, kind: str) -> tuple[RareEvent, ...]:
     """The events that a summary needs: of a run that is done, how it began and how it ended."""
-    try:
-        with open(folder.events, "rb") as file:
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        return ()
-    last = _parse(lines[-1]) if lines else None
+    lines = folder.event_lines()
+    last = _parse(lines[-1], kind) if lines else None
     if isinstance(last, Finished | Fitted):
-        beginnings = (_parse(line) for line in reversed(lines) if b'"event": "Started"' in line)
+        beginnings = (_parse(line, kind) for line in reversed(lines) if b'"event": "Started"' in line)
         started = next((event for event in beginnings if event), None)
         return (started, last) if started else (last,)
-    telling = (_parse(line) for line in lines if not any(passing in line for passing in _PASSING))
+    telling = (_parse(line, kind) for line in lines if not any(passing in line for passing in _PASSING))
     return tuple(event for event in telling if event)
 
 
-def _parse(line: bytes) -> RareEvent | None:
-    try:
-        values = json.loads(line)
-    except ValueError:
-        return None  # a damaged line costs that line alone
-    return events.from_dict(values) if isinstance(values, dict) else None
+def _parse(line: bytes, kind: str) -> RareEvent | None:
+    read = events.from_line(line, kind)
+    return read[0] if read else None
 
 
 def _what_learns(kind: str, config: dict[str, Any]) -> tuple[str, str]:
@@ -202,19 +201,18 @@ def _what_learns(kind: str, config: dict[str, Any]) -> tuple[str, str]:
 def _best_accuracy(so_far: tuple[RareEvent, ...]) -> float | None:
     last = so_far[-1] if so_far else None
     if isinstance(last, Finished):
-        return _number(last.best_accuracy)
-    accuracies = (_number(evaluated.accuracy) for evaluated in history.validations(so_far))
-    return max((accuracy for accuracy in accuracies if accuracy is not None), default=None)
+        return last.best_accuracy
+    return max((evaluated.accuracy for evaluated in history.validations(so_far)), default=None)
 
 
 def _seconds(folder: RunFolder, kind: str | None, so_far: tuple[RareEvent, ...]) -> float | None:
     """The newest reading of the run's own clock."""
     last = so_far[-1] if so_far else None
     if isinstance(last, Finished | Fitted):
-        return _number(last.seconds)
-    readings = [_number(event.seconds) for event in so_far if isinstance(event, Evaluated)]
-    readings.append(_last_step_seconds(folder, kind))
-    return max((reading for reading in readings if reading is not None), default=None)
+        return last.seconds
+    readings = [event.seconds for event in so_far if isinstance(event, Evaluated)]
+    last_step = _last_step_seconds(folder, kind)
+    return max(readings if last_step is None else [*readings, last_step], default=None)
 
 
 def _last_step_seconds(folder: RunFolder, kind: str | None) -> float | None:
@@ -223,7 +221,7 @@ def _last_step_seconds(folder: RunFolder, kind: str | None) -> float | None:
     dtype = STEP_FORMATS[kind].dtype
     for attempt in reversed(folder.attempts()):
         try:
-            with open(folder.steps(attempt), "rb") as file:
+            with folder.open(folder.steps(attempt)) as file:
                 whole = os.fstat(file.fileno()).st_size // dtype.itemsize
                 if whole:
                     record = os.pread(file.fileno(), dtype.itemsize, (whole - 1) * dtype.itemsize)
@@ -242,6 +240,6 @@ def _created(run_id: str) -> datetime | None:
         return None
 
 
-def _number(value: object) -> float | None:
-    """A number as a list can show it; a file may hold anything."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+def _number(value: float) -> float | None:
+    """A clock's reading as a list can show it; a file may hold anything."""
+    return value if 0 <= value <= MAX_SECONDS else None

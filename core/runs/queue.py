@@ -5,12 +5,16 @@ run is alive has the device: a dead run's ticket counts for nothing, so nobody n
 """
 
 import os
+import re
 from pathlib import Path
 
 from filelock import FileLock
 
 from core.runs import locks
-from core.runs.store import RunFolder
+from core.runs.store import RunFolder, is_id
+
+_TICKET = re.compile(r"([0-9]{9,18})-(.+)")
+_NUMBERING_WITHIN_S = 10.0
 
 
 class DeviceQueue:
@@ -28,7 +32,7 @@ class DeviceQueue:
         """
         self._path.mkdir(parents=True, exist_ok=True)
         # Numbered under a lock: a later ticket can never appear before an earlier one.
-        with FileLock(self._path / "numbering.lock"):
+        with FileLock(self._path / "numbering.lock", timeout=_NUMBERING_WITHIN_S):
             for run_id in run_ids:
                 self.leave(run_id)  # a killed attempt's ticket would come to life again, and overtake
             tickets = self._tickets()
@@ -63,18 +67,20 @@ class DeviceQueue:
         return locks.is_held(RunFolder(self._runs / run_id).lock)
 
     def _tickets(self) -> list[tuple[int, str]]:
+        """Number and run of every ticket, the oldest first. Some systems leave files of their own in every folder."""
         try:
-            names = os.listdir(self._path)
-        except (FileNotFoundError, NotADirectoryError):  # some systems leave files of their own in every folder
+            with os.scandir(self._path) as entries:
+                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        except OSError:
             return []
-        parts = (name.split("-", 1) for name in names)
-        return sorted((int(part[0]), part[1]) for part in parts if len(part) == 2 and part[0].isdigit())
+        parts = (_TICKET.fullmatch(name) for name in names)
+        return sorted((int(part[1]), part[2]) for part in parts if part and is_id(part[2]))
 
 
 def all_alive(runs_home: Path) -> list[str]:
     """The ids of the runs that have or await any device, the oldest of each device first."""
     try:
         devices = sorted(os.listdir(runs_home / "queue"))
-    except FileNotFoundError:
+    except OSError:
         return []
     return [run_id for device in devices for run_id in DeviceQueue(runs_home, device).alive()]

@@ -16,45 +16,61 @@ import io
 import json
 import os
 import re
-import secrets
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from core.durable import replace_file
+from core.durable import open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError
 from core.runs import events, locks
-from core.runs.config import CONFIGS, FineTuneConfig, RunConfig
-from core.runs.events import (
-    STEP_FORMATS,
-    AnyStep,
-    Evaluating,
-    Extracting,
-    Failed,
-    LinearStep,
-    RareEvent,
-    Step,
-    StepFormat,
-)
+from core.runs.checked import conform, parse_json
+from core.runs.config import CONFIGS, MAX_LANES, FineTuneConfig, RunConfig
+from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
 
 FORMAT = 1
 Config = TypeVar("Config", bound=RunConfig)
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+# The last part is the run's number; runs of earlier versions have six random digits there, and come before.
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-(?:[0-9a-f]{6}|[0-9]{8})")
+_NUMBERED = re.compile(r".*[0-9]{8}-[0-9]{6}-([0-9]{8})")
+_MAX_NUMBER = 10**8 - 1
+_QUEUE = re.compile(r"[a-z]{1,20}(:[0-9]{1,4})?")
+_STEPS = re.compile(r"steps-([1-9][0-9]{0,8})\.bin")
+_MAX_DESCRIPTION_BYTES = 2**20
+_MAX_EVENTS_BYTES = 2**27
+_STEPS_AT_ONCE = 2**19
 _FLUSH_EVERY_S = 0.05
 _REPORT_PASSING_EVERY_S = 0.5
+_NUMBERING_WITHIN_S = 10.0
 
 
 def home() -> Path:
     """Where runs live: `UNFREEZE_HOME`, by default `.unfreeze` beside `dashboard.py`."""
-    return Path(os.environ.get("UNFREEZE_HOME") or Path(__file__).parents[2] / ".unfreeze").absolute()
+    named = os.path.expanduser(os.environ.get("UNFREEZE_HOME", ""))
+    return Path(named or Path(__file__).parents[2] / ".unfreeze").absolute()
+
+
+def check_home(runs_home: Path) -> None:
+    """Make the folder where runs live, and see that it can be written to.
+
+    Raises:
+        StorageError: it cannot; the message names the folder and the reason.
+    """
+    with said_plainly("Unfreeze has no place for its runs", runs_home):
+        runs_home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs_home):
+            pass
 
 
 @dataclass(frozen=True)
@@ -101,8 +117,9 @@ class RunFolder:
             entries = os.listdir(self.path)
         except FileNotFoundError:  # deleted while somebody looks at it
             return []
-        names = (re.fullmatch(r"steps-(\d+)\.bin", name) for name in entries)
-        return sorted(int(name[1]) for name in names if name)
+        except OSError as error:
+            raise self._damaged("its folder", error) from error
+        return sorted(int(name[1]) for name in map(_STEPS.fullmatch, entries) if name)
 
     def write_description(
         self, config: RunConfig, *, name: str, created: float, queue: str, race: tuple[str, ...] = ()
@@ -125,8 +142,10 @@ class RunFolder:
 
         Raises:
             RunNotFoundError: its description cannot be read.
+            StorageError: the disk refuses.
         """
-        self._replace_description({**self.description(), "name": name})
+        with said_plainly("The run cannot be renamed", self.path):
+            self._replace_description({**self.description(), "name": name})
 
     def _replace_description(self, description: dict[str, Any]) -> None:
         replace_file(self.path / "config.json", lambda file: file.write(json.dumps(description, indent=2).encode()))
@@ -138,16 +157,54 @@ class RunFolder:
             RunNotFoundError: there is no readable one.
         """
         try:
-            description = json.loads((self.path / "config.json").read_bytes())
-        except (OSError, ValueError) as error:
+            description = parse_json(read_file(self.path / "config.json", at_most=_MAX_DESCRIPTION_BYTES))
+        except FileNotFoundError as error:
             raise RunNotFoundError(f"There is no run {self.id} here.") from error
+        except OSError as error:
+            raise self._damaged("config.json", error) from error
+        except ValueError as error:
+            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json holds no description.") from error
         if not isinstance(description, dict) or description.get("format") != FORMAT:
             raise RunNotFoundError(f"The run {self.id} was written by another version of Unfreeze.")
-        if not all(isinstance(description.get(name), str) for name in ("name", "queue")):
-            raise RunNotFoundError(f"The description of run {self.id} is damaged.")
-        if description.get("kind") not in CONFIGS:
+        try:
+            name, queue = (conform(description.get(key), str) for key in ("name", "queue"))
+        except ValueError as error:
+            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json lacks a name or a queue.") from error
+        kind = description.get("kind")
+        if not isinstance(kind, str) or kind not in CONFIGS:
             raise RunNotFoundError(f"The run {self.id} is of a kind that this version of Unfreeze does not know.")
-        return description
+        if not _QUEUE.fullmatch(queue):
+            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json names a device that cannot be.")
+        return {**description, "name": name}
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open one of the run's files to read it.
+
+        Raises:
+            FileNotFoundError: there is none.
+            RunNotFoundError: it cannot be read.
+        """
+        try:
+            return open_file(path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._damaged(path.name, error) from error
+
+    def event_lines(self) -> list[bytes]:
+        """The lines of `events.jsonl`; none where there is no such file.
+
+        Raises:
+            RunNotFoundError: it cannot be read.
+        """
+        try:
+            with self.open(self.events) as file:
+                return _read_events(self, file, 0).splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _damaged(self, what: str, error: OSError) -> RunNotFoundError:
+        return RunNotFoundError(f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}.")
 
     @property
     def kind(self) -> str:
@@ -169,7 +226,7 @@ class RunFolder:
             raise RunNotFoundError(f"The run {self.id} is no {kind.LABEL}. Open it from the page Runs.")
         try:
             return kind.from_dict(description["config"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, ValueError) as error:
             raise RunNotFoundError(f"The settings of run {self.id} cannot be read: {error}.") from error
 
     def config(self) -> FineTuneConfig:
@@ -186,29 +243,76 @@ class RunFolder:
         Raises:
             RunNotFoundError: the description cannot be read.
         """
-        lanes = self.description().get("race")
-        return tuple(lane for lane in lanes if _ID.fullmatch(str(lane))) if isinstance(lanes, list) else ()
+        named = self.description().get("race")
+        lanes = tuple(dict.fromkeys(named)) if isinstance(named, list) and all(map(is_id, named)) else ()
+        return lanes if self.id in lanes and len(lanes) <= MAX_LANES else ()
 
     def log_tail(self, num_lines: int) -> str:
         """The last lines of the worker's log; empty if there is none."""
         try:
-            with open(self.log, "rb") as file:
+            with open_file(self.log) as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 64 * 1024))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-num_lines:])
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            return f"The log cannot be read: {error.strerror}."
+
+
+def _read_events(folder: RunFolder, file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    new = file.read(_MAX_EVENTS_BYTES - offset + 1)
+    if offset + len(new) > _MAX_EVENTS_BYTES:
+        raise RunNotFoundError(f"The run {folder.id} is damaged: its events.jsonl is too large.")
+    return new
+
+
+def is_id(text: object) -> bool:
+    """Whether this has a run id's exact form: only then it may become a path."""
+    return isinstance(text, str) and bool(_ID.fullmatch(text))
 
 
 def new_folder(runs_home: Path) -> RunFolder:
-    """An empty folder under a fresh id. It is no run before it has a description."""
-    while True:
-        path = runs_home / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        (path / "checkpoints").mkdir()
-        return RunFolder(path)
+    """An empty folder under a fresh id, whose number is greater than that of every other run, whatever the clock says.
+
+    It is no run before it has a description.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    runs = runs_home / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs_home / "numbering.lock", timeout=_NUMBERING_WITHIN_S):
+        number = min(_last_number(runs_home) + 1, _MAX_NUMBER)
+        path = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{number:08d}"
+        path.mkdir()
+    (path / "checkpoints").mkdir()
+    return RunFolder(path)
+
+
+@contextmanager
+def new_run(runs_home: Path) -> Iterator[RunFolder]:
+    """A new folder that is gone again where its start fails."""
+    folder = new_folder(runs_home)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def _last_number(runs_home: Path) -> int:
+    """The greatest number of a run, deleted ones included; 0 where there is none."""
+    names = [name for folder in ("runs", "trash") for name in _list(runs_home / folder)]
+    numbers = (int(numbered[1]) for numbered in map(_NUMBERED.fullmatch, names) if numbered)
+    return max((number for number in numbers if number < _MAX_NUMBER), default=0)
+
+
+def _list(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def find(runs_home: Path, run_id: str) -> RunFolder:
@@ -219,7 +323,7 @@ def find(runs_home: Path, run_id: str) -> RunFolder:
     """
     folder = RunFolder(runs_home / "runs" / run_id)
     # An id comes from an address bar: only what has an id's exact form ever becomes a path.
-    if not _ID.fullmatch(run_id) or not (folder.path / "config.json").is_file():
+    if not is_id(run_id) or not _is_described(folder):
         raise RunNotFoundError(
             f"There is no run {run_id!r} here. It may have been deleted, or belong to another folder."
         )
@@ -227,23 +331,36 @@ def find(runs_home: Path, run_id: str) -> RunFolder:
 
 
 def newest(runs_home: Path) -> Iterator[RunFolder]:
-    """Every run, the newest first."""
-    try:
-        names = sorted(os.listdir(runs_home / "runs"), reverse=True)
-    except FileNotFoundError:
-        return
-    for name in names:
+    """Every run, the newest first.
+
+    Raises:
+        StorageError: the folder of the runs cannot be read.
+    """
+    with said_plainly("The runs cannot be listed", runs_home / "runs"):
+        names = _list(runs_home / "runs")
+    for name in sorted(filter(is_id, names), key=_order, reverse=True):
         folder = RunFolder(runs_home / "runs" / name)
-        if _ID.fullmatch(name) and (folder.path / "config.json").is_file():
+        if _is_described(folder):
             yield folder
 
 
-def step_format(folder: RunFolder) -> StepFormat:
-    """How the run records its steps; as a fine-tuning where its description cannot be read."""
+def _order(run_id: str) -> tuple[str, str]:
+    """By number, which does not depend on the clock; runs of earlier versions come before, by their time."""
+    numbered = _NUMBERED.fullmatch(run_id)
+    return numbered[1] if numbered else "", run_id
+
+
+def _is_described(folder: RunFolder) -> bool:
+    """Whether this is a run, be it one that cannot be read."""
+    return os.path.lexists(folder.path / "config.json")
+
+
+def _kind(folder: RunFolder) -> str:
+    """What kind of run it is; a fine-tuning where its description cannot be read."""
     try:
-        return STEP_FORMATS[folder.kind]
+        return folder.kind
     except RunNotFoundError:
-        return STEP_FORMATS["fine_tune"]
+        return "fine_tune"
 
 
 class RunWriter:
@@ -254,7 +371,7 @@ class RunWriter:
         self.attempt = (folder.attempts() or [0])[-1] + 1
         self._steps = folder.steps(self.attempt).open("xb", buffering=0)
         self._events = folder.events.open("ab", buffering=0)
-        self._format = step_format(folder)
+        self._format = STEP_FORMATS[_kind(folder)]
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._reported_passing = 0.0
@@ -332,7 +449,9 @@ class RunReader:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events: list[RareEvent] = []
-        self._dtype = step_format(folder).dtype
+        self._kind = _kind(folder)
+        self._format = STEP_FORMATS[self._kind]
+        self._dtype = self._format.dtype
         # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
         # poll that finds more. Take it once for what belongs together, and do not write to it.
         self.steps: NDArray[np.void] = np.empty(0, self._dtype)
@@ -341,6 +460,7 @@ class RunReader:
         self._num_steps = 0
         self._attempt = 0
         self._step_offset = 0
+        self._is_torn = False
         self._event_offset = 0
         self._news = time.monotonic()
         self._mutex = threading.Lock()
@@ -364,7 +484,11 @@ class RunReader:
         return locks.is_held(self.folder.lock)
 
     def poll(self) -> None:
-        """Read what has come since the last call."""
+        """Read what has come since the last call.
+
+        Raises:
+            RunNotFoundError: a file of the run cannot be read.
+        """
         with self._mutex:
             before = (self._event_offset, self._attempt, self._step_offset)
             self._read_events()
@@ -374,23 +498,17 @@ class RunReader:
 
     def _read_events(self) -> None:
         try:
-            with open(self.folder.events, "rb") as file:
-                file.seek(self._event_offset)
-                new = file.read()
+            with self.folder.open(self.folder.events) as file:
+                new = _read_events(self.folder, file, self._event_offset)
         except FileNotFoundError:
             return
         complete = new[: new.rfind(b"\n") + 1]
         self._event_offset += len(complete)
         for line in complete.splitlines():
-            try:
-                values = json.loads(line)
-            except ValueError:
-                continue  # a damaged line costs that line alone
-            event = events.from_dict(values) if isinstance(values, dict) else None
-            if event is not None:
-                written = values.get("time")
+            if read := events.from_line(line, self._kind):  # a damaged line costs that line alone
+                event, written = read
                 # The time first: whoever finds the event finds its time, too.
-                self._event_times.append(float(written) if isinstance(written, int | float) else 0.0)
+                self._event_times.append(written)
                 self.events.append(event)
 
     def _read_steps(self) -> None:
@@ -398,18 +516,32 @@ class RunReader:
             if attempt < self._attempt:
                 continue
             if attempt > self._attempt:
-                self._attempt, self._step_offset = attempt, 0
-            with open(self.folder.steps(attempt), "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                new_bytes = (size - self._step_offset) // self._dtype.itemsize * self._dtype.itemsize
-                if new_bytes <= 0:
-                    continue
-                data = os.pread(file.fileno(), new_bytes, self._step_offset)
-            new = np.frombuffer(data[: len(data) // self._dtype.itemsize * self._dtype.itemsize], self._dtype)
-            if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
-                self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], new["step"][0]))
-            self._step_offset += new.nbytes
-            self._append(new)
+                self._attempt, self._step_offset, self._is_torn = attempt, 0, False
+            try:
+                with self.folder.open(self.folder.steps(attempt)) as file:
+                    while not self._is_torn and (new := self._next_steps(file)) is not None:
+                        self._take(new)
+            except FileNotFoundError:
+                return  # deleted while somebody looks at it
+
+    def _next_steps(self, file: BinaryIO) -> NDArray[np.void] | None:
+        """The next whole records of the newest attempt, or None where there are none yet."""
+        size = self._dtype.itemsize
+        data = os.pread(file.fileno(), _STEPS_AT_ONCE * size, self._step_offset)
+        num_records = len(data) // size
+        return np.frombuffer(data[: num_records * size], self._dtype) if num_records else None
+
+    def _take(self, new: NDArray[np.void]) -> None:
+        """Add what is good of new records; after one that is not, nothing of the attempt is believed."""
+        before = int(self._steps["step"][self._num_steps - 1]) if self._step_offset else 0
+        good = new[: self._format.num_whole(new, after=before)]
+        self._is_torn = len(good) < len(new)
+        if not len(good):
+            return
+        if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
+            self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], good["step"][0]))
+        self._step_offset += good.nbytes
+        self._append(good)
 
     def _append(self, new: NDArray[np.void]) -> None:
         needed = self._num_steps + len(new)

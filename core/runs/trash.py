@@ -2,22 +2,31 @@
 
 A folder moves in one rename, so it is wholly in one place or the other. In the trash, its modification time is the
 time of its deletion.
+
+A clock may jump. What is too old by it is removed only if it was too old when the dashboard was last started, too: one
+wrong clock alone costs nothing.
 """
 
+import errno
+import math
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.durable import sync_folder
+from core.durable import clear_unfinished, explain, sync_folder
 from core.errors import RunNotFoundError, TrashError
-from core.runs import locks
-from core.runs.overview import clean, size_bytes
+from core.runs import locks, overview
+from core.runs.overview import clean
 from core.runs.store import RunFolder
 
 _LET_GO_S = 1.0  # a worker that has written its last event lets go of the lock a moment later
 _GOING = ".going-"  # begins the name of what is being removed for good: nobody can restore a half
+_LAST_PURGE = ".last-purge"  # a file of the home; its modification time is that of the last purge of old runs
+_NO_LOCK = (errno.EISDIR, errno.ELOOP, errno.ENXIO)  # what stands in the lock's place is none: nobody can hold it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +45,35 @@ def delete(runs_home: Path, folder: RunFolder) -> None:
     Raises:
         TrashError: the run is alive, is not there any more, or cannot be moved.
     """
-    if not folder.path.is_dir():
+    if not os.path.isdir(folder.path):
         raise TrashError(f"The run {folder.id} is not there any more.")
+    with _said_plainly(f"The run {folder.id} cannot be deleted", runs_home / "trash"), _held(folder):
+        with suppress(OSError):  # what cannot be cleared away goes along
+            clear_unfinished(folder.path)
+        os.utime(folder.path)
+        _move(folder.path, runs_home / "trash" / folder.id)
+
+
+@contextmanager
+def _held(folder: RunFolder) -> Iterator[None]:
+    """The run's lock, where it has one."""
+    lock = _lock_of(folder)
     try:
-        lock = locks.hold(folder.lock, patience_s=_LET_GO_S)
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock_of(folder: RunFolder) -> int | None:
+    try:
+        return locks.hold(folder.lock, patience_s=_LET_GO_S)
     except BlockingIOError as error:
         raise TrashError(f"“{_name(folder)}” is still training. Stop it, then delete it.") from error
     except OSError as error:
-        raise _cannot_move(folder, "deleted", error) from error
-    try:
-        os.utime(folder.path)
-        _move(folder.path, runs_home / "trash" / folder.id)
-    except OSError as error:
-        raise _cannot_move(folder, "deleted", error) from error
-    finally:
-        os.close(lock)
+        if error.errno in _NO_LOCK:
+            return None
+        raise
 
 
 def restore(runs_home: Path, run_id: str) -> RunFolder:
@@ -62,10 +85,8 @@ def restore(runs_home: Path, run_id: str) -> RunFolder:
     if run_id not in _ids(runs_home):
         raise TrashError(f"The run {run_id} is not in the trash any more, so it cannot be restored.")
     folder = RunFolder(runs_home / "runs" / run_id)
-    try:
+    with _said_plainly(f"The run {run_id} cannot be restored", folder.path):
         _move(runs_home / "trash" / run_id, folder.path)
-    except OSError as error:
-        raise _cannot_move(folder, "restored", error) from error
     return folder
 
 
@@ -76,38 +97,66 @@ def deleted_runs(runs_home: Path) -> list[DeletedRun]:
         folder = RunFolder(runs_home / "trash" / run_id)
         try:
             deleted = folder.path.stat().st_mtime
-        except FileNotFoundError:
+        except OSError:
             continue  # restored in another tab
-        found.append(DeletedRun(id=run_id, name=_name(folder), size_bytes=size_bytes(folder.path), deleted=deleted))
+        size = overview.size_bytes(folder.path)
+        found.append(DeletedRun(id=run_id, name=_name(folder), size_bytes=size, deleted=deleted))
     return sorted(found, key=lambda run: run.deleted, reverse=True)
 
 
-def purge(runs_home: Path, *, older_than_s: float) -> None:
-    """Remove for good what was deleted at least that many seconds ago.
+def size_bytes(runs_home: Path) -> int:
+    """What removing everything in the trash for good would free."""
+    return overview.size_bytes(runs_home / "trash")
+
+
+def empty(runs_home: Path) -> None:
+    """Remove everything in the trash for good.
 
     Raises:
         TrashError: something cannot be removed.
     """
-    path = runs_home / "trash"
-    latest = time.time() - older_than_s
+    _remove(runs_home, deleted_runs(runs_home))
+
+
+def purge(runs_home: Path, *, older_than_s: float) -> None:
+    """Remove for good what was deleted more than that many seconds ago, both now and at the last purge.
+
+    Raises:
+        TrashError: something cannot be removed.
+    """
+    marker = runs_home / _LAST_PURGE
     try:
-        for run in deleted_runs(runs_home):
-            if run.deleted <= latest:
-                os.rename(path / run.id, path / f"{_GOING}{run.id}")
+        latest = min(time.time(), marker.stat().st_mtime) - older_than_s
+    except OSError:
+        latest = -math.inf
+    _remove(runs_home, [run for run in deleted_runs(runs_home) if run.deleted <= latest])
+    if _ids(runs_home):
+        with _said_plainly("The trash cannot be looked after", runs_home):
+            marker.touch()
+
+
+def _remove(runs_home: Path, deleted: list[DeletedRun]) -> None:
+    path = runs_home / "trash"
+    with _said_plainly("Not everything in the trash could be removed", path), suppress(FileNotFoundError):
+        for run in deleted:
+            os.rename(path / run.id, path / f"{_GOING}{run.id}")
         for name in os.listdir(path) if path.is_dir() else []:
             if name.startswith(_GOING):
-                shutil.rmtree(path / name)
-    except FileNotFoundError:
-        pass  # another tab was faster
-    except OSError as error:
-        raise TrashError(f"Not everything in the trash could be removed: {error.strerror}.") from error
+                _remove_for_good(path / name)
+
+
+def _remove_for_good(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
 
 
 def _ids(runs_home: Path) -> list[str]:
     try:
         with os.scandir(runs_home / "trash") as entries:
             return [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(_GOING)]
-    except FileNotFoundError:
+    except OSError:
         return []
 
 
@@ -125,5 +174,10 @@ def _move(source: Path, target: Path) -> None:
     sync_folder(source.parent)
 
 
-def _cannot_move(folder: RunFolder, what: str, error: OSError) -> TrashError:
-    return TrashError(f"The run {folder.id} cannot be {what}: {error.strerror}.")
+@contextmanager
+def _said_plainly(task: str, path: Path) -> Iterator[None]:
+    """Say in one sentence what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise TrashError(f"{task}: {explain(error, path)}") from error

@@ -147,7 +147,7 @@ def test_torn_step_is_left_out(home: Path) -> None:
 @pytest.mark.parametrize(
     ("description", "problem"),
     [
-        ("not JSON", "no run"),
+        ("not JSON", "damaged"),
         ("[" * 100_000, "damaged"),
         ('{"format": 99}', "another version"),
         ('{"format": 1, "kind": "fine_tune", "name": 5, "queue": "cpu"}', "damaged"),
