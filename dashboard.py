@@ -1,25 +1,56 @@
 """Unfreeze in a browser: `streamlit run dashboard.py`.
 
-Owns the ASGI app: the main script, Plotly's JavaScript for the live chart, the checks of who may talk to it, and the
-spare worker that makes the first start quick.
+Owns the ASGI app: its settings, the main script, Plotly's JavaScript for the live chart, the checks of who may talk to
+it, and the spare worker that makes the first start quick.
 """
 
+import resource
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import streamlit as st
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config, file_util
 
 from core import helper, reader
-from core.runs import jobs
+from core.errors import StorageError
+from core.runs import jobs, store
+
+_HEADERS = {
+    # A page of another site must not show this one in a frame, where a click may not go where it seems to.
+    "Content-Security-Policy": "frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+    # What is sent is what its type says, never a script.
+    "X-Content-Type-Options": "nosniff",
+}
+# Streamlit keeps three files open for every open page, and some systems allow 256 at first.
+_MAX_OPEN_FILES = 8_192
+_HERE = Path(__file__).parent
+
+
+class SecurityHeaders:
+    """Puts the same headers on every answer, whoever gives it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
 
 
 class SameOriginMiddleware:
@@ -34,34 +65,76 @@ class SameOriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and not self._is_trusted(Headers(scope=scope)):
-            await send({"type": "websocket.close", "code": 1008})
+            await Response(status_code=403)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
     def _is_trusted(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        if origin is None:  # no browser's page
-            return True
-        return urlsplit(origin).netloc == headers.get("host") or origin in st.get_option("server.corsAllowedOrigins")
+        """Compared as texts: an origin may be anything, and a browser writes its own in one way only."""
+        origins, host = headers.getlist("origin"), headers.get("host")
+        own = {f"http://{host}", f"https://{host}", *st.get_option("server.corsAllowedOrigins")}
+        return own.issuperset(origins)  # none: no browser's page
+
+
+def load_settings() -> None:
+    """Take the settings beside this file, also where another folder or another server starts it.
+
+    Streamlit looks for them beside the script that `streamlit run` names, and else in the working folder.
+    """
+    if config._main_script_path is None:
+        config._main_script_path = str(Path(__file__).absolute())
+        config.get_config_options(force_reparse=True)
+
+
+def allow_open_files() -> None:
+    """Raise how many files this process may have open, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(_MAX_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems allow less than they say; then it stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Warm a worker while the browser still opens the page, and let it go with the server."""
-    jobs.prepare()
+    allow_open_files()
+    try:
+        store.check_home(store.home())
+        jobs.prepare()
+    except StorageError as error:
+        print(error, file=sys.stderr)  # every page says so, too
     yield
     jobs.release_spare()
     helper.stop()
     reader.stop()
 
 
+def open_fine_tune(request: Request) -> Response:
+    """The page that has the root for its address, under its name: like the others."""
+    return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
+
+
+def open_page(_: Request) -> Response:
+    """Streamlit's one page, told where its server is: it would look below the page's own address first, in vain."""
+    told = "<script>window.__streamlit = {BACKEND_BASE_URL: new URL('./', location.href).href}</script>"
+    index = (Path(file_util.get_static_dir()) / "index.html").read_text()
+    return HTMLResponse(index.replace("<head>", f"<head>{told}", 1), headers={"Cache-Control": "no-cache"})
+
+
 plotly = find_spec("plotly")
 assert plotly is not None
 assert plotly.origin is not None
 
+load_settings()
+others = [path.stem for path in (_HERE / "pages").glob("*.py") if path.stem not in ("shell", "fine_tune")]
 app = st.App(
-    Path(__file__).parent / "pages" / "shell.py",
-    routes=[Mount("/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data"))],
+    _HERE / "pages" / "shell.py",
+    routes=[
+        Mount("/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
+        Route("/fine_tune", open_fine_tune),
+        *(Route(f"/{name}", open_page) for name in others),
+    ],
     # Any website may point a name of its own at 127.0.0.1: only requests that name this machine are answered.
     # Streamlit checks `server.allowedHosts` for WebSockets alone; here the same names guard every route.
     lifespan=lifespan,
@@ -70,3 +143,4 @@ app = st.App(
         Middleware(SameOriginMiddleware),
     ],
 )
+app = SecurityHeaders(app)  # around all that answers, errors of the server included

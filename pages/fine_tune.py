@@ -51,7 +51,7 @@ def show(run_id: str) -> None:
     try:
         reader = runs.reader(run_id)
         note_opened(run_id)
-        racing = runs.readers(reader.folder.race())
+        racing = runs.race_of(reader)
         if len(racing) > 1:
             live_race(racing)
         else:

@@ -28,7 +28,8 @@ def main() -> None:
     reader, shown = _open_run()
     run_id = reader.folder.id if reader else None
     config, clicked = linear_fit_form(shown, run_id)
-    _start(config, run_id, clicked=clicked)
+    with runs.problems_shown():
+        _start(config, run_id, clicked=clicked)
     write_address(shown, run_id)
     if reader is None:
         shown = config or shown
@@ -58,7 +59,9 @@ def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
     try:
         reader = runs.reader(run_id)
         note_opened(run_id)
-        return reader, reader.folder.config_of(LinearFitConfig)
+        shown = reader.folder.config_of(LinearFitConfig)
+        reader.poll()
+        return reader, shown
     except RunNotFoundError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None, LinearFitConfig()

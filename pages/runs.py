@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import RunNotFoundError, TrashError, UnfreezeError
-from core.runs import jobs, overview, store, trash
+from core.errors import TrashError
+from core.runs import overview, store, trash
 from core.runs.overview import Summary
 from core.runs.status import Status
-from core.runs.store import RunFolder
+from core.runs.store import RunFolder, RunReader
 from core.words import message, shown
 from pages.components import runs
 from pages.components.compare import compare_runs, verdict
@@ -186,13 +186,19 @@ def _one(summary: Summary) -> None:
             if st.button("Open", type="primary", icon=":material/open_in_new:", key="runs_open"):
                 st.switch_page(runs.PAGES[summary.kind], query_params={"run": summary.id})
             if summary.is_resumable:
-                st.button("Resume", icon=":material/play_arrow:", on_click=_resume, args=(summary,), key="runs_resume")
+                st.button(
+                    "Resume",
+                    icon=":material/play_arrow:",
+                    on_click=_resume,
+                    args=(summary,),
+                    key="runs_resume",
+                )
             if summary.is_live:
                 is_stopping = summary.folder.control.exists()
                 st.button(
                     "Stopping …" if is_stopping else "Stop",
                     icon=":material/stop:",
-                    on_click=jobs.stop,
+                    on_click=runs.stop,
                     args=(summary.folder,),
                     disabled=is_stopping,
                     key="runs_stop",
@@ -236,19 +242,13 @@ def _rename(summary: Summary, key: str) -> None:
     if not name:
         st.toast("A run needs a name of 1 to 80 characters.", icon=":material/error:")
         return
-    try:
+    with runs.problems_in_a_toast():
         summary.folder.rename(name)
-    except UnfreezeError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
-    except OSError as error:
-        st.toast(f"The run cannot be renamed: {plain(str(error.strerror))}.", icon=":material/error:")
 
 
+@runs.problems_in_a_toast()
 def _resume(summary: Summary) -> None:
-    try:
-        runs.resume([runs.reader(summary.id)])
-    except RunNotFoundError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+    runs.resume([runs.reader(summary.id)])
 
 
 def _several(selected: Sequence[Summary]) -> None:
@@ -268,12 +268,17 @@ def _several(selected: Sequence[Summary]) -> None:
 
 
 def _comparison(run_ids: Sequence[str]) -> None:
-    try:
-        readers = [runs.reader(run_id) for run_id in run_ids]
-        st.info(verdict(readers), icon=":material/trophy:")
-        compare_runs(readers)
-    except RunNotFoundError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+    readers: list[RunReader] = []
+    for run_id in run_ids:
+        with runs.problems_shown():
+            reader = runs.reader(run_id)
+            reader.poll()
+            reader.folder.config()
+            readers.append(reader)
+    if readers:
+        with runs.problems_shown():
+            st.info(verdict(readers), icon=":material/trophy:")
+            compare_runs(readers)
 
 
 def _delete_button(selected: Sequence[Summary]) -> None:
@@ -295,11 +300,9 @@ def _delete(selected: Sequence[Summary]) -> None:
         if summary.id in st.session_state.get(_DELETED, []) and not summary.folder.path.exists():
             deleted.append(summary.id)  # by an earlier click on the same button
             continue
-        try:
+        with runs.problems_in_a_toast():
             trash.delete(store.home(), summary.folder)
             deleted.append(summary.id)
-        except TrashError as error:
-            st.toast(plain(str(error)), icon=":material/error:")
     st.session_state[_DELETED] = deleted
     _show_selected([run_id for run_id in _selected_ids() if run_id not in deleted])
 
@@ -321,10 +324,8 @@ def _restore(run_ids: Sequence[str]) -> None:
     for run_id in run_ids:
         if RunFolder(store.home() / "runs" / run_id).path.exists():
             continue  # by an earlier click on the same button
-        try:
+        with runs.problems_in_a_toast():
             trash.restore(store.home(), run_id)
-        except TrashError as error:
-            st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _trash() -> None:
@@ -333,7 +334,7 @@ def _trash() -> None:
     if not deleted:
         return
     with st.expander("Recently deleted", icon=":material/delete:", key="runs_trash"):
-        st.caption("Deleted runs are kept for 7 days and then removed when the dashboard is next started.")
+        st.caption("Deleted runs are kept for at least 7 days and then removed when the dashboard is next started.")
         for run in deleted:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 st.markdown(f"{plain_name(run.name)} · {_megabytes(run.size_bytes)}", width="content")
@@ -366,11 +367,9 @@ def _confirm_purge(count: int, total: str) -> None:
         st.rerun()  # the page, which closes the dialog
 
 
+@runs.problems_in_a_toast()
 def _delete_for_good() -> None:
-    try:
-        trash.purge(store.home(), older_than_s=0)
-    except TrashError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+    trash.empty(store.home())
 
 
 @st.cache_resource(show_spinner=False)

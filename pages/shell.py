@@ -41,9 +41,11 @@ def main() -> None:
         position="sidebar",
     )
     st.logo(str(_WORDMARK), size="large", icon_image=str(_ICON))
-    with st.sidebar:
-        sidebar()
-    page.run()
+    with runs.problems_shown():
+        store.check_home(store.home())
+        with st.sidebar:
+            sidebar()
+        page.run()
 
 
 @st.cache_resource
@@ -60,6 +62,7 @@ def start_background() -> bool:
 
 
 @st.fragment(run_every=_SIDEBAR_POLL_S)
+@runs.problems_shown()
 def sidebar() -> None:
     """The device, what is running, and the newest runs; kept up to date on every page."""
     known = devices.remembered(store.home())
@@ -70,7 +73,7 @@ def sidebar() -> None:
     else:
         st.markdown(":material/memory: Looking for a GPU …")
 
-    alive = [run_id for run_id in queue.all_alive(store.home()) if _status(run_id).is_live]
+    alive = [run_id for run_id in queue.all_alive(store.home()) if _is_live(run_id)]
     running = list(dict.fromkeys(map(_shown_as, alive)))
     st.caption("Running" if running else "Nothing is running")
     for run_id in running:
@@ -86,17 +89,24 @@ def sidebar() -> None:
 def _shown_as(run_id: str) -> str:
     """The run whose link stands for this one: a race has one link."""
     try:
-        lanes = runs.readers(runs.reader(run_id).folder.race())
+        lanes = runs.race_of(runs.reader(run_id))
     except RunNotFoundError:
         return run_id
-    return lanes[0].folder.id if len(lanes) > 1 else run_id
+    is_among_them = any(lane.folder.id == run_id for lane in lanes)
+    return lanes[0].folder.id if is_among_them and len(lanes) > 1 else run_id
 
 
-def _status(run_id: str) -> Status:
+def _status(run_id: str) -> Status | None:
+    """None where the run's files cannot be read."""
     try:
         return read_status(runs.reader(run_id))
     except RunNotFoundError:
-        return Status.INTERRUPTED
+        return None
+
+
+def _is_live(run_id: str) -> bool:
+    status = _status(run_id)
+    return status is not None and status.is_live
 
 
 def _link(run_id: str) -> None:
@@ -105,7 +115,7 @@ def _link(run_id: str) -> None:
         folder = runs.reader(run_id).folder
         description = folder.description()
         name = str(description["name"])
-        if len(runs.readers(folder.race())) > 1:
+        if len(runs.race_of(runs.reader(run_id))) > 1:
             name = f"{ARCHITECTURES[folder.config().architecture].label}, race"
     except RunNotFoundError:
         return
@@ -113,9 +123,9 @@ def _link(run_id: str) -> None:
     st.page_link(
         runs.PAGES[description["kind"]],
         label=f"{plain_name(name, most=_NAME_LENGTH)} · {run_id[9:11]}:{run_id[11:13]}",
-        icon=runs.STATUS_ICONS[status],
+        icon=runs.STATUS_ICONS[status] if status else ":material/warning:",
         query_params={"run": run_id},
-        help=f"{status.capitalize()}",
+        help=status.capitalize() if status else "Damaged",
     )
 
 

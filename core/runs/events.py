@@ -8,7 +8,7 @@ annotations, or is none.
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from struct import Struct
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,10 +275,9 @@ def from_dict(values: dict[str, Any]) -> RareEvent | None:
     if kind is None:
         return None
     try:
-        event: RareEvent = build(kind, values)
+        return cast(RareEvent, build(kind, values))
     except ValueError:
         return None
-    return event
 
 
 def from_line(line: bytes, run_kind: str) -> tuple[RareEvent, float] | None:

@@ -105,6 +105,11 @@ class RunFolder:
         return self.checkpoints / "best.pt"
 
     @property
+    def has_model(self) -> bool:
+        """Whether there is a network to predict with."""
+        return os.path.isfile(self.best_checkpoint)
+
+    @property
     def control(self) -> Path:
         return self.path / "control"
 

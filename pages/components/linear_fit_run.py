@@ -9,7 +9,6 @@ from core.data import points
 from core.data.points import Line, Points
 from core.figures import linear_fit as figures
 from core.models.saved import LoadedModel
-from core.runs import jobs
 from core.runs.config import LinearFitConfig
 from core.runs.events import STEP_FORMATS, Failed, Fitted
 from core.runs.status import Status, read_status
@@ -23,6 +22,7 @@ _CHART_HEIGHT = 520
 _NO_STEPS = np.empty(0, STEP_FORMATS["linear_fit"].dtype)
 
 
+@runs.problems_shown()
 def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None) -> None:
     """Draw the points of `config`, and a fit where there is one; keep it up to date for as long as it lives.
 
@@ -34,6 +34,7 @@ def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedMo
     st.fragment(_body, run_every=poll_s)(reader, config, loaded, before=status)
 
 
+@runs.problems_shown()
 def _body(
     reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None, *, before: Status | None
 ) -> None:
@@ -65,7 +66,7 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
             st.info("Warming up PyTorch …", icon=icon)
         case Status.RUNNING:
             st.info(f"Epoch {num_steps:,} of {config.epochs:,}", icon=icon)
-            st.button("Stop", icon=":material/stop:", on_click=jobs.stop, args=(reader.folder,), key="linear_fit_stop")
+            st.button("Stop", icon=":material/stop:", on_click=runs.stop, args=(reader.folder,), key="linear_fit_stop")
         case Status.FINISHED:
             assert isinstance(last, Fitted)
             st.success(f"Fitted: {config.epochs:,} epochs in {last.seconds:.2g} s.", icon=icon)

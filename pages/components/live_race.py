@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
-from core.runs import history, jobs, progress
+from core.runs import history, progress
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.status import Status, is_resumable, read_status
 from core.runs.store import RunReader
@@ -47,6 +47,7 @@ def _header(readers: Sequence[RunReader]) -> None:
     )
 
 
+@runs.problems_shown()
 def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
     """Everything that changes while a race lives: few elements, since each of them is a message a poll."""
     statuses = [read_status(reader) for reader in readers]
@@ -80,8 +81,8 @@ def _progress_row(readers: Sequence[RunReader], statuses: Sequence[Status], over
     st.button(
         "Stopping …" if is_stopping else "Stop the race",
         icon=":material/stop:",
-        on_click=_stop,
-        args=(live,),
+        on_click=runs.stop,
+        args=[reader.folder for reader in live],
         disabled=is_stopping,
         key="stop",
     )
@@ -112,11 +113,6 @@ def _time_left(live: Sequence[RunReader], measured: Sequence[progress.Progress |
     )
 
 
-def _stop(live: Sequence[RunReader]) -> None:
-    for reader in live:
-        jobs.stop(reader.folder)
-
-
 def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
     """How the race came out, and what to do next: the likeliest first."""
     if all(status is Status.FINISHED for status in statuses):
@@ -139,7 +135,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
             st.button(label, type="primary", icon=":material/play_arrow:", on_click=runs.resume, args=(unfinished,))
         winner = max(readers, key=_test_accuracy)
         for reader in readers:
-            if reader.folder.best_checkpoint.is_file() and st.button(
+            if reader.folder.has_model and st.button(
                 f"Predict with {_name(reader)}",
                 type="primary" if reader is winner and not unfinished else "secondary",
                 icon=":material/image_search:",

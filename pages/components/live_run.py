@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.data.sources import SOURCES
 from core.figures import training as figures
-from core.runs import history, jobs, progress, queue, store
+from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.status import Status, is_resumable, read_status
@@ -53,6 +53,7 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
         st.warning(plain(recovery), icon=":material/healing:")
 
 
+@runs.problems_shown()
 def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     """Everything that changes while a run lives: few elements, since each of them is a message a poll."""
     status = read_status(reader)
@@ -118,7 +119,7 @@ def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: 
     st.button(
         "Stopping …" if is_stopping else stop_label,
         icon=":material/stop:",
-        on_click=jobs.stop,
+        on_click=runs.stop,
         args=(reader.folder,),
         disabled=is_stopping,
         key="stop",
@@ -150,7 +151,7 @@ def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
     ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
     if not ahead:
         return "It is this run's turn …"
-    first = plain_name(runs.reader(ahead[0]).folder.description()["name"])
+    first = runs.name_of(ahead[0])
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
     return f"Queued: waiting for “{first}”{others} to leave the {'CPU' if device == 'cpu' else plain(device)}"
 
@@ -185,7 +186,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 args=([reader],),
                 help="Goes on from the last checkpoint, or from the start where there is none.",
             )
-        if reader.folder.best_checkpoint.is_file() and st.button(
+        if reader.folder.has_model and st.button(
             "Predict with it",
             type="primary" if status is Status.FINISHED else "secondary",
             icon=":material/image_search:",
@@ -203,7 +204,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 help="The same settings and seed, with the other part of the network learning.",
             )
         clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
-        if reader.folder.best_checkpoint.is_file():
+        if reader.folder.has_model:
             megabytes = reader.folder.best_checkpoint.stat().st_size / 1e6
             st.download_button(
                 f"Download the model ({megabytes:.0f} MB)",
@@ -215,7 +216,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
             )
     if clicked:
         st.rerun()  # the page, not only this fragment of it
-    if reader.folder.best_checkpoint.is_file():
+    if reader.folder.has_model:
         with st.expander("Use the model in Python", icon=":material/code:"):
             st.code(SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
 

@@ -94,7 +94,7 @@ def _write_address() -> None:
 
 def _runs_with_a_checkpoint() -> dict[str, RunFolder]:
     """The newest fine-tunings that have a network to predict with."""
-    with_one = (folder for folder in store.newest(store.home()) if folder.best_checkpoint.is_file())
+    with_one = (folder for folder in store.newest(store.home()) if folder.has_model)
     return {folder.id: folder for folder in islice(with_one, _MAX_RUNS)}
 
 
@@ -103,7 +103,7 @@ def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
     if wanted and wanted not in runs:
         try:
             folder = store.find(store.home(), wanted)
-            if folder.best_checkpoint.is_file():
+            if folder.has_model:
                 runs[wanted] = folder
             else:
                 st.warning("That run has no complete epoch yet, so there is no network of it. Choose another one.")
