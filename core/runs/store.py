@@ -265,11 +265,11 @@ class RunFolder:
 
 
 def _read_events(folder: RunFolder, file: BinaryIO, offset: int) -> bytes:
-    file.seek(offset)
-    new = file.read(_MAX_EVENTS_BYTES - offset + 1)
-    if offset + len(new) > _MAX_EVENTS_BYTES:
+    size = os.fstat(file.fileno()).st_size
+    if size > _MAX_EVENTS_BYTES:
         raise RunNotFoundError(f"The run {folder.id} is damaged: its events.jsonl is too large.")
-    return new
+    file.seek(offset)
+    return file.read(max(size - offset, 0))
 
 
 def is_id(text: object) -> bool:
