@@ -1,0 +1,122 @@
+"""A damaged run says what is wrong with it, on whatever page; no other run, page or link is touched."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from random import Random
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import helper
+from core.errors import RunNotFoundError, UnfreezeError
+from core.runs import devices, jobs, overview
+from core.runs.devices import DeviceInfo
+from core.runs.status import read_status
+from core.runs.store import RunFolder, RunReader
+from pages.components import runs
+from pages.components.format import plain
+from tests.conftest import ROOT
+from tests.damage import KINDS, make_runs
+
+MAX_COMPARED = 8
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started."""
+    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnfreezeError("There is no helper here.")
+
+    monkeypatch.setattr(helper, "call", refuse)
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, RunFolder]]]:
+    """A home with a run for every kind of damage, of every state in turn, and whole runs among them."""
+    path = tmp_path_factory.mktemp("damaged") / "home"
+    whole = make_runs(path)
+    found: dict[str, RunFolder] = {}
+    for number, kind in enumerate(KINDS):
+        original = whole[number % len(whole)]
+        copy = RunFolder(path / "runs" / f"20270101-000000-{number + 1_000:08d}")
+        shutil.copytree(original.path, copy.path)
+        KINDS[kind](copy, Random(number))
+        found[kind] = copy
+    devices.remember(path, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    yield path, found
+    runs._reader.cache_clear()
+
+
+@pytest.fixture
+def home(damaged: tuple[Path, dict[str, RunFolder]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UNFREEZE_HOME", str(damaged[0]))
+    return damaged[0]
+
+
+def open_page(name: str, **address: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    page.switch_page(f"{name}.py")
+    for key, value in address.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def open_alone(name: str, **address: str) -> AppTest:
+    """A page without the frame around it."""
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page.query_params.update(address)
+    page.run()
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+def test_all_of_them_are_listed_beside_the_whole_ones(home: Path, damaged: tuple[Path, dict[str, RunFolder]]) -> None:
+    page = open_page("runs")
+    listed = page.dataframe[0].value
+    assert len(listed) == len(overview.summaries(home)) >= len(KINDS) - 5
+    assert (listed["Status"] == "✓ Finished").any()
+    unreadable = listed[listed["Status"] == "⚠ Unreadable"]
+    assert len(unreadable) > 15
+    assert unreadable["Note"].str.endswith(".").all()
+    assert page.sidebar.get("page_link")
+
+
+def test_any_of_them_are_compared_with_whole_ones(home: Path, damaged: tuple[Path, dict[str, RunFolder]]) -> None:
+    ids = [folder.id for folder in damaged[1].values()]
+    for start in range(0, len(ids), 2 * MAX_COMPARED):
+        open_page("runs", compare=",".join(ids[start : start + 2 * MAX_COMPARED]))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("brackets in the description", "a list for a kind", "a loop of links in place of config.json"),
+        *("a folder in place of steps-1.bin", "a folder in place of events.jsonl", "steps under strange names"),
+        *("times that cannot be", "zeros in the events", "any value in the events", "a pipe in place of events.jsonl"),
+    ],
+)
+def test_damaged_run_says_what_is_wrong_with_it(
+    home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str
+) -> None:
+    page = open_alone("fine_tune", run=damaged[1][kind].id)
+    try:
+        read_status(RunReader(damaged[1][kind]))
+        damaged[1][kind].config()
+    except RunNotFoundError as error:
+        assert page.error[0].value == plain(str(error))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", ["fine_tune", "linear_fit", "predict", "runs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_of_them_opens_on_every_page(
+    home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str, page: str
+) -> None:
+    open_alone(page, **{"compare" if page == "runs" else "run": damaged[1][kind].id})
