@@ -4,12 +4,14 @@ Every run holds a ticket, `<home>/queue/<device>/<number>-<run id>`, from its st
 run is alive has the device: a dead run's ticket counts for nothing, so nobody needs to clean up after a crash.
 """
 
+import errno
 import os
 import re
 from pathlib import Path
 
 from filelock import FileLock
 
+from core.durable import said_plainly
 from core.runs import locks
 from core.runs.store import RunFolder, is_id
 
@@ -71,16 +73,21 @@ class DeviceQueue:
         try:
             with os.scandir(self._path) as entries:
                 names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-        except OSError:
-            return []
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return []
+            raise  # or this run would seem to be the only one
         parts = (_TICKET.fullmatch(name) for name in names)
         return sorted((int(part[1]), part[2]) for part in parts if part and is_id(part[2]))
 
 
 def all_alive(runs_home: Path) -> list[str]:
-    """The ids of the runs that have or await any device, the oldest of each device first."""
-    try:
-        devices = sorted(os.listdir(runs_home / "queue"))
-    except OSError:
-        return []
-    return [run_id for device in devices for run_id in DeviceQueue(runs_home, device).alive()]
+    """The ids of the runs that have or await any device, the oldest of each device first.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    path = runs_home / "queue"
+    with said_plainly("What is running cannot be listed", path):
+        devices = sorted(os.listdir(path)) if path.is_dir() else []
+        return [run_id for device in devices for run_id in DeviceQueue(runs_home, device).alive()]

@@ -44,7 +44,7 @@ Config = TypeVar("Config", bound=RunConfig)
 # The last part is the run's number; runs of earlier versions have six random digits there, and come before.
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-(?:[0-9a-f]{6}|[0-9]{8})")
 _NUMBERED = re.compile(r".*[0-9]{8}-[0-9]{6}-([0-9]{8})")
-_MAX_NUMBER = 10**8 - 1
+_MAX_NUMBER = 90_000_000  # a greater one was not given here, and leaves no room for the next
 _QUEUE = re.compile(r"[a-z]{1,20}(:[0-9]{1,4})?")
 _STEPS = re.compile(r"steps-([1-9][0-9]{0,8})\.bin")
 _MAX_DESCRIPTION_BYTES = 2**20
@@ -288,8 +288,9 @@ def new_folder(runs_home: Path) -> RunFolder:
     runs = runs_home / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     with FileLock(runs_home / "numbering.lock", timeout=_NUMBERING_WITHIN_S):
-        number = min(_last_number(runs_home) + 1, _MAX_NUMBER)
-        path = runs / f"{datetime.now():%Y%m%d-%H%M%S}-{number:08d}"
+        number = _last_number(runs_home) + 1
+        while (path := runs / f"{datetime.now():%Y%m%d-%H%M%S}-{number:08d}").exists():
+            number += 1
         path.mkdir()
     (path / "checkpoints").mkdir()
     return RunFolder(path)

@@ -1,7 +1,10 @@
 """One training a device at a time, in the order of the clicks; the dead do not count."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from core.runs import locks, store
 from core.runs.queue import DeviceQueue, all_alive
@@ -46,6 +49,26 @@ def test_stray_files_are_no_tickets(tmp_path: Path) -> None:
     (tmp_path / "queue" / ".DS_Store").touch()
     (tmp_path / "queue" / "cpu" / ".DS_Store").touch()
     assert all_alive(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("²-x", "٣00000001-x", "-", "1-", "000000001-x", f"{'9' * 200}-x", "numbering.lock-x"),
+        *("000000001-20260101-000000-abcdef", "999999999-20260101-000000-abcdef", "\udcff"),
+    ],
+)
+@pytest.mark.parametrize("put", [Path.touch, Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path.name)])
+def test_nothing_in_the_queues_folder_hinders_a_start(tmp_path: Path, name: str, put: Callable[[Path], object]) -> None:
+    (tmp_path / "queue" / "cpu").mkdir(parents=True)
+    put(tmp_path / "queue" / "cpu" / name)
+    put(tmp_path / "queue" / name)
+    queue = DeviceQueue(tmp_path, "cpu")
+    (first, first_lock), (second, second_lock) = join(tmp_path, queue), join(tmp_path, queue)
+    assert queue.ahead_of(second) == [first]
+    assert all_alive(tmp_path) == [first, second]
+    os.close(first_lock)
+    os.close(second_lock)
 
 
 def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:

@@ -4,15 +4,19 @@ import errno
 import io
 import json
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import RunNotFoundError
-from core.runs import store
+from core.runs import store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.events import STEP_DTYPE, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
 from core.runs.store import RunFolder, RunReader, RunWriter
@@ -153,7 +157,8 @@ def test_events_carry_their_time(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    "run_id", ["", "..", "../x", "20260101-000000-abcdef/../..", "a" * 300, "20260101-000000-abcdef\0"]
+    "run_id",
+    ["", "..", "../x", "20260101-000000-abcdef/../..", "a" * 300, "20260101-000000-abcdef\0", "٢٠٢٦0101-000000-abcdef"],
 )
 def test_what_is_no_id_never_becomes_a_path(run_id: str, tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match="There is no run"):
@@ -187,6 +192,41 @@ def test_newest_runs_come_first(tmp_path: Path) -> None:
         if name != "no-run":
             RunFolder(tmp_path / "runs" / name).write_description(FineTuneConfig(), name="", created=0, queue="cpu")
     assert [folder.id[:8] for folder in store.newest(tmp_path)] == ["20260102", "20260101"]
+
+
+def test_runs_are_listed_in_the_order_of_their_starts_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        years: ClassVar[Iterator[int]]
+
+        @classmethod
+        def now(cls) -> datetime:  # type: ignore[override]
+            return datetime(next(cls.years), 1, 1)
+
+    Clock.years = iter([2026, 2026, 2026, 2025, 2030, 1999, 2026])
+    monkeypatch.setattr(store, "datetime", Clock)
+    old = RunFolder(tmp_path / "runs" / "20991231-000000-ffffff")  # of an earlier version
+    old.path.mkdir(parents=True)
+    started = [old, *(store.new_folder(tmp_path) for _ in range(6))]
+    for folder in started:
+        folder.write_description(FineTuneConfig(), name="", created=0, queue="cpu")
+    assert list(store.newest(tmp_path)) == started[::-1]
+    trash.delete(tmp_path, started[-1])
+    assert store.new_folder(tmp_path).id.endswith("-00000007"), "a deleted run keeps its number"
+
+
+def test_runs_that_are_started_at_once_have_numbers_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: store.new_folder(tmp_path), range(40)))
+    assert sorted(int(folder.id[16:]) for folder in folders) == list(range(1, 41))
+
+
+@pytest.mark.parametrize("name", ["20260101-000000-99999999", "20260101-000000-99999998", "x-20260101-000000-99999999"])
+def test_number_that_cannot_be_exceeded_hinders_nobody(tmp_path: Path, name: str) -> None:
+    (tmp_path / "runs" / name).mkdir(parents=True)
+    for _ in range(3):
+        assert store.is_id(store.new_folder(tmp_path).id)
 
 
 def test_log_tail_reads_only_the_end(folder: RunFolder) -> None:

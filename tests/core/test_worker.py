@@ -5,9 +5,11 @@ import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from core import worker
 from core.data.sources import SOURCES
 from core.errors import NotEnoughDiskError, UnfreezeError
 from core.models import build
-from core.runs import control, devices, jobs, locks, queue, store
+from core.runs import control, devices, jobs, locks, queue, store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
@@ -362,3 +364,55 @@ def test_devices_of_another_machine_are_not_believed(home: Path, monkeypatch: py
     assert devices.remembered(home) == []
     (home / "devices.json").write_text("{")
     assert devices.remembered(home) == []
+
+
+@pytest.fixture
+def hanging_spare(home: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[subprocess.Popen[bytes]]":
+    """In place of the spare worker, a process that never reads what it is handed."""
+    monkeypatch.setattr(jobs, "_TAKE_WITHIN_S", 0.2)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(["sleep", "60"], pass_fds=[theirs.fileno()])
+    monkeypatch.setattr(jobs, "_spare", (process, ours))
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_spare_that_hangs_is_replaced_and_its_run_can_be_stopped_and_deleted(
+    home: Path, hanging_spare: "subprocess.Popen[bytes]"
+) -> None:
+    folder = jobs.start(home, QUICK)
+    jobs.stop(folder)
+    assert read_status(RunReader(folder)) is Status.STARTING
+    reader = wait_for_end(folder)
+    assert isinstance(reader.last_event, Stopped), folder.log_tail(20)
+    assert hanging_spare.wait(10) == -signal.SIGKILL
+    trash.delete(home, folder)
+    assert queue.all_alive(home) == []
+
+
+def test_spare_that_hangs_where_no_other_can_be_started_fails_the_run(
+    home: Path, hanging_spare: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    reader = wait_for_end(jobs.start(home, QUICK))
+    assert isinstance(reader.last_event, Failed)
+    assert reader.last_event.message.startswith("No training process can be started")
+    assert reader.last_event.can_resume
+
+
+def test_stopped_spare_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers within seconds is kept, whatever it is importing; SIGSTOP is how one hangs that was well."""
+    jobs.prepare()
+    assert jobs._spare is not None
+    spare, _ = jobs._spare
+    os.kill(spare.pid, signal.SIGSTOP)
+    monkeypatch.setattr(jobs, "_TAKE_WITHIN_S", 0.2)
+    folder = jobs.start(home, QUICK)
+    jobs.stop(folder)
+    assert isinstance(wait_for_end(folder).last_event, Stopped), folder.log_tail(20)
+    assert spare.wait(10) == -signal.SIGKILL

@@ -31,11 +31,15 @@ def test_only_what_differs_is_written() -> None:
     assert write_settings({**DEFAULTS, "epochs": 3, "unknown": 1}, DEFAULTS) == {"epochs": "3"}
 
 
-@given(st.dictionaries(st.sampled_from([*DEFAULTS, "run"]), st.text()))
+NUMBERS = st.integers().map(str) | st.sampled_from(["9" * 400, "-" + "9" * 4_000, "9" * 5_000]) | st.floats().map(str)
+
+
+@given(st.dictionaries(st.sampled_from([*DEFAULTS, "run"]), st.text() | NUMBERS))
 def test_any_address_gives_settings_of_the_right_type(address: dict[str, str]) -> None:
     settings, problems = read_settings(address, DEFAULTS, CHOICES)
     assert type(settings["epochs"]) is int
     assert type(settings["learning_rate"]) is float
+    assert max(abs(settings["epochs"]), abs(settings["learning_rate"])) < 2**53
     assert settings["mode"] in CHOICES["mode"]
     assert len(problems) <= len(address)
 
