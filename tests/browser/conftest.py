@@ -46,6 +46,7 @@ class Server:
 
     home: Path
     port: int = 0
+    folder: Path = ROOT  # where it is started
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -60,18 +61,8 @@ class Server:
         self.home.mkdir(parents=True, exist_ok=True)
         with open(self.home / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "streamlit",
-                    "run",
-                    "dashboard.py",
-                    "--server.headless",
-                    "true",
-                    "--server.port",
-                    str(self.port),
-                ],
-                cwd=ROOT,
+                [sys.executable, "-m", *self._command()],
+                cwd=self.folder,
                 env={
                     **os.environ,
                     "UNFREEZE_HOME": str(self.home),
@@ -83,6 +74,12 @@ class Server:
                 stderr=log,
             )
         wait_until(self._answers)
+
+    def _command(self) -> list[str]:
+        """As the README says; from elsewhere, as somebody may try who knows servers."""
+        if self.folder == ROOT:
+            return ["streamlit", "run", "dashboard.py", "--server.headless", "true", "--server.port", str(self.port)]
+        return ["uvicorn", "dashboard:app", "--app-dir", str(ROOT), "--port", str(self.port)]
 
     def _answers(self) -> bool:
         try:

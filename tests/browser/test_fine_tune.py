@@ -237,7 +237,9 @@ def test_foreign_hosts_are_refused_on_every_route(server: Server, path: str) -> 
     def answer(host: str) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
         connection.request("GET", path, headers={"Host": host})
-        return connection.getresponse().status
+        response = connection.getresponse()
+        assert response.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+        return response.status
 
     assert answer("evil.example") == 400
     assert answer(f"evil.example:{server.port}") == 400

@@ -1,0 +1,136 @@
+"""Addresses that say anything, a home that cannot be, and a disk that refuses: a sentence on the page, and no more."""
+
+import errno
+import os
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import helper
+from core.errors import UnfreezeError
+from core.runs import control, devices, jobs, linear, locks, store
+from core.runs.config import FineTuneConfig, LinearFitConfig
+from core.runs.devices import DeviceInfo
+from core.runs.events import Fitting, Preparing, RareEvent, Stopped
+from core.runs.store import RunFolder, RunWriter
+from tests.conftest import ROOT
+
+PAGES = ["fine_tune", "linear_fit", "architecture_inspector", "predict", "runs"]
+NAMES = ["run", "compare", "file", "network", "classes", "lanes", *FineTuneConfig.__dataclass_fields__]
+VALUES = {
+    "digits": "9" * 400,
+    "more digits than Python reads": "-" + "9" * 5_000,
+    "no number": "nan",
+    "infinite": "1e999",
+    "nothing": "",
+    "a null byte": "~\0/x",
+    "long": "x" * 100_000,
+    "Markdown": "[x](javascript:alert(1)) :red[x] ![](http://evil.example)",
+    "an id": "20261126-000000-00000001",
+    "commas": "," * 1_000 + "@," * 1_000,
+    "a path": "../../../../etc/passwd",
+    "other digits": "٣",
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started, and the devices are known."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnfreezeError("There is no helper here.")
+
+    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
+    monkeypatch.setattr(helper, "call", refuse)
+    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+
+
+def open_page(name: str, **address: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    page.switch_page(f"{name}.py")
+    page.query_params.update(address)
+    page.run()
+    assert not page.exception, page.exception[0].message
+    return page
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in ("digits", "a null byte") else pytest.param(kind, marks=pytest.mark.long) for kind in VALUES],
+)
+def test_address_may_say_anything(kind: str) -> None:
+    address = dict.fromkeys(NAMES, VALUES[kind])
+    for name in PAGES:
+        open_page(name, **address)
+        if name in ("fine_tune", "linear_fit", "predict"):  # where a run is named, its settings are not looked at
+            open_page(name, **{key: value for key, value in address.items() if key != "run"})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_home_that_cannot_be_is_said_on_every_page(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNFREEZE_HOME", "/proc/x")
+    opened = open_page(page)
+    [error] = opened.error
+    assert error.value.startswith("Unfreeze has no place for its runs\\: /proc/x does not allow it")
+    assert error.value.endswith("set UNFREEZE\\_HOME to another folder\\.")
+    assert not opened.title
+
+
+def make_run(home: Path, config: FineTuneConfig | LinearFitConfig, *run_events: RareEvent) -> RunFolder:
+    folder = store.new_folder(home)
+    folder.write_description(config, name="mine", created=0.0, queue="cpu")
+    with RunWriter(folder) as writer:
+        for event in run_events:
+            writer.append(event)
+    return folder
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("page", "config", "last"),
+    [
+        ("fine_tune", FineTuneConfig(), Preparing(what="x")),
+        ("linear_fit", LinearFitConfig(), Fitting(epochs=9)),
+        ("runs", FineTuneConfig(), Preparing(what="x")),
+    ],
+)
+def test_disk_that_refuses_a_stop_is_said(
+    home: Path, page: str, config: FineTuneConfig, last: RareEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(home, config, last)
+    lock = locks.hold(folder.lock)
+    opened = open_page(page, **{"compare" if page == "runs" else "run": folder.id})
+    monkeypatch.setattr(control, "replace_file", refuse)
+    next(button for button in opened.button if button.label == "Stop").click().run()
+    os.close(lock)
+    assert opened.toast[0].value.startswith("The run cannot be stopped\\: the disk of ")
+    assert not opened.exception
+
+
+def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(home, FineTuneConfig(), Stopped(step=0))
+    opened = open_page("runs", compare=folder.id)
+    monkeypatch.setattr(jobs, "append_event", refuse)
+    next(button for button in opened.button if button.label == "Resume").click().run()
+    assert opened.toast[0].value.startswith("The run cannot be resumed\\: the disk of ")
+    monkeypatch.setattr(store, "replace_file", refuse)
+    opened.button(key="runs_save_name").click().run()
+    assert opened.toast[0].value.startswith("The run cannot be renamed\\: the disk of ")
+
+
+@pytest.mark.parametrize(
+    ("page", "label", "module"), [("fine_tune", "Start fine-tuning", jobs), ("linear_fit", "Fit the line", linear)]
+)
+def test_disk_that_refuses_a_start_is_said(page: str, label: str, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_page(page)
+    monkeypatch.setattr(module, "new_run", refuse)
+    next(button for button in opened.button if button.label == label).click().run()
+    assert not opened.exception
+    assert "cannot be started\\: the disk of " in opened.error[0].value
