@@ -17,7 +17,7 @@ from core.runs import devices, jobs, store
 from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig, check_race
 from pages.components import file_check, lanes
 from pages.components.format import plain
-from pages.components.query import read_settings, write_settings
+from pages.components.query import absolute_path, read_settings, write_settings
 
 FormMode = Literal["frozen", "full", "race"]
 _MODES = {"frozen": "Frozen", "full": "Full", "race": "Race both"}
@@ -179,7 +179,7 @@ def _weights(architecture: str, known: Architecture) -> str | None:
 def _path() -> str | None:
     """The file as typed, made absolute: a worker runs elsewhere."""
     typed = (_value("weights_file") or "").strip()
-    return os.path.abspath(os.path.expanduser(typed)) if typed else None
+    return absolute_path(typed) if typed else None
 
 
 def _file_problem(architecture: str, path: str) -> str | None:

@@ -15,7 +15,7 @@ from core.runs.store import RunFolder
 from core.words import shown
 from pages.components import file_check
 from pages.components.format import plain
-from pages.components.query import read_settings
+from pages.components.query import absolute_path, read_settings
 
 _SOURCES = {"pretrained": "ImageNet", "run": "A run", "file": "A file"}
 _MAX_RUNS = 100
@@ -152,7 +152,7 @@ def _pick_file() -> NetworkRef | None:
     st.caption("A model that was downloaded from a run knows its own network.")
     if not typed:
         return None
-    path = os.path.abspath(os.path.expanduser(typed))
+    path = absolute_path(typed)
     return NetworkRef(kind="file", architecture=name, path=path, version=_version(path))
 
 

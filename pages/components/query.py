@@ -1,5 +1,6 @@
 """Settings in a page's address: read with mistrust, written as far as they differ from the defaults. Pure."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,11 @@ def write_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         for name, value in settings.items()
         if name in defaults and value != defaults[name] and value is not None and value != ""
     }
+
+
+def absolute_path(typed: str) -> str:
+    """A file's path as somebody typed it, or as an address says it; no path holds a null byte."""
+    return os.path.abspath(os.path.expanduser(typed.replace("\0", "")))
 
 
 def _parse(text: str, default: Any) -> Any:
