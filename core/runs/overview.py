@@ -90,7 +90,7 @@ def summarize(folder: RunFolder) -> Summary:
 
 
 def _unreadable(folder: RunFolder, error: RunNotFoundError) -> Summary:
-    return replace(_nameless(folder), problem=clean(error))
+    return replace(_known(folder), problem=clean(error))
 
 
 def size_bytes(path: Path | str) -> int:
@@ -134,16 +134,20 @@ def _read(folder: RunFolder, signature: tuple[int, ...]) -> tuple[Summary, tuple
     `signature` is what the answer is remembered by.
     """
     try:
-        found, so_far = _fill(_nameless(folder))
+        found, so_far = _fill(_known(folder))
     except RunNotFoundError as error:
         return _unreadable(folder, error), ()
     # Most runs have ended, and then nobody asks for their events again.
     return found, so_far if found.status is Status.INTERRUPTED else ()
 
 
-def _nameless(folder: RunFolder) -> Summary:
-    """What can be said of any run."""
-    return Summary(folder=folder, name=folder.id, created=_created(folder.id), size_bytes=size_bytes(folder.path))
+def _known(folder: RunFolder) -> Summary:
+    """What can be said of any run; its name is its id where nothing better can be read."""
+    try:
+        name = clean(folder.description()["name"])
+    except RunNotFoundError:
+        name = folder.id
+    return Summary(folder=folder, name=name, created=_created(folder.id), size_bytes=size_bytes(folder.path))
 
 
 def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:

@@ -53,6 +53,7 @@ _STEPS_AT_ONCE = 2**19
 _FLUSH_EVERY_S = 0.05
 _REPORT_PASSING_EVERY_S = 0.5
 _NUMBERING_WITHIN_S = 10.0
+_WAY_OUT = "Repair the file, or delete the run on the page Runs."
 
 
 def home() -> Path:
@@ -168,18 +169,24 @@ class RunFolder:
         except OSError as error:
             raise self._damaged("config.json", error) from error
         except ValueError as error:
-            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json holds no description.") from error
+            raise RunNotFoundError(
+                f"The run {self.id} is damaged: its config.json holds no description. {_WAY_OUT}"
+            ) from error
         if not isinstance(description, dict) or description.get("format") != FORMAT:
             raise RunNotFoundError(f"The run {self.id} was written by another version of Unfreeze.")
         try:
             name, queue = (conform(description.get(key), str) for key in ("name", "queue"))
         except ValueError as error:
-            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json lacks a name or a queue.") from error
+            raise RunNotFoundError(
+                f"The run {self.id} is damaged: its config.json lacks a name or a queue. {_WAY_OUT}"
+            ) from error
         kind = description.get("kind")
         if not isinstance(kind, str) or kind not in CONFIGS:
             raise RunNotFoundError(f"The run {self.id} is of a kind that this version of Unfreeze does not know.")
         if not _QUEUE.fullmatch(queue):
-            raise RunNotFoundError(f"The run {self.id} is damaged: its config.json names a device that cannot be.")
+            raise RunNotFoundError(
+                f"The run {self.id} is damaged: its config.json names a device that cannot be. {_WAY_OUT}"
+            )
         return {**description, "name": name}
 
     def open(self, path: Path) -> BinaryIO:
@@ -209,7 +216,7 @@ class RunFolder:
             return []
 
     def _damaged(self, what: str, error: OSError) -> RunNotFoundError:
-        return RunNotFoundError(f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}.")
+        return RunNotFoundError(f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}. {_WAY_OUT}")
 
     @property
     def kind(self) -> str:
@@ -267,7 +274,7 @@ class RunFolder:
 def _read_events(folder: RunFolder, file: BinaryIO, offset: int) -> bytes:
     size = os.fstat(file.fileno()).st_size
     if size > _MAX_EVENTS_BYTES:
-        raise RunNotFoundError(f"The run {folder.id} is damaged: its events.jsonl is too large.")
+        raise RunNotFoundError(f"The run {folder.id} is damaged: its events.jsonl is too large. {_WAY_OUT}")
     file.seek(offset)
     return file.read(max(size - offset, 0))
 
