@@ -61,7 +61,7 @@ MAY_IMPORT = {
     },
     "core.signals": set(),
     "core.lane": {"core.runs", "core.signals"},
-    "core.worker": {"core.errors", "core.device", "core.lane", "core.runs", "core.training"},
+    "core.worker": {"core.durable", "core.errors", "core.device", "core.lane", "core.runs", "core.training"},
     "pages": {
         "core.errors",
         "core.figures",

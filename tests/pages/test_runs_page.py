@@ -244,7 +244,7 @@ def test_run_that_cannot_be_read_can_be_deleted(home: Path) -> None:
     folder = finished_run(home, "mine")
     (folder.path / "config.json").write_text("not JSON")
     page = open_page(folder.id)
-    assert "is damaged: its config\\.json holds no description" in texts(page)
+    assert "is damaged\\: its config\\.json holds no description" in texts(page)
     assert [label for label in labels(page) if label] == ["Delete"]
     button(page, "Delete").click().run()
     assert [run.id for run in trash.deleted_runs(home)] == [folder.id]
