@@ -3,7 +3,6 @@
 Its settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
 """
 
-import os
 from typing import Any, Literal
 
 import streamlit as st

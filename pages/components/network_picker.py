@@ -1,6 +1,5 @@
 """Which network predicts: ImageNet's, a run's, or one from a file. The choice stands in the address."""
 
-import os
 from itertools import islice
 
 import streamlit as st

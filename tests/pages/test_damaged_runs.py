@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper
+from core import helper, reader
 from core.errors import UnfreezeError
 from core.runs import devices, jobs, overview
 from core.runs.devices import DeviceInfo
@@ -31,6 +31,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         raise UnfreezeError("There is no helper here.")
 
     monkeypatch.setattr(helper, "call", refuse)
+    monkeypatch.setattr(reader, "ask", refuse)
+    monkeypatch.setattr(reader, "prepare", lambda: None)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper
+from core import helper, reader
 from core.errors import UnfreezeError
 from core.runs import control, devices, jobs, linear, locks, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
@@ -46,6 +46,8 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
     monkeypatch.setattr(helper, "call", refuse)
+    monkeypatch.setattr(reader, "ask", refuse)
+    monkeypatch.setattr(reader, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
