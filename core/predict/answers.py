@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 Kind = Literal["pretrained", "checkpoint", "file"]
 TOP = 5
 
@@ -35,7 +32,15 @@ class Answer:
     name: str
     problem: str | None = None
     guesses: tuple[Guess, ...] = ()  # the five likeliest, best first
-    seen: NDArray[np.uint8] | None = None  # (size, size, 3): the pixels that the network reads
-    thumbnail: NDArray[np.uint8] | None = None  # (H, W, 3), upright and small enough to show
+    seen: bytes = b""  # a JPEG of what the network reads
+    seen_size: int = 0  # its sides, in pixels
+    thumbnail: bytes = b""  # a JPEG of the photo, upright and small enough to show
     width: int = 0  # of the upright photo, in pixels
     height: int = 0
+
+
+def percent(probability: float) -> str:
+    """ "93.2%"; what rounds to none or all says so."""
+    if probability < 0.0005:
+        return "< 0.1%"
+    return "> 99.9%" if probability > 0.9995 else f"{probability:.1%}"

@@ -77,6 +77,13 @@ def thumbnail(pixels: NDArray[np.uint8], max_side: int = 512) -> NDArray[np.uint
     return np.asarray(image)
 
 
+def as_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """(H, W, 3) pixels as a file to show and to keep: a tenth of their size, without a loss that one sees."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=90, subsampling=0)
+    return file.getvalue()
+
+
 def printable(name: str) -> str:
     """A file's name for a sentence; what it contains is still only text."""
     return words.shown(name)

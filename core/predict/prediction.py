@@ -5,21 +5,19 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-import torchvision.models
 from torch import Tensor
 
 from core import device as devices
 from core.data.transforms import own_evaluation
 from core.errors import PhotoError, WeightsError
-from core.models import build, catalog, heads
+from core.models import build, catalog, heads, imagenet
 from core.models.gate.headers import read_headers
 from core.predict.answers import TOP, Answer, Guess, NetworkRef
-from core.predict.photos import printable, read_photo, thumbnail
+from core.predict.photos import as_jpeg, printable, read_photo, thumbnail
 from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_network
 
 _NETWORKS_KEPT = 3
 _BATCH = 16
-_IMAGENET_CLASSES = 1000
 _NO_NUMBER = (
     "{name} has no answer: what the network computes for it is not a number. Its weights are damaged or far too large; "
     "choose another network."
@@ -48,7 +46,7 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
             continue
         height, width, _ = pixels.shape
         inputs[index] = network.transform(torch.from_numpy(pixels)[None].to(device))  # (1, 3, size, size)
-        answers[index] = Answer(name=name, thumbnail=thumbnail(pixels), width=width, height=height)
+        answers[index] = Answer(name=name, thumbnail=as_jpeg(thumbnail(pixels)), width=width, height=height)
     readable = sorted(inputs)
     for start in range(0, len(readable), _BATCH):
         indices = readable[start : start + _BATCH]
@@ -62,7 +60,8 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
             answers[index] = Answer(
                 name=known.name,
                 guesses=guesses,
-                seen=seen[row],
+                seen=as_jpeg(seen[row]),
+                seen_size=network.transform.image_size,
                 thumbnail=known.thumbnail,
                 width=known.width,
                 height=known.height,
@@ -70,8 +69,8 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
     return [answers[index] for index in range(len(photos))]
 
 
-def warm(ref: NetworkRef) -> None:
-    """Have the network ready for the first photo.
+def warm(ref: NetworkRef) -> tuple[str, ...]:
+    """Have the network ready for the first photo. Returns the names of its classes, in the order of its logits.
 
     Raises:
         WeightsError: the network cannot be had.
@@ -79,6 +78,7 @@ def warm(ref: NetworkRef) -> None:
     network, device = _load(ref)
     size = network.transform.image_size
     _guess(network, torch.zeros(1, 3, size, size, device=device))
+    return network.classes
 
 
 def check(ref: NetworkRef) -> str | None:
@@ -131,6 +131,6 @@ def _read(ref: NetworkRef) -> TrainedNetwork:
 
 def _class_names(num_classes: int) -> tuple[str, ...]:
     """ImageNet's names where there are as many classes, else numbers: a state dict does not name its classes."""
-    if num_classes == _IMAGENET_CLASSES:
-        return tuple(torchvision.models.get_model_weights("resnet18").DEFAULT.meta["categories"])
+    if num_classes == len(imagenet.CLASSES):
+        return imagenet.CLASSES
     return tuple(f"class {index}" for index in range(num_classes))

@@ -16,6 +16,7 @@ from pages.components import runs
 from pages.components.fine_tune_form import WEIGHTS, reuse
 from pages.components.format import count, duration, plain, plain_name, rate
 from pages.components.live_chart import live_chart
+from pages.components.python_snippet import python_snippet
 
 POLL_S = 0.5
 STARTING_POLL_S = 0.2
@@ -209,7 +210,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
             st.download_button(
                 f"Download the model ({megabytes:.0f} MB)",
                 data=reader.folder.best_checkpoint.read_bytes,
-                file_name=f"{reader.folder.id}.pt",
+                file_name=_download_name(reader),
                 mime="application/octet-stream",
                 icon=":material/download:",
                 on_click="ignore",
@@ -218,24 +219,12 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
         st.rerun()  # the page, not only this fragment of it
     if reader.folder.has_model:
         with st.expander("Use the model in Python", icon=":material/code:"):
-            st.code(SNIPPET.format(path=str(reader.folder.best_checkpoint)), language="python")
+            st.code(python_snippet(_download_name(reader)), language="python")
 
 
-SNIPPET = """\
-from pathlib import Path
-
-import numpy as np
-import torch
-from PIL import Image
-
-from core.training.checkpoints import load_network
-
-network = load_network(Path({path!r}))
-photo = torch.from_numpy(np.array(Image.open("photo.jpg").convert("RGB")))[None]  # (1, height, width, 3)
-with torch.no_grad():
-    probabilities = network.model(network.transform(photo)).softmax(dim=1)[0]
-print(network.classes[probabilities.argmax()], f"{{probabilities.max():.1%}}")
-"""
+def _download_name(reader: RunReader) -> str:
+    """What the browser calls the downloaded model."""
+    return f"{reader.folder.id}.pt"
 
 
 def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | None) -> None:

@@ -43,7 +43,7 @@ def pick_network() -> NetworkRef | None:
         name = _pick_architecture(
             "Trained on ImageNet", [name for name, known in ARCHITECTURES.items() if known.has_pretrained]
         )
-        st.caption(f"{ARCHITECTURES[name].description} It tells a thousand kinds of things apart.")
+        st.caption(ARCHITECTURES[name].description)
         ref = NetworkRef(kind="pretrained", architecture=name)
     _write_address()
     return ref if ref is not None and _is_sound(ref) else None
@@ -63,6 +63,9 @@ def _is_sound(ref: NetworkRef) -> bool:
 def _open() -> None:
     """Fill the choice in when the page is opened: from the address, or as it was left."""
     if _SOURCE in st.session_state:
+        for name in (_NETWORK, _RUN, _FILE):  # a widget that is not drawn would forget what was chosen in it
+            if name in st.session_state:
+                st.session_state[name] = st.session_state[name]
         return
     if not st.query_params and "predict_address" in st.session_state:
         st.query_params.from_dict(st.session_state["predict_address"])

@@ -67,6 +67,29 @@ def test_names_of_files_are_data(page: Page, server: Server) -> None:
     assert page.locator("a[href^=javascript]").count() == 0
 
 
+def test_photos_outlive_a_look_at_another_page_and_go_when_they_are_removed(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}predict")
+    drop(page, {"one.png": png(), "two.png": png()})
+    for name in ("one.png", "two.png"):
+        expect(page.get_by_text(f"{name} · 60 x 40")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stFileUploaderFile")).to_have_count(0)  # the cards are the only list
+    navigation = page.get_by_test_id("stSidebarNav")
+    navigation.get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+    navigation.get_by_role("link", name="Predict").click()
+    for name in ("one.png", "two.png"):
+        expect(page.get_by_text(f"{name} · 60 x 40")).to_be_visible()
+    drop(page, {"two.png": png(), "three.png": png()})
+    expect(page.get_by_text("three.png · 60 x 40")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("3 photos", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="two.png is here already.")).to_be_visible()
+    page.locator("[class*=st-key-predict_cross_]").first.get_by_role("button").click()
+    expect(page.get_by_text("one.png · 60 x 40")).to_have_count(0)
+    page.get_by_role("button", name="Remove all").click()
+    expect(page.get_by_text("60 x 40")).to_have_count(0)
+    expect(page.get_by_role("button", name="Remove all")).to_have_count(0)
+
+
 def test_address_of_a_network_opens_on_a_cold_server(page: Page, server: Server) -> None:
     server.kill()
     server.start()

@@ -12,9 +12,9 @@ from torchvision.transforms.v2 import functional
 from core.data.sources import DataSet
 from core.data.transforms import EvaluationTransform
 from core.errors import WeightsFileError
-from core.models import build
+from core.models import build, imagenet
 from core.predict.answers import Answer, NetworkRef
-from core.predict.prediction import predict
+from core.predict.prediction import predict, warm
 from core.runs.config import FineTuneConfig
 from core.training.checkpoints import read_checkpoint, write_checkpoint
 from core.training.fine_tune import fine_tune
@@ -41,8 +41,9 @@ def test_known_photo_is_recognised(photo: str, class_name: str, least: float) ->
     assert answer.guesses[0].probability > least
     assert len(answer.guesses) == 5
     assert (answer.width, answer.height) == (500, 500)
-    assert answer.seen is not None
-    assert answer.seen.shape == (224, 224, 3)
+    assert answer.seen_size == 224
+    assert Image.open(io.BytesIO(answer.seen)).size == (224, 224)
+    assert Image.open(io.BytesIO(answer.thumbnail)).size == (500, 500)
 
 
 def test_answers_keep_their_order_and_a_bad_file_costs_only_itself() -> None:
@@ -81,6 +82,7 @@ def test_checkpoint_predicts_what_it_was_trained_on(trained: tuple[Path, float],
     ):
         answers = predict(ref, files)
         assert accuracy(answers, tiny_data) > 0.9
+        assert warm(ref) == tiny_data.classes
         assert len(answers[0].guesses) == 2
         assert sum(guess.probability for guess in answers[0].guesses) == pytest.approx(1)
 
@@ -90,6 +92,11 @@ def test_state_dict_of_another_size_has_numbered_classes(tmp_path: Path) -> None
     ref = NetworkRef(kind="file", architecture="resnet18", path=str(tmp_path / "mine.pth"))
     (answer,) = predict(ref, [("x.png", png(np.zeros((30, 30, 3), np.uint8)))])
     assert {guess.class_name for guess in answer.guesses} == {"class 0", "class 1", "class 2"}
+    assert warm(ref) == ("class 0", "class 1", "class 2")
+
+
+def test_network_of_imagenet_names_imagenets_classes() -> None:
+    assert warm(IMAGENET) == imagenet.CLASSES
 
 
 @pytest.mark.parametrize(

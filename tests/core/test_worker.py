@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from core import worker
-from core.data.sources import SOURCES
 from core.errors import NotEnoughDiskError, UnfreezeError
 from core.models import build
 from core.runs import control, devices, jobs, locks, queue, store, trash
@@ -28,7 +26,6 @@ from core.runs.status import Status, read_status
 from core.runs.store import RunFolder, RunReader
 from core.training import fine_tune
 from core.training.checkpoints import load_network, read_checkpoint
-from pages.components.live_run import SNIPPET
 from tests.conftest import ROOT, follow, last_checkpoint, wait_until
 
 pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("stop_workers")]
@@ -62,21 +59,7 @@ def worker_of(folder: RunFolder) -> int:
     return int(folder.log.read_text().split("worker ")[1].split()[0])
 
 
-def predict_as_the_page_says(folder: RunFolder, work: Path) -> str:
-    """The class that the lines shown on the page print for a photo."""
-    Image.fromarray(SOURCES["cifar10_sample"].load().test.images[0]).save(work / "photo.jpg")
-    done = subprocess.run(
-        [sys.executable, "-c", SNIPPET.format(path=str(folder.best_checkpoint))],
-        cwd=work,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.split()[0]
-
-
-def test_run_trains_to_its_end_and_its_checkpoint_predicts(home: Path, tmp_path: Path) -> None:
+def test_run_trains_to_its_end_and_its_checkpoint_loads(home: Path) -> None:
     folder = jobs.start(home, QUICK)
     assert read_status(RunReader(folder)) is Status.STARTING, "it reads as alive from its first moment"
     reader = wait_for_end(folder)
@@ -88,7 +71,6 @@ def test_run_trains_to_its_end_and_its_checkpoint_predicts(home: Path, tmp_path:
     assert read_checkpoint(last_checkpoint(folder))["metrics"]["epoch"] == 2
     assert read_checkpoint(folder.best_checkpoint)["metrics"]["validation_accuracy"] == finished.best_accuracy
     assert load_network(folder.best_checkpoint).classes[6] == "frog"
-    assert predict_as_the_page_says(folder, tmp_path) in SOURCES["cifar10_sample"].load().classes
     assert queue.all_alive(home) == []
     assert devices.remembered(home), "the first worker has looked for devices"
 

@@ -77,4 +77,4 @@ def test_predict_says_what_is_wrong_with_each_and_loads_none(refused: dict[str, 
     assert "predict_warmed" not in page.session_state
     page.text_input(key="predict_file").set_value(str(tmp_path / "sound.pth")).run()
     assert not page.error
-    assert page.session_state["predict_warmed"].path.endswith("sound.pth")
+    assert page.session_state["predict_warmed"][0].path.endswith("sound.pth")
