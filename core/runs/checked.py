@@ -5,6 +5,7 @@ A file may hold anything: what is built here has the types that it says, so noth
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import lru_cache
@@ -12,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Built = TypeVar("Built")
+_HALF = re.compile("[\ud800-\udfff]")  # half a character, which JSON may hold and nothing can send
 _MAX_INTEGER = 2**53  # what a float, and so a browser, holds exactly
 
 
@@ -93,7 +95,7 @@ def _conform_to_any(value: object, annotations: tuple[Any, ...]) -> Any:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")
-    return value.encode(errors="replace").decode()  # JSON may hold half a character, which nothing can send
+    return _HALF.sub(lambda half: f"‹U+{ord(half[0]):04X}›", value)
 
 
 def _flag(value: object) -> bool:

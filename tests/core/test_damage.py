@@ -100,11 +100,11 @@ def _follow(folder: RunFolder) -> None:
     reader = RunReader(folder)
     read_status(reader)
     read_status(reader)
-    history.working_s(reader)
     history.recoveries(reader.events)
     history.has_checkpoint(reader.events)
-    now = progress.measure(reader.events, reader.steps, working_s=3.0)
+    now = progress.measure(reader.events, reader.steps)
     assert now is None or 0 <= now.fraction <= 1
+    assert reader.quiet_s >= 0
 
 
 def _read_config(folder: RunFolder) -> None:

@@ -26,7 +26,9 @@ from tests.core.test_status import FINISHED, STARTED
 
 FULL = STARTED
 KEPT = replace(STARTED, mode="frozen", keeps_features=True)
-BUNDLED = replace(STARTED, train_images=1_800, validation_images=200, test_images=500, steps_per_epoch=57)
+BUNDLED = replace(
+    STARTED, train_images=1_800, validation_images=200, test_images=500, steps_per_epoch=57, total_steps=114
+)
 
 
 def steps(count: int, seconds_each: float = 0.5) -> np.ndarray:

@@ -17,6 +17,7 @@ from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
 from core.runs.store import RunFolder, RunWriter
 from tests.conftest import ROOT
+from tests.samples import as_read
 
 PAGES = ["fine_tune", "linear_fit", "architecture_inspector", "predict", "runs"]
 NAMES = ["run", "compare", "file", "network", "classes", "lanes", *FineTuneConfig.__dataclass_fields__]
@@ -77,8 +78,8 @@ def test_home_that_cannot_be_is_said_on_every_page(page: str, monkeypatch: pytes
     monkeypatch.setenv("UNFREEZE_HOME", "/proc/x")
     opened = open_page(page)
     [error] = opened.error
-    assert error.value.startswith("Unfreeze has no place for its runs\\: /proc/x does not allow it")
-    assert error.value.endswith("set UNFREEZE\\_HOME to another folder\\.")
+    assert as_read(error.value).startswith("Unfreeze has no place for its runs: /proc/x does not allow it")
+    assert as_read(error.value).endswith("set UNFREEZE_HOME to another folder.")
     assert not opened.title
 
 
@@ -112,7 +113,7 @@ def test_disk_that_refuses_a_stop_is_said(
     monkeypatch.setattr(control, "replace_file", refuse)
     next(button for button in opened.button if button.label == "Stop").click().run()
     os.close(lock)
-    assert opened.toast[0].value.startswith("The run cannot be stopped\\: the disk of ")
+    assert as_read(opened.toast[0].value).startswith("The run cannot be stopped: the disk of ")
     assert not opened.exception
 
 
@@ -121,10 +122,10 @@ def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: p
     opened = open_page("runs", compare=folder.id)
     monkeypatch.setattr(jobs, "append_event", refuse)
     next(button for button in opened.button if button.label == "Resume").click().run()
-    assert opened.toast[0].value.startswith("The run cannot be resumed\\: the disk of ")
+    assert as_read(opened.toast[0].value).startswith("The run cannot be resumed: the disk of ")
     monkeypatch.setattr(store, "replace_file", refuse)
     opened.button(key="runs_save_name").click().run()
-    assert opened.toast[0].value.startswith("The run cannot be renamed\\: the disk of ")
+    assert as_read(opened.toast[0].value).startswith("The run cannot be renamed: the disk of ")
 
 
 @pytest.mark.parametrize(
@@ -135,4 +136,4 @@ def test_disk_that_refuses_a_start_is_said(page: str, label: str, module: Any, m
     monkeypatch.setattr(module, "new_run", refuse)
     next(button for button in opened.button if button.label == label).click().run()
     assert not opened.exception
-    assert "cannot be started\\: the disk of " in opened.error[0].value
+    assert "cannot be started: the disk of " in as_read(opened.error[0].value)
