@@ -177,7 +177,7 @@ def test_what_has_no_room_is_said(asked: list[NetworkRef], monkeypatch: pytest.M
     page = open_page()
     drop(page, a_jpg=b"a", b_jpg=b"b", c_jpg=b"c")
     assert names(page) == ["a.jpg", "b.jpg"]
-    assert "c.jpg is left out: at most 2 photos" in texts(page).replace("\\", "")
+    assert "c.jpg is left out: at most 2 photos" in as_read(texts(page))
 
 
 def test_answers_of_another_network_are_gone_before_the_new_ones_come(
@@ -222,17 +222,17 @@ def test_run_in_the_address_is_the_network_and_knows_right_from_wrong(home: Path
 
 
 def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = np.zeros((8, 8, 3), np.uint8)
+    picture = as_jpeg(np.zeros((8, 8, 3), np.uint8))
     names = iter(NAMES)
+    each = 12
 
     def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], timeout_s: float) -> list[Answer]:
-        each = 12
         return [
             Answer(
                 name=name,
                 guesses=tuple(Guess(class_name=class_name, probability=0.08) for class_name in islice(names, each)),
-                seen=pixels,
-                thumbnail=pixels,
+                seen=picture,
+                thumbnail=picture,
                 width=32,
                 height=32,
             )
@@ -241,7 +241,7 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(helper, "call", call)
     page = open_page(run=make_run(home).id)
-    try_bundled_photos(page)
+    drop(page, **{f"photo{number}_jpg": bytes([number]) for number in range(-(-len(NAMES) // each))})
     bars = [as_read(bar.proto.text) for bar in page.get("progress")]
     assert bars == [as_read(f"{plain_name(name)} · **8.0%**") for name in NAMES]
     assert f"### {plain_name(NAMES[0])}" in texts(page)
@@ -255,7 +255,7 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
         (("dark", "bright"), "Knows 2 classes: dark, bright. Anything else", False),
         (("class 0", "class 1"), "Knows 2 classes by their numbers: the file holds no names.", False),
         (("only",), "Knows one class, only: that is its answer to every photo.", False),
-        (("**x**", "y" * 5000), f"Knows 2 classes: \\*\\*x\\*\\*, {'y' * 39}…. Anything", False),
+        (("**x**", "y" * 5000), f"Knows 2 classes: **x**, {'y' * 25}", False),
         (tuple(f"kind {number}" for number in range(13)), "Knows 13 classes. Anything else", False),
     ],
     ids=["imagenet", "cifar", "two", "numbers", "one", "hostile", "many"],
@@ -275,7 +275,7 @@ def test_what_a_file_can_answer_is_said_and_decides_on_the_bundled_photos(
     assert "These photos wait for a network" in texts(page)
     warmed.set_result(classes)
     page.run()
-    assert said in texts(page)
+    assert said in as_read(texts(page))
     assert names(page) == ["a.jpg"]
     assert ("Try the bundled photos" in labels(page)) == has_examples
     assert ("There are no bundled photos for this network" in texts(page)) == (not has_examples)
