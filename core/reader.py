@@ -67,10 +67,14 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
     seconds = min(_LEAST_S + num_bytes / _BYTES_PER_S, _MOST_S)
     memory = _LEAST_BYTES + _SIZES * num_bytes
     question = pickle.dumps((target, arguments, seconds, memory))
-    with _children:
-        answer = _exchange(question, timeout_s=_START_S + seconds)
-        if not answer and _has_ended():  # the waiting process itself, which was idle, or was killed
-            answer = _exchange(question, timeout_s=_START_S + seconds)
+    if not _children.acquire(timeout=_LEAST_S):
+        raise UnfreezeError(f"{name} was not read, because too many other files are being read. Try again in a minute.")
+    try:
+        answer, waiting = _exchange(question, timeout_s=_START_S + seconds)
+        if not answer and _has_ended(waiting):  # the waiting process itself, which was idle, or was killed
+            answer, _ = _exchange(question, timeout_s=_START_S + seconds)
+    finally:
+        _children.release()
     if not answer:
         raise UnfreezeError(
             f"{name} could not be read within {seconds:.0f} s and {memory / 1e9:.1f} GB of memory. Try again, or "
@@ -93,30 +97,32 @@ def stop() -> None:
         _process = _connection = None
 
 
-def _has_ended() -> bool:
-    """Whether the waiting process is gone, or goes in this moment."""
+def _has_ended(waiting: "subprocess.Popen[bytes]") -> bool:
+    """Whether a waiting process is gone, or goes in this moment."""
     try:
-        return _process is None or _process.wait(timeout=_LET_GO_S) is not None
+        return waiting.wait(timeout=_LET_GO_S) is not None
     except subprocess.TimeoutExpired:
         return False
 
 
-def _exchange(question: bytes, *, timeout_s: float) -> bytes:
-    """What a child answers; nothing if it died."""
+def _exchange(question: bytes, *, timeout_s: float) -> "tuple[bytes, subprocess.Popen[bytes]]":
+    """What a child answers, nothing if it died, and the waiting process that was asked for it."""
     prepare()
     ours, theirs = socket.socketpair()
     with ours:
         with theirs, _mutex:
             assert _connection is not None
+            assert _process is not None
+            waiting = _process
             with suppress(OSError):  # it has ended: nothing is received below
                 socket.send_fds(_connection, [b"?"], [theirs.fileno()])
         ours.settimeout(timeout_s)
         try:
             ours.sendall(question)
             ours.shutdown(socket.SHUT_WR)
-            return _receive(ours)
+            return _receive(ours), waiting
         except OSError:  # a time-out, too
-            return b""
+            return b"", waiting
 
 
 def _receive(connection: socket.socket) -> bytes:

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,6 +129,9 @@ def _prepare(lane: Lane, lanes: list[Lane], device: str) -> "tuple[TrainingState
         state, problem = keeper.load(device)
         if problem:
             writer.append(Recovered(message=problem))
+        keeper.put_damaged_aside()  # only once it was said
+        if state is not None:
+            writer.last_step = state.step
         return state or TrainingState.new(dataclasses.replace(folder.config(), device=device)), keeper
 
 
@@ -176,10 +179,14 @@ def _drive(state: "TrainingState", keeper: "Keeper", lane: Lane) -> Iterator[Non
                 if (wants_stop := lane.wants_stop()) or keeper.is_due:
                     _save(state, keeper, lane, is_best=False)
                 if wants_stop:
+                    keeper.save_best(state)
                     raise StopRequestedError
             yield
-    finally:
-        keeper.save_best(state)
+    except Exception as error:
+        if not isinstance(error, StopRequestedError):
+            with suppress(OSError):  # what went wrong first is what matters
+                keeper.save_best(state)
+        raise
 
 
 def _tell_log(event: object, lane: Lane) -> None:
@@ -190,6 +197,7 @@ def _tell_log(event: object, lane: Lane) -> None:
 
 
 def _save(state: "TrainingState", keeper: "Keeper", lane: Lane, *, is_best: bool) -> None:
+    lane.writer.sync()  # a resume goes on from the checkpoint: no step before it may be missing
     keeper.save(state)
     lane.writer.append(Checkpointed(step=state.step, epoch=state.epoch, best=is_best))
 

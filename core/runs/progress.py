@@ -140,7 +140,9 @@ def _to_extract(started: Started) -> float:
 
 
 def _epochs_before(started: Started) -> int:
-    """Epochs of former attempts that this one does not repeat."""
+    """Epochs of former attempts that this one does not repeat, nor their validation."""
+    if started.epochs_before is not None:
+        return started.epochs_before
     return (started.first_step - 1) // started.steps_per_epoch
 
 

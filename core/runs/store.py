@@ -432,6 +432,11 @@ class RunWriter:
         _write_all(self._steps, self._pending)
         self._flushed = time.monotonic()
 
+    def sync(self) -> None:
+        """Put every recorded step on the disk: from there it survives a power cut."""
+        self.flush()
+        os.fsync(self._steps.fileno())
+
 
 def append_event(folder: RunFolder, event: RareEvent) -> None:
     """Record one event from outside a worker, by whoever holds the run's lock."""

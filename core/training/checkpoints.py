@@ -121,12 +121,17 @@ def is_intact(path: Path) -> bool:
     """Whether every byte of a checkpoint is as it was written.
 
     `torch.save` stores a CRC-32 of each member of its zip archive, but `torch.load` does not look at them.
+
+    Raises:
+        OSError: the disk cannot be read, which says nothing of the file.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
-        return False
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                is_stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
+                return is_stored and archive.testzip() is None
+        except (EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return False
 
 
 def is_checkpoint(contents: Any) -> bool:

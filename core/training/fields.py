@@ -66,7 +66,7 @@ def _check_part(part: str, values: dict[str, Any]) -> None:
     best = values.get("best_weights")
     if best and not is_state_dict(best):
         raise ValueError("best weights that are none")
-    if not isinstance(values.get("rows_hash", ""), str) or values.get("keeps_features") not in (None, True, False):
+    if not isinstance(values.get("rows_hash"), str | None) or values.get("keeps_features") not in (None, True, False):
         raise ValueError("other notes than a run makes")
 
 
@@ -111,28 +111,29 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, source: str)
     if not isinstance(state, dict) or not all(_is_memory_of(parameters, *entry) for entry in state.items()):
         raise WeightsFileError(f"{shown(source)} is damaged: what its optimizer remembers does not fit its network.")
     memory = {
-        index: {name: _laid_out_as(parameters[index], value) for name, value in entry.items()}
+        index: {name: _laid_out_as(parameters[index], momentum) for name, momentum in entry.items()}
         for index, entry in state.items()
     }
     optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def _laid_out_as(parameter: Tensor, value: Any) -> Any:
+def _laid_out_as(parameter: Tensor, momentum: Tensor | None) -> Tensor | None:
     """What is remembered of each of a parameter's numbers, in the order in which they lie in memory."""
-    if not isinstance(value, Tensor) or value.shape != parameter.shape:
-        return value
-    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+    return None if momentum is None else torch.empty_like(parameter, requires_grad=False).copy_(momentum)
 
 
 def _is_memory_of(parameters: list[Tensor], index: Any, memory: Any) -> bool:
     """Whether this can be what is remembered of the parameter with that index."""
     if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(memory, dict):
         return False
-    tensors = [value for value in memory.values() if isinstance(value, Tensor)]
-    fitting = all(tensor.shape in (parameters[index].shape, ()) for tensor in tensors)
-    is_sound = all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in tensors)
-    others = [value for value in memory.values() if not isinstance(value, Tensor)]
-    return fitting and is_sound and all(value is None or _is_number(value) for value in others)
+    if set(memory) != {"momentum_buffer"}:  # all that SGD remembers
+        return False
+    momentum = memory["momentum_buffer"]
+    if momentum is None:
+        return True
+    if not isinstance(momentum, Tensor) or not momentum.is_floating_point():
+        return False
+    return momentum.shape == parameters[index].shape and bool(momentum.float().isfinite().all())
 
 
 def _is_number(value: Any) -> bool:

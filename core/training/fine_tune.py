@@ -85,7 +85,8 @@ def _train_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[St
             network, state.optimizer, inputs, train.labels[indices], lambda: devices.autocast(state.device, precision)
         )
         state.step, state.batch = state.step + 1, state.batch + 1
-        state.rows_hash = splits.chain_hash(state.rows_hash, rows)
+        if state.rows_hash is not None:
+            state.rows_hash = splits.chain_hash(state.rows_hash, rows)
         losses.add(loss, num_images=len(indices))
         if losses.are_due or state.batch == state.steps_per_epoch:
             yield from losses.hand_over()
@@ -215,7 +216,7 @@ def _evaluated(
         accuracy=accuracy,
         seconds=state.clock.seconds,
         best=best,
-        rows_hash=state.rows_hash,
+        rows_hash=state.rows_hash or "",
     )
 
 
@@ -235,6 +236,7 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         steps_per_epoch=state.steps_per_epoch,
         total_steps=state.steps_per_epoch * state.config.epochs,
         first_step=state.step + 1,
+        epochs_before=state.epoch,
         keeps_features=keeps_features,
         head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
     )

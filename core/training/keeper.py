@@ -20,7 +20,8 @@ from core.errors import NetworkMissingError, WeightsFileError
 from core.training.checkpoints import is_intact, read_checkpoint
 from core.training.state import TrainingState
 
-SAVE_EVERY_S = 45.0  # at most a minute of steps is lost to a crash: a save and a step take time, too
+# A crash costs at most a minute of steps, where a step and a save take less than 15 s together.
+SAVE_EVERY_S = 45.0
 _KEPT = 2
 _DAMAGED = "damaged-"  # begins the names of files that could not be read, until the run is finished
 _LAST = re.compile(r"last(?:-([0-9]{8,}))?\.pt")
@@ -36,6 +37,7 @@ class Keeper:
         self._saved = time.monotonic()
         self._saved_best = -math.inf
         self._best_epoch = 0  # whose weights stand in `best.pt`
+        self._unusable: list[Path] = []
         folder.mkdir(exist_ok=True)
         durable.clear_unfinished(folder)
         (folder / ".best.pt").unlink(missing_ok=True)  # of the first format
@@ -52,6 +54,8 @@ class Keeper:
             self._save_network(state)
             state.save(path, whole=False)
         else:
+            if not state.is_at_best_epoch:
+                self.save_best(state)  # first: these weights stand nowhere else
             state.save(path)
             self.save_best(state)
         self._saved = time.monotonic()
@@ -80,54 +84,62 @@ class Keeper:
     def finish(self, state: TrainingState) -> None:
         """Leave what a finished run needs: the best network, and one state to go on from."""
         self.save_best(state)
+        self._network.unlink(missing_ok=True)
         for old in [*self._lasts()[1:], *self._folder.glob(f"{_DAMAGED}*")]:
             old.unlink()
 
     def load(self, device: str) -> tuple[TrainingState | None, str]:
         """The newest state that can be read, on `device`, and what is damaged and was passed over, in a sentence.
 
-        None: there is no such state. What is damaged is put aside, so that it never counts as the newest again.
+        None: there is no such state. `put_damaged_aside` is to be called once that was said.
+
+        Raises:
+            OSError: the disk cannot be read at the moment.
         """
-        damaged: list[str] = []
-        wholes = [path for path in (self._best, self._network) if self._read(path, damaged)]
-        whole = wholes[0] if wholes else None
+        whole = self._read(self._best) or self._read(self._network)
         state: TrainingState | None = None
         for path in self._lasts():
-            if contents := self._read(path, damaged):
+            if contents := self._read(path):
                 try:
                     state = TrainingState.resume(contents, path.name, whole, device=device)
                     break
-                except NetworkMissingError:  # nobody can use it any more
-                    path.unlink()
-        if state is not None and whole == self._best:
-            epoch = int(read_checkpoint(self._best)["metrics"]["epoch"])
+                except NetworkMissingError:
+                    self._unusable.append(path)
+        if state is not None and whole is not None and self._best not in self._unusable and self._best.is_file():
+            epoch = int(whole["metrics"]["epoch"])
             # One that is trained again may come out otherwise on an accelerator, and is then written again.
             self._best_epoch = epoch if epoch <= state.epoch else 0
-        return state, _what_was_damaged(damaged, state)
+        return state, self._what_was_damaged(state)
 
-    def _read(self, path: Path, damaged: list[str]) -> dict[str, Any] | None:
-        """A file's contents; None, with the file put aside and its name among the damaged, where it cannot be read."""
+    def put_damaged_aside(self) -> None:
+        """Give what cannot be used another name, so that it never counts as the newest again."""
+        for path in self._unusable:
+            path.replace(path.with_name(f"{_DAMAGED}{path.name}"))
+        self._unusable.clear()
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        """A file's contents; None where there is none, or one that is damaged."""
         if not path.is_file():
             return None
         try:
-            contents = read_checkpoint(path)
             if is_intact(path):
-                return contents
+                return read_checkpoint(path)
         except WeightsFileError as error:
             _log.warning("%s", error)
-        damaged.append(path.name)
-        path.replace(path.with_name(f"{_DAMAGED}{path.name}"))
+        self._unusable.append(path)
         return None
+
+    def _what_was_damaged(self, state: TrainingState | None) -> str:
+        if not self._unusable:
+            return ""
+        names = " and ".join(path.name for path in self._unusable)
+        where = f"goes on after step {state.step:,}" if state else "begins again at its first step"
+        lost = state is not None and state.lost_best
+        forgotten = " The weights of its best epoch are lost: the best of the other epochs counts." if lost else ""
+        return f"Of this run's checkpoints, {names} cannot be used: damaged on the disk. The run {where}.{forgotten}"
 
     def _lasts(self) -> list[Path]:
         """What resuming can begin from, the newest first; one of the first format comes last."""
         found = {path: _LAST.fullmatch(path.name) for path in self._folder.iterdir()}
         steps = {path: int(match[1] or -1) for path, match in found.items() if match and path.is_file()}
         return sorted(steps, key=lambda path: steps[path], reverse=True)
-
-
-def _what_was_damaged(damaged: list[str], state: TrainingState | None) -> str:
-    if not damaged:
-        return ""
-    where = f"goes on after step {state.step:,}" if state else "begins again at its first step"
-    return f"Of this run's checkpoints, {' and '.join(damaged)} had been damaged on the disk. The run {where}."

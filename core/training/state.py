@@ -3,7 +3,6 @@
 Randomness is no part of it: crops, order and dropout are functions of (seed, step), see `core.data.splits`.
 """
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,31 +18,9 @@ from core.errors import NetworkMissingError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
+from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import make_optimizer
-
-Device = torch.device
-
-
-class Clock:
-    """Counts the seconds that a run works, not those in which somebody else does."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self._seconds = seconds
-        self._running_since: float | None = None
-
-    def start(self) -> None:
-        self._running_since = time.perf_counter()
-
-    def pause(self) -> None:
-        self._seconds = self.seconds
-        self._running_since = None
-
-    @property
-    def seconds(self) -> float:
-        """All that was counted so far."""
-        running = 0.0 if self._running_since is None else time.perf_counter() - self._running_since
-        return self._seconds + running
 
 
 @dataclass(kw_only=True)
@@ -57,7 +34,7 @@ class Images:
         return len(self.labels)
 
     @classmethod
-    def on(cls, device: Device, source: LabelledImages, indices: Any = slice(None)) -> "Images":
+    def on(cls, device: torch.device, source: LabelledImages, indices: Any = slice(None)) -> "Images":
         """Some of a source's images, moved to the device."""
         return cls(
             images=torch.from_numpy(source.images[indices]).to(device),
@@ -73,7 +50,7 @@ class TrainingState:
     """
 
     config: FineTuneConfig
-    device: Device
+    device: torch.device
     precision: str
     classes: tuple[str, ...]
     transform: Transform
@@ -92,7 +69,8 @@ class TrainingState:
     best_accuracy: float = -1.0
     best_epoch: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict)  # of what is trained
-    rows_hash: str = ""  # of the rows of every step so far, in their order
+    rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
+    lost_best: bool = False  # whether the best epoch's weights could not be found again
     keeps_features: bool | None = None  # whether the frozen part is computed once; None before that is decided
 
     @classmethod
@@ -103,16 +81,7 @@ class TrainingState:
             WeightsError: the weights cannot be had or do not fit.
             UnfreezeError: there is no such device.
         """
-        known = catalog.ARCHITECTURES[config.architecture]
-        if config.weights == "pretrained":
-            model = build.build_pretrained(config.architecture)
-        elif config.weights == "file":
-            model = build.build_from_file(config.architecture, Path(str(config.weights_file)))
-        else:
-            model = build.build_random(config.architecture, known.num_classes, seed=config.seed)
-        num_classes = len(SOURCES[config.data].load().classes)
-        heads.replace_head(model, config.architecture, num_classes, seed=config.seed)
-        return cls._around(config, model)
+        return cls._around(config, _untrained(config))
 
     @classmethod
     def _around(cls, config: FineTuneConfig, model: nn.Module, transform: Transform | None = None) -> "TrainingState":
@@ -233,13 +202,13 @@ class TrainingState:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
             NetworkMissingError: `last` leaves the network out, and there is no `whole`.
         """
-        return cls.resume(read_checkpoint(last), last.name, whole, device=device)
+        return cls.resume(read_checkpoint(last), last.name, read_checkpoint(whole) if whole else None, device=device)
 
     @classmethod
     def resume(
-        cls, contents: dict[str, Any], name: str, whole: Path | None, *, device: str | None = None
+        cls, contents: dict[str, Any], name: str, whole: dict[str, Any] | None, *, device: str | None = None
     ) -> "TrainingState":
-        """What `load` does with a file's contents; `name` is for messages."""
+        """What `load` does with the contents of its files; `name` is for messages."""
         training = contents.get("training")
         if not isinstance(training, dict):
             raise WeightsFileError(f"{name} holds a trained network, but not what it takes to train it further.")
@@ -248,9 +217,10 @@ class TrainingState:
         head = f"{catalog.ARCHITECTURES[config.architecture].head}."
         weights = contents["weights"]
         if all(name.startswith(head) for name in weights):
-            if whole is None:
+            if whole is None and config.weights == "file":  # which may be another one by now
                 raise NetworkMissingError(f"{name} holds a new head, but the network that it belongs to is missing.")
-            weights = read_checkpoint(whole)["weights"] | weights
+            unchanged = whole["weights"] if whole is not None else _untrained(config).state_dict()
+            weights = unchanged | weights
         model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
         check_head(state.head, state.classes, name)
@@ -259,29 +229,43 @@ class TrainingState:
         state.epoch, state.batch, state.step = training["epoch"], training["batch"], training["step"]
         state.reported_step = state.step
         state.accuracy = contents["metrics"]["validation_accuracy"]
-        state.rows_hash = training.get("rows_hash", "")
+        state.rows_hash = training.get("rows_hash")  # the first format has none
         state.keeps_features = training.get("keeps_features")
         if training["best_epoch"]:
             state._take_best(training, whole, name)
         return state
 
-    def _take_best(self, training: dict[str, Any], whole: Path | None, name: str) -> None:
+    def _take_best(self, training: dict[str, Any], whole: dict[str, Any] | None, name: str) -> None:
         """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
         best = training.get("best_weights")
         if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
             best = self.trained.state_dict()
         elif not best and whole is not None:
-            contents = read_checkpoint(whole)
-            best = {key.removeprefix(self._prefix): tensor for key, tensor in contents["weights"].items()}
+            best = {key.removeprefix(self._prefix): tensor for key, tensor in whole["weights"].items()}
             # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
-            metrics = contents["metrics"]
+            metrics = whole["metrics"]
             self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
-        elif not best:  # lost: of the epochs that are still to come the best counts, and the current one
+        elif not best:  # of the epochs that are still to come the best counts, and the current one
+            self.lost_best = True
             best = self.trained.state_dict() if self.batch == 0 else {}
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
         # Copies: training must not write into what it will be scored with.
         self.best_weights = copy_weights(best, self.trained, name)
+
+
+def _untrained(config: FineTuneConfig) -> nn.Module:
+    """The network that a run begins with: its weights, and a new head for the data's classes."""
+    known = catalog.ARCHITECTURES[config.architecture]
+    if config.weights == "pretrained":
+        model = build.build_pretrained(config.architecture)
+    elif config.weights == "file":
+        model = build.build_from_file(config.architecture, Path(str(config.weights_file)))
+    else:
+        model = build.build_random(config.architecture, known.num_classes, seed=config.seed)
+    num_classes = len(SOURCES[config.data].load().classes)
+    heads.replace_head(model, config.architecture, num_classes, seed=config.seed)
+    return model
 
 
 def _transform_for(config: FineTuneConfig) -> EvaluationTransform:

@@ -22,7 +22,7 @@ def problem(target: str, *arguments: Any, path: str) -> str | None:
         try:
             found: str | None = reader.ask(target, *arguments, name=Path(path).name, num_bytes=version(path)[1])
         except UnfreezeError as error:
-            return str(error)
+            found = str(error)  # kept, too: or every click on the page would wait for it again
         st.session_state[_KEPT] = (question, found)
     kept: str | None = st.session_state[_KEPT][1]
     return kept

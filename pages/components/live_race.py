@@ -45,6 +45,9 @@ def _header(readers: Sequence[RunReader]) -> None:
         f"{SOURCES[config.data].label} · batch {config.batch_size} · {crops} · {WEIGHTS[config.weights]} weights · "
         f"seed {config.seed}"
     )
+    for reader in readers:
+        for recovery in history.recoveries(reader.events):
+            st.warning(f"{_name(reader)}: {plain(recovery)}", icon=":material/healing:")
 
 
 @runs.problems_shown()

@@ -91,11 +91,15 @@ def _rebuild_with_dtype(
     return Tensor(storage, offset, shape, strides, dtype.text.removeprefix("torch."))
 
 
+_MAX_KEY = 2**32  # its hash is itself
+
+
 def _dictionary(pairs: Iterable[Any]) -> dict[Any, Any]:
     """A dictionary whose keys cost nothing to compare: a tuple of tuples may take for ever."""
     dictionary: dict[Any, Any] = {}
     for key, value in pairs:
-        if not isinstance(key, str | int | float | None):
+        # Numbers may be chosen so that their hashes are alike, and then a dictionary of them takes for ever.
+        if not isinstance(key, str) and not (type(key) is int and 0 <= key < _MAX_KEY):
             raise TypeError("no key")
         dictionary[key] = value
     return dictionary

@@ -96,6 +96,8 @@ def locate(
     (offset,) = whole_numbers((offset,))
     if len(shape) != len(strides):
         raise ValueError("other strides than dimensions")
+    if math.prod(length for length in shape if length) >= 2**63:  # even where another length is 0
+        raise ValueError("no sizes")
     is_empty = 0 in shape
     span = 0 if is_empty else 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
     start, num_bytes = place
