@@ -25,7 +25,7 @@ MAX_COMPARED = 8
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started."""
     monkeypatch.setattr(jobs, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
+    monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
 
     def refuse(*_: object, **__: object) -> None:
         raise UnfreezeError("There is no helper here.")

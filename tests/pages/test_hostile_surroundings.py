@@ -45,7 +45,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise UnfreezeError("There is no helper here.")
 
     monkeypatch.setattr(jobs, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
+    monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
     monkeypatch.setattr(helper, "call", refuse)
     monkeypatch.setattr(reader, "ask", refuse)
     monkeypatch.setattr(reader, "prepare", lambda: None)
