@@ -7,7 +7,8 @@ import time
 from core.runs import control
 from core.runs.events import RareEvent, Stopped
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from core.signals import Signals
 
 LISTEN_EVERY_S = 0.05

@@ -7,7 +7,7 @@ from core.errors import RunNotFoundError
 from core.runs import linear, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
-from core.runs.store import RunReader
+from core.runs.reader import RunReader
 from pages.components import linear_fit_files, runs
 from pages.components.format import plain
 from pages.components.linear_fit_form import belongs_to, linear_fit_form, write_address

@@ -12,8 +12,9 @@ import streamlit as st
 from core.errors import TrashError
 from core.runs import overview, store, trash
 from core.runs.overview import Summary
+from core.runs.reader import RunReader
 from core.runs.status import Status
-from core.runs.store import RunFolder, RunReader
+from core.runs.store import RunFolder
 from core.words import message, shown
 from pages.components import runs
 from pages.components.compare import compare_runs, verdict

@@ -9,7 +9,8 @@ import pytest
 from core.data import sources
 from core.data.sources import DataSet
 from core.runs import jobs
-from core.runs.store import RunFolder, RunReader
+from core.runs.reader import RunReader
+from core.runs.store import RunFolder
 from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]

@@ -190,6 +190,11 @@ class Foreign:
         return os.mkdir, ("/tmp/never",)
 
 
+def colliding_keys(path: Path, state: State) -> None:
+    """Numbers whose hashes are alike: a dictionary of 20,000 of them takes twelve seconds."""
+    torch.save({number * (2**61 - 1): 0 for number in range(300)} | dict(state), path)
+
+
 def negated(tensor: Tensor) -> Tensor:
     """A view that says "negate me when you read me"."""
     return torch.complex(tensor, tensor).conj().imag
@@ -244,6 +249,7 @@ REFUSED: dict[str, tuple[Writer, str]] = {
     "long name": (lambda path, state: save(path, {"x" * 1000: torch.zeros(1)}), "a name of 1,000 letters"),
     "code": (lambda path, state: save(path, {"x": Foreign()}), "it asks for posix.mkdir"),
     "NumPy scalar": (lambda path, state: save(path, {"x": torch.zeros(1).numpy()[0]}), "it asks for numpy"),
+    "keys that collide": (colliding_keys, "no checkpoint that can be read"),
     "deflated": (deflated, "is compressed or encrypted"),
     "overlapping members": (overlapping, "overlaps with another one"),
     "many members": (many_members, "has more than 10,100 parts"),

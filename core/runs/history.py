@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.runs.events import Checkpointed, Evaluated, RareEvent, Recovered, Resumed, Started
-from core.runs.store import RunReader
+from core.runs.reader import RunReader
 
 
 def started(run_events: Sequence[RareEvent]) -> Started | None:

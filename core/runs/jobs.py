@@ -25,8 +25,10 @@ from core.runs import control, devices, locks, trash
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.events import Failed, Queued, Resumed
 from core.runs.queue import DeviceQueue
+from core.runs.reader import RunReader
 from core.runs.status import derive_status, is_resumable
-from core.runs.store import RunFolder, RunReader, append_event, home, new_run
+from core.runs.store import RunFolder, home, new_run
+from core.runs.writer import append_event
 
 _ROOT = Path(__file__).parents[2]
 # glibc gives large blocks back to the kernel at every free; keeping them doubles the speed of inference on a CPU

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from core.runs.events import Failed, Finished, Fitted, Fitting, Queued, RareEvent, Resumed, Started, Stopped
-from core.runs.store import RunReader
+from core.runs.reader import RunReader
 
 
 class Status(StrEnum):

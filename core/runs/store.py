@@ -1,4 +1,4 @@
-"""A run's folder: the one place where a training and its viewers meet. Knows files, not what trains.
+"""A run's folder: the one place where a training and its viewers meet. Knows files, not what trains, nor who reads.
 
     <home>/runs/<id>/
         config.json          format, kind, name, creation time, and the configuration
@@ -12,32 +12,25 @@
 Nothing is ever truncated: a resumed attempt hides its predecessor's steps from its own first step on.
 """
 
-import io
 import json
 import os
 import re
 import shutil
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
-import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from core.durable import open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError
-from core.runs import events, locks
 from core.runs.checked import conform, parse_json
 from core.runs.config import CONFIGS, MAX_LANES, FineTuneConfig, RunConfig
-from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
+from core.runs.events import STEP_FORMATS
 
 FORMAT = 1
 Config = TypeVar("Config", bound=RunConfig)
@@ -49,9 +42,6 @@ _QUEUE = re.compile(r"[a-z]{1,20}(:[0-9]{1,4})?")
 _STEPS = re.compile(r"steps-([1-9][0-9]{0,8})\.bin")
 _MAX_DESCRIPTION_BYTES = 2**20
 _MAX_EVENTS_BYTES = 2**27
-_STEPS_AT_ONCE = 2**19
-_FLUSH_EVERY_S = 0.05
-_REPORT_PASSING_EVERY_S = 0.5
 _NUMBERING_WITHIN_S = 10.0
 _WAY_OUT = "Repair the file, or delete the run on the page Runs."
 
@@ -210,10 +200,23 @@ class RunFolder:
             RunNotFoundError: it cannot be read.
         """
         try:
-            with self.open(self.events) as file:
-                return _read_events(self, file, 0).splitlines()
+            return self.events_from(0).splitlines()
         except FileNotFoundError:
             return []
+
+    def events_from(self, offset: int) -> bytes:
+        """What stands in `events.jsonl` from that byte on.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            RunNotFoundError: it cannot be read, or is too large.
+        """
+        with self.open(self.events) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _MAX_EVENTS_BYTES:
+                raise RunNotFoundError(f"The run {self.id} is damaged: its events.jsonl is too large. {_WAY_OUT}")
+            file.seek(offset)
+            return file.read(max(size - offset, 0))
 
     def _damaged(self, what: str, error: OSError) -> RunNotFoundError:
         return RunNotFoundError(f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}. {_WAY_OUT}")
@@ -226,6 +229,14 @@ class RunFolder:
             RunNotFoundError: the description cannot be read.
         """
         return str(self.description()["kind"])
+
+    @property
+    def kind_or_default(self) -> str:
+        """What kind of training it is; a fine-tuning where the description cannot be read."""
+        try:
+            return self.kind
+        except RunNotFoundError:
+            return "fine_tune"
 
     def config_of(self, kind: type[Config]) -> Config:
         """The configuration that the run was started with.
@@ -269,14 +280,6 @@ class RunFolder:
             return ""
         except OSError as error:
             return f"The log cannot be read: {error.strerror}."
-
-
-def _read_events(folder: RunFolder, file: BinaryIO, offset: int) -> bytes:
-    size = os.fstat(file.fileno()).st_size
-    if size > _MAX_EVENTS_BYTES:
-        raise RunNotFoundError(f"The run {folder.id} is damaged: its events.jsonl is too large. {_WAY_OUT}")
-    file.seek(offset)
-    return file.read(max(size - offset, 0))
 
 
 def is_id(text: object) -> bool:
@@ -366,209 +369,3 @@ def _order(run_id: str) -> tuple[str, str]:
 def _is_described(folder: RunFolder) -> bool:
     """Whether this is a run, be it one that cannot be read."""
     return os.path.lexists(folder.path / "config.json")
-
-
-def _kind(folder: RunFolder) -> str:
-    """What kind of run it is; a fine-tuning where its description cannot be read."""
-    try:
-        return folder.kind
-    except RunNotFoundError:
-        return "fine_tune"
-
-
-class RunWriter:
-    """Appends one attempt's events. Belongs to the worker that holds the run's lock."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.attempt = (folder.attempts() or [0])[-1] + 1
-        self._steps = folder.steps(self.attempt).open("xb", buffering=0)
-        self._events = folder.events.open("ab", buffering=0)
-        self._format = STEP_FORMATS[_kind(folder)]
-        self._pending = bytearray()
-        self._flushed = time.monotonic()
-        self._reported_passing = 0.0
-        self.last_step = 0
-        _finish_torn_line(self._events, folder.events)
-
-    def __enter__(self) -> "RunWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Write what is left."""
-        try:
-            self.flush()
-        finally:
-            self._steps.close()
-            self._events.close()
-
-    def append(self, event: AnyStep | RareEvent) -> None:
-        """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
-        now = time.monotonic()
-        if isinstance(event, Step | LinearStep):
-            self.last_step = event.step
-            self._pending += self._format.pack(event)
-            if now - self._flushed >= _FLUSH_EVERY_S:
-                self.flush()
-            return
-        if isinstance(event, Evaluating | Extracting):
-            if now - self._reported_passing < _REPORT_PASSING_EVERY_S:
-                return
-            self._reported_passing = now
-        try:
-            self.flush()
-        except OSError:
-            if not isinstance(event, Failed):  # that a disk is full must be said even if nothing else can be
-                raise
-        _write_all(self._events, bytearray(_line(event)))
-
-    def flush(self) -> None:
-        """Hand every recorded step to the operating system: from there it survives the death of the worker."""
-        _write_all(self._steps, self._pending)
-        self._flushed = time.monotonic()
-
-    def sync(self) -> None:
-        """Put every recorded step on the disk: from there it survives a power cut."""
-        self.flush()
-        os.fsync(self._steps.fileno())
-
-
-def append_event(folder: RunFolder, event: RareEvent) -> None:
-    """Record one event from outside a worker, by whoever holds the run's lock."""
-    with open(folder.events, "ab", buffering=0) as file:
-        _finish_torn_line(file, folder.events)
-        file.write(_line(event))
-
-
-def _write_all(file: io.RawIOBase, data: bytearray) -> None:
-    """Write and clear `data`: a nearly full disk may take only a part at a time."""
-    while data:
-        del data[: file.write(data) or 0]
-
-
-def _line(event: RareEvent) -> bytes:
-    return json.dumps({**events.to_dict(event), "time": time.time()}).encode() + b"\n"
-
-
-def _finish_torn_line(file: io.RawIOBase, path: Path) -> None:
-    """End a line that a former attempt died in, so that only that line is lost."""
-    if not path.read_bytes().endswith(b"\n") and path.stat().st_size:
-        file.write(b"\n")
-
-
-class RunReader:
-    """Follows a run as it grows: each `poll` reads only what is new. Any number of threads may share one."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.events: list[RareEvent] = []
-        self._kind = _kind(folder)
-        self._format = STEP_FORMATS[self._kind]
-        self._dtype = self._format.dtype
-        # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
-        # poll that finds more. Take it once for what belongs together, and do not write to it.
-        self.steps: NDArray[np.void] = np.empty(0, self._dtype)
-        self._event_times: list[float] = []
-        self._steps = np.empty(1024, self._dtype)
-        self._num_steps = 0
-        self._attempt = 0
-        self._step_offset = 0
-        self._is_torn = False
-        self._event_offset = 0
-        self._news = time.monotonic()
-        self._mutex = threading.Lock()
-
-    @property
-    def last_event(self) -> RareEvent | None:
-        """The newest of the rare events."""
-        return self.events[-1] if self.events else None
-
-    def time_of(self, event: RareEvent) -> float:
-        """When an event of `events` was written, in seconds of Unix time."""
-        return self._event_times[next(index for index, known in enumerate(self.events) if known is event)]
-
-    @property
-    def quiet_s(self) -> float:
-        """Seconds since a poll last found something new, by a clock that nobody sets."""
-        return time.monotonic() - self._news
-
-    def is_live(self) -> bool:
-        """Whether a worker holds the run, or is about to."""
-        return locks.is_held(self.folder.lock)
-
-    def poll(self) -> None:
-        """Read what has come since the last call.
-
-        Raises:
-            RunNotFoundError: a file of the run cannot be read.
-        """
-        with self._mutex:
-            before = (self._event_offset, self._attempt, self._step_offset)
-            self._read_events()
-            self._read_steps()
-            if (self._event_offset, self._attempt, self._step_offset) != before:
-                self._news = time.monotonic()
-
-    def _read_events(self) -> None:
-        try:
-            with self.folder.open(self.folder.events) as file:
-                new = _read_events(self.folder, file, self._event_offset)
-        except FileNotFoundError:
-            return
-        complete = new[: new.rfind(b"\n") + 1]
-        self._event_offset += len(complete)
-        for line in complete.splitlines():
-            if read := events.from_line(line, self._kind):  # a damaged line costs that line alone
-                event, written = read
-                # The time first: whoever finds the event finds its time, too.
-                self._event_times.append(written)
-                self.events.append(event)
-
-    def _read_steps(self) -> None:
-        for attempt in self.folder.attempts():
-            if attempt < self._attempt:
-                continue
-            if attempt > self._attempt:
-                self._attempt, self._step_offset, self._is_torn = attempt, 0, False
-            try:
-                with self.folder.open(self.folder.steps(attempt)) as file:
-                    while not self._is_torn and (new := self._next_steps(file)) is not None:
-                        self._take(new)
-            except FileNotFoundError:
-                return  # deleted while somebody looks at it
-
-    def _next_steps(self, file: BinaryIO) -> NDArray[np.void] | None:
-        """The next whole records of the newest attempt, or None where there are none yet."""
-        size = self._dtype.itemsize
-        data = os.pread(file.fileno(), _STEPS_AT_ONCE * size, self._step_offset)
-        num_records = len(data) // size
-        return np.frombuffer(data[: num_records * size], self._dtype) if num_records else None
-
-    def _take(self, new: NDArray[np.void]) -> None:
-        """Add what is good of new records; after one that is not, nothing of the attempt is believed."""
-        before = int(self._steps["step"][self._num_steps - 1]) if self._step_offset else 0
-        good = new[: self._format.num_whole(new, after=before)]
-        self._is_torn = len(good) < len(new)
-        if not len(good):
-            return
-        if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
-            self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], good["step"][0]))
-        self._step_offset += good.nbytes
-        self._append(good)
-
-    def _append(self, new: NDArray[np.void]) -> None:
-        needed = self._num_steps + len(new)
-        starts_attempt = self._step_offset == new.nbytes
-        if needed > len(self._steps) or starts_attempt:
-            # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
-            grown = np.empty(max(2 * needed, 1024), self._dtype)
-            grown[: self._num_steps] = self._steps[: self._num_steps]
-            self._steps = grown
-        self._steps[self._num_steps : needed] = new
-        self._num_steps = needed
-        self.steps = self._steps[:needed]

@@ -12,6 +12,7 @@ A checkpoint is one dict that loads with `weights_only=True`:
     training       what resuming needs beside the rest: optimizer, position, clock, best epoch. Not in `best.pt`
 """
 
+import errno
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -132,6 +133,10 @@ def is_intact(path: Path) -> bool:
                 return is_stored and archive.testzip() is None
         except (EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
             return False
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # a place in the file that no file can have
+                return False
+            raise
 
 
 def is_checkpoint(contents: Any) -> bool:

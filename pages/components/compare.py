@@ -11,8 +11,8 @@ from core.models.catalog import ARCHITECTURES
 from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
+from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunReader
 from core.words import shown
 from pages.components.format import count, duration, plain, rate
 from pages.components.live_chart import live_chart

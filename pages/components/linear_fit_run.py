@@ -11,8 +11,8 @@ from core.figures import linear_fit as figures
 from core.models.saved import LoadedModel
 from core.runs.config import LinearFitConfig
 from core.runs.events import STEP_FORMATS, Failed, Fitted
+from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunReader
 from pages.components import runs
 from pages.components.format import coefficient, plain
 from pages.components.live_chart import live_chart

@@ -8,8 +8,8 @@ from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
 from core.runs import history, progress
 from core.runs.events import Failed, Finished, Preparing
+from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
-from core.runs.store import RunReader
 from pages.components import lanes, runs
 from pages.components.compare import compare_runs, verdict
 from pages.components.fine_tune_form import WEIGHTS, reuse

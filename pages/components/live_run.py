@@ -10,8 +10,8 @@ from core.figures import training as figures
 from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
+from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
-from core.runs.store import RunReader
 from pages.components import runs
 from pages.components.fine_tune_form import WEIGHTS, reuse
 from pages.components.format import count, duration, plain, plain_name, rate

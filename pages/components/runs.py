@@ -11,8 +11,9 @@ import streamlit as st
 
 from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, store
+from core.runs.reader import RunReader
 from core.runs.status import read_status
-from core.runs.store import RunFolder, RunReader
+from core.runs.store import RunFolder
 from pages.components.format import plain, plain_name
 
 STATUS_ICONS = {

@@ -20,8 +20,9 @@ from core.models.catalog import ARCHITECTURES
 from core.runs import jobs, locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Finished, Started, Step
+from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunReader, RunWriter
+from core.runs.writer import RunWriter
 from pages.components.live_run import POLL_S
 from tests.bench.hostile_files import check_each
 from tests.browser.conftest import FLAGS, Server, drop, find_chromium

@@ -64,12 +64,18 @@ OF_THE_RUN = [
     *(("training.best_weights", value) for value in ([1], {"a": 1})),
     ("training.rows_hash", 1),
     *(("training.optimizer", value) for value in (None, [], {}, {"state": []})),
-    *(("training.optimizer.state.0", value) for value in (None, {"momentum_buffer": "x"})),
+    *(("training.optimizer.state.0", value) for value in (None, {"momentum_buffer": "x"}, {"step": torch.zeros(())})),
     *(
         ("training.optimizer.state.0.momentum_buffer", value)
-        for value in (torch.zeros(1), torch.zeros(64, 3, 3, 3, 1), torch.zeros(64, 3, 3, 3, dtype=torch.int64))
+        for value in (
+            torch.zeros(()),
+            torch.zeros(1),
+            torch.zeros(64, 3, 3, 3, 1),
+            torch.zeros(64, 3, 3, 3, dtype=torch.int64),
+        )
     ),
     ("training.optimizer.state.0.momentum_buffer", torch.full((64, 3, 3, 3), NAN)),
+    ("training.optimizer.state.0.momentum_buffer", torch.full((64, 3, 3, 3), 1e300, dtype=torch.float64)),
 ]
 
 

@@ -71,6 +71,7 @@ def test_old_run_goes_on_to_the_end_that_it_would_have_had(old: RunFolder) -> No
     assert [event.accuracy for event in scores] == pytest.approx(EXPECTED["validation_accuracies"], abs=0.006)
     assert finished.test_accuracy == pytest.approx(EXPECTED["test_accuracy"], abs=0.003)
     assert finished.best_epoch == EXPECTED["best_epoch"]
+    assert not any(event.rows_hash for event in scores), "of its first steps nobody recorded the rows"
 
 
 def test_old_checkpoint_predicts_as_it_did(old: RunFolder) -> None:

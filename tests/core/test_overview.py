@@ -27,7 +27,8 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from tests.conftest import follow
 from tests.samples import STARTED
 

@@ -285,3 +285,15 @@ def test_patience_is_many_times_a_step(step_s: float, patience_s: float) -> None
     assert now is not None
     assert now.patience_s >= patience_s
     assert now.patience_s >= 10 * step_s
+
+
+def test_validation_that_was_broken_off_counts_as_still_to_come() -> None:
+    """Every step of the first epoch is done, but a stop came before its score."""
+    resumed = replace(BUNDLED, first_step=58, epochs_before=0)
+    scored = [validated(1), validated(2), replace(validated(2), split="test")]
+    done = steps(114)
+    for count in range(1, 4):
+        now = progress.measure([BUNDLED, Stopped(step=57), Resumed(), resumed, *scored[:count]], done)
+        assert now is not None
+        assert now.fraction <= 1
+        assert now.remaining_s is None or now.remaining_s >= 0

@@ -18,8 +18,9 @@ from core.runs.config import MAX_LANES, FineTuneConfig, check_race
 from core.runs.events import Evaluated, Failed, Finished, Queued, RareEvent, Started, Step
 from core.runs.history import RaceStart
 from core.runs.queue import DeviceQueue
+from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder, RunReader
+from core.runs.store import RunFolder
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import follow, last_checkpoint, wait_until

@@ -20,7 +20,8 @@ from core.errors import NotEnoughDiskError, StorageError, TrashError, UnfreezeEr
 from core.runs import jobs, linear, overview, queue, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
-from core.runs.store import RunFolder, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE]
 _TOUCHED = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.utime", "os.listdir", "os.scandir"}

@@ -6,9 +6,12 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -22,12 +25,13 @@ from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Event, Extracting, Failed, Finished, Recovered, Step, Stopped
 from core.runs.status import Status, read_status
 from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from core.training import keeper
 from core.training.checkpoints import is_intact, load_network, read_checkpoint
 from core.training.fine_tune import fine_tune
 from core.training.keeper import Keeper
 from core.training.state import TrainingState
-from tests.conftest import follow, last_checkpoint, wait_until
+from tests.conftest import ROOT, follow, last_checkpoint, wait_until
 from tests.samples import source_of, tiny_data_set
 
 QUICK = FineTuneConfig(
@@ -220,9 +224,9 @@ def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
 ) -> None:
     [folder] = new_runs(home, [dataclasses.replace(config, batch_size=2, epochs=2, learning_rate=1e-4)])
     at_risk, seconds = [], 0.0
-    append = store.RunWriter.append
+    append = RunWriter.append
 
-    def note(writer: store.RunWriter, event: Event) -> None:
+    def note(writer: RunWriter, event: Event) -> None:
         nonlocal seconds
         append(writer, event)  # type: ignore[arg-type]
         if isinstance(event, Step):
@@ -232,7 +236,7 @@ def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
         elif isinstance(event, Checkpointed):
             seconds = 0.0
 
-    monkeypatch.setattr(store.RunWriter, "append", note)
+    monkeypatch.setattr(RunWriter, "append", note)
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert read_status(follow(folder)) is Status.FINISHED
     assert len(at_risk) == 54
@@ -277,7 +281,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(conf
     [undisturbed, folder] = [*new_runs(home, [config]), *new_runs(home, [config])]
     worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
     state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
-    with store.RunWriter(folder) as writer:
+    with RunWriter(folder) as writer:
         for event in fine_tune(state):
             writer.append(event)  # type: ignore[arg-type]
             if isinstance(event, Evaluated):
@@ -291,7 +295,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(conf
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     said = [event.message for event in follow(folder).events if isinstance(event, Recovered)]
     assert said == [
-        f"Of this run's checkpoints, {names[1]} had been damaged on the disk. The run goes on after step "
+        f"Of this run's checkpoints, {names[1]} cannot be used: damaged on the disk. The run goes on after step "
         f"{int(names[0][5:13]):,}."
     ]
     assert outcome(folder) == outcome(undisturbed)
@@ -305,7 +309,7 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
 ) -> None:
     [folder] = new_runs(home, [config])
     state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
-    with store.RunWriter(folder) as writer:
+    with RunWriter(folder) as writer:
         for event in fine_tune(state):
             writer.append(event)  # type: ignore[arg-type]
             if isinstance(event, Evaluated):
@@ -318,23 +322,111 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
     reader = follow(folder)
     assert isinstance(reader.last_event, Finished), folder.log_tail(20)
     [said] = [event.message for event in reader.events if isinstance(event, Recovered)]
-    begins_again = which != "best.pt" or config.mode == "frozen"
-    assert said.endswith("begins again at its first step." if begins_again else f"step {state.step:,}.")
+    where = f"goes on after step {state.step:,}." if which == "best.pt" else "begins again at its first step."
+    assert where in said
+    assert ("best epoch are lost" in said) == (which == "best.pt" and config.mode == "full")
     assert all(is_intact(path) for path in folder.checkpoints.iterdir())
+    if "lost" not in said:
+        [undisturbed] = new_runs(home, [config])
+        worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
+        assert outcome(folder) == outcome(undisturbed)
+
+
+@pytest.mark.parametrize("config", [QUICK, FULL], ids=["frozen", "full"])
+@pytest.mark.usefixtures("tiny_data")
+def test_disk_that_cannot_be_read_for_a_moment_costs_nothing(
+    config: FineTuneConfig, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [folder] = new_runs(home, [config])
+    state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
+    until(fine_tune(state), 1)
+    kept.save(state)
+    before = {path.name: path.read_bytes() for path in folder.checkpoints.iterdir()}
+
+    def fail(path: Path) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper, "is_intact", fail)
+        worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    failed = follow(folder).last_event
+    assert isinstance(failed, Failed)
+    assert failed.can_resume
+    assert {path.name: path.read_bytes() for path in folder.checkpoints.iterdir()} == before
 
 
 @pytest.mark.usefixtures("tiny_data")
-def test_what_cannot_be_read_is_put_aside_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be the disk that could not be read for a moment, and not the file that is damaged."""
-    state, kept = TrainingState.new(FULL), Keeper(tmp_path)
+def test_head_without_its_network_is_put_aside_and_not_lost(tmp_path: Path) -> None:
+    """The network came from a file, which may be another one by now."""
+    weights = tmp_path / "weights.pth"
+    torch.save(TrainingState.new(QUICK).model.state_dict(), weights)
+    state, kept = (
+        TrainingState.new(dataclasses.replace(QUICK, weights="file", weights_file=str(weights))),
+        Keeper(tmp_path / "checkpoints"),
+    )
     until(fine_tune(state), 1)
     kept.save(state)
-    [last] = tmp_path.glob("last-*")
-    contents = last.read_bytes()
-    with monkeypatch.context() as patched:
-        patched.setattr(keeper, "is_intact", lambda path: not path.name.startswith("last"))
-        assert Keeper(tmp_path).load("cpu")[0] is None
-    assert last.with_name(f"damaged-{last.name}").read_bytes() == contents
+    damage(tmp_path / "checkpoints" / "best.pt")
+    again = Keeper(tmp_path / "checkpoints")
+    found, problem = again.load("cpu")
+    assert found is None
+    assert problem.endswith("begins again at its first step.")
+    again.put_damaged_aside()
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "damaged-best.pt",
+        "damaged-last-00000008.pt",
+    ]
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_best_weights_survive_two_kills_between_the_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full run's best weights stand in `last` alone until `best.pt` is written, and must not be overwritten there."""
+    whole = list(fine_tune(TrainingState.new(FULL)))
+    best = next(event.best_epoch for event in whole if isinstance(event, Finished))
+    state, kept = TrainingState.new(FULL), Keeper(tmp_path)
+    events = fine_tune(state)
+    taken = until(events, best)
+
+    class Killed(BaseException):
+        """Stands for the kill."""
+
+    def save_but_die_before_best(kept: Keeper, state: TrainingState) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(TrainingState, "save_best", lambda *_: (_ for _ in ()).throw(Killed))
+            with pytest.raises(Killed):
+                kept.save(state)
+
+    save_but_die_before_best(kept, state)
+    kept = Keeper(tmp_path)
+    resumed, _ = kept.load("cpu")
+    assert resumed is not None
+    for event in (events := fine_tune(resumed)):
+        taken.append(event)
+        if isinstance(event, Step):
+            break
+    save_but_die_before_best(kept, resumed)
+    final, _ = Keeper(tmp_path).load("cpu")
+    assert final is not None
+    assert final.best_epoch == best
+    rest = list(fine_tune(final))
+    assert computed(rest)[-1] == computed(whole)[-1]
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_every_step_before_a_checkpoint_is_on_the_disk_before_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [folder] = new_runs(home, [QUICK])
+    seen: list[tuple[int, int]] = []
+    save = Keeper.save
+
+    def note(kept: Keeper, state: TrainingState) -> None:
+        seen.append((len(follow(folder).steps), state.step))
+        save(kept, state)
+
+    monkeypatch.setattr(Keeper, "save", note)
+    monkeypatch.setattr(keeper, "SAVE_EVERY_S", 0.0)
+    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    assert len(seen) > 30
+    assert all(recorded == step for recorded, step in seen)
 
 
 def damage(path: Path) -> None:
@@ -382,21 +474,34 @@ def test_system_that_ends_the_process_gets_a_stop_with_a_checkpoint(name: str, h
     assert read_status(reader) is Status.STOPPED
 
 
+@pytest.mark.worker
+def test_worker_as_the_server_starts_it_hears_the_system_beside_the_threads_of_libraries(home: Path) -> None:
+    """numpy's library starts threads at its import, and the system may hand a signal to any of them."""
+    [folder] = new_runs(home, [dataclasses.replace(FULL, epochs=1_000)])
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "4", "OMP_NUM_THREADS": "2"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "core.worker", str(folder.path)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    ) as process:
+        reader = follow(folder)
+        wait_until(lambda: reader.poll() or len(reader.steps) >= 2)
+        process.terminate()
+    reader.poll()
+    assert process.returncode == 0
+    assert reader.last_event == Stopped(step=int(reader.steps["step"][-1]), signal="SIGTERM")
+    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == reader.last_event.step
+
+
 @pytest.mark.usefixtures("tiny_data")
 def test_full_disk_at_a_checkpoint_is_said_and_the_run_goes_on_later(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [folder] = new_runs(home, [FULL])
-    real_open = open
 
-    def full(path: Path, mode: str) -> object:
-        file = real_open(path, mode)
-        if "checkpoints" in str(path):
-            file.write = lambda data: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))  # type: ignore[method-assign]
-        return file
+    def refuse(file: BinaryIO, write: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(durable, "open", full, raising=False)
+        patched.setattr(durable, "_write_through", refuse)
         worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     failed = follow(folder).last_event
     assert isinstance(failed, Failed)

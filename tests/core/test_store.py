@@ -19,7 +19,9 @@ from core.errors import RunNotFoundError
 from core.runs import store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.events import STEP_DTYPE, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
-from core.runs.store import RunFolder, RunReader, RunWriter
+from core.runs.reader import RunReader
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from tests.conftest import follow
 
 
@@ -52,7 +54,7 @@ def test_reader_reads_only_what_is_new(folder: RunFolder) -> None:
 
 def test_reader_knows_for_how_long_there_was_no_news(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(store.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr("core.runs.reader.time.monotonic", lambda: clock.now)
     reader = RunReader(folder)
     with RunWriter(folder) as writer:
         for event in (Queued(device="cpu"), step(1), step(2)):
@@ -62,7 +64,7 @@ def test_reader_knows_for_how_long_there_was_no_news(folder: RunFolder, monkeypa
             reader.poll()
             assert reader.quiet_s == 0
             clock.now += 7
-            monkeypatch.setattr(store.time, "time", lambda: -1e9)
+            monkeypatch.setattr("core.runs.reader.time.time", lambda: -1e9)
             reader.poll()
             assert reader.quiet_s == 7
 

@@ -22,8 +22,10 @@ from core.runs import control, devices, jobs, locks, queue, store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
+from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder, RunReader
+from core.runs.store import RunFolder
+from core.runs.writer import append_event
 from core.training import fine_tune
 from core.training.checkpoints import load_network, read_checkpoint
 from tests.conftest import ROOT, follow, last_checkpoint, wait_until
@@ -196,7 +198,7 @@ def test_killed_run_resumes_without_a_gap(home: Path) -> None:
 def test_run_that_has_ended_for_good_is_not_resumed(home: Path, last: Finished | Failed) -> None:
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="", created=0.0, queue="cpu")
-    store.append_event(folder, last)
+    append_event(folder, last)
     with pytest.raises(UnfreezeError, match="ended for good"):
         jobs.resume(home, folder)
     assert follow(folder).last_event == last

@@ -28,7 +28,9 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, RunWriter
+from core.runs.reader import RunReader
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from pages.components.format import duration
 from tests.conftest import ROOT, follow
 from tests.samples import STARTED, as_read
@@ -225,9 +227,9 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
     for clock_s in (time.time() + 86_400, 0.0):  # the system's clock is set, and set back
         monkeypatch.setattr(time, "time", lambda clock_s=clock_s: clock_s)
         assert " · about 15 s left" in page.run().get("progress")[0].proto.text
-    monkeypatch.setattr(store.RunReader, "quiet_s", 19.0)  # a slow step
+    monkeypatch.setattr(RunReader, "quiet_s", 19.0)  # a slow step
     assert " · about 15 s left" in page.run().get("progress")[0].proto.text
-    monkeypatch.setattr(store.RunReader, "quiet_s", 130.0)
+    monkeypatch.setattr(RunReader, "quiet_s", 130.0)
     assert "step 20 of 114 · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
     os.close(lock)
 
@@ -240,7 +242,7 @@ def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypat
     left_s = sum(now.remaining_s for now in alone if now and now.remaining_s)
     page = open_page(folders[0].id)
     assert f" · about {duration(left_s)} left" in page.get("progress")[0].proto.text
-    monkeypatch.setattr(store.RunReader, "quiet_s", 130.0)
+    monkeypatch.setattr(RunReader, "quiet_s", 130.0)
     assert " · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
     for lock in held:
         os.close(lock)

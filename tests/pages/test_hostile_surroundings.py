@@ -15,7 +15,8 @@ from core.runs import control, devices, jobs, linear, locks, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
-from core.runs.store import RunFolder, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from tests.conftest import ROOT
 from tests.samples import as_read
 

@@ -13,7 +13,8 @@ from core.models import saving
 from core.runs import jobs, linear, locks, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
-from core.runs.store import RunFolder, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
 from tests.conftest import ROOT
 from tests.pages.test_fine_tune_page import button, field, texts

@@ -15,8 +15,10 @@ from core.runs import control, devices, jobs, locks, overview, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Evaluated, Failed, Finished, Fitted, RareEvent, Step, Stopped
+from core.runs.reader import RunReader
 from core.runs.status import Status
-from core.runs.store import RunFolder, RunReader, RunWriter
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 from pages.components import compare
 from pages.components.compare import Result
 from tests.conftest import ROOT

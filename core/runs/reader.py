@@ -1,0 +1,127 @@
+"""Following a run as it grows, from the files of its folder. Knows nobody who writes them."""
+
+import os
+import threading
+import time
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.runs import events, locks
+from core.runs.events import STEP_FORMATS, RareEvent
+from core.runs.store import RunFolder
+
+_STEPS_AT_ONCE = 2**19
+
+
+class RunReader:
+    """Follows a run as it grows: each `poll` reads only what is new. Any number of threads may share one."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.events: list[RareEvent] = []
+        self._kind = folder.kind_or_default
+        self._format = STEP_FORMATS[self._kind]
+        self._dtype = self._format.dtype
+        # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
+        # poll that finds more. Take it once for what belongs together, and do not write to it.
+        self.steps: NDArray[np.void] = np.empty(0, self._dtype)
+        self._event_times: list[float] = []
+        self._steps = np.empty(1024, self._dtype)
+        self._num_steps = 0
+        self._attempt = 0
+        self._step_offset = 0
+        self._is_torn = False
+        self._event_offset = 0
+        self._news = time.monotonic()
+        self._mutex = threading.Lock()
+
+    @property
+    def last_event(self) -> RareEvent | None:
+        """The newest of the rare events."""
+        return self.events[-1] if self.events else None
+
+    def time_of(self, event: RareEvent) -> float:
+        """When an event of `events` was written, in seconds of Unix time."""
+        return self._event_times[next(index for index, known in enumerate(self.events) if known is event)]
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since a poll last found something new, by a clock that nobody sets."""
+        return time.monotonic() - self._news
+
+    def is_live(self) -> bool:
+        """Whether a worker holds the run, or is about to."""
+        return locks.is_held(self.folder.lock)
+
+    def poll(self) -> None:
+        """Read what has come since the last call.
+
+        Raises:
+            RunNotFoundError: a file of the run cannot be read.
+        """
+        with self._mutex:
+            before = (self._event_offset, self._attempt, self._step_offset)
+            self._read_events()
+            self._read_steps()
+            if (self._event_offset, self._attempt, self._step_offset) != before:
+                self._news = time.monotonic()
+
+    def _read_events(self) -> None:
+        try:
+            new = self.folder.events_from(self._event_offset)
+        except FileNotFoundError:
+            return
+        complete = new[: new.rfind(b"\n") + 1]
+        self._event_offset += len(complete)
+        for line in complete.splitlines():
+            if read := events.from_line(line, self._kind):  # a damaged line costs that line alone
+                event, written = read
+                # The time first: whoever finds the event finds its time, too.
+                self._event_times.append(written)
+                self.events.append(event)
+
+    def _read_steps(self) -> None:
+        for attempt in self.folder.attempts():
+            if attempt < self._attempt:
+                continue
+            if attempt > self._attempt:
+                self._attempt, self._step_offset, self._is_torn = attempt, 0, False
+            try:
+                with self.folder.open(self.folder.steps(attempt)) as file:
+                    while not self._is_torn and (new := self._next_steps(file)) is not None:
+                        self._take(new)
+            except FileNotFoundError:
+                return  # deleted while somebody looks at it
+
+    def _next_steps(self, file: BinaryIO) -> NDArray[np.void] | None:
+        """The next whole records of the newest attempt, or None where there are none yet."""
+        size = self._dtype.itemsize
+        data = os.pread(file.fileno(), _STEPS_AT_ONCE * size, self._step_offset)
+        num_records = len(data) // size
+        return np.frombuffer(data[: num_records * size], self._dtype) if num_records else None
+
+    def _take(self, new: NDArray[np.void]) -> None:
+        """Add what is good of new records; after one that is not, nothing of the attempt is believed."""
+        before = int(self._steps["step"][self._num_steps - 1]) if self._step_offset else 0
+        good = new[: self._format.num_whole(new, after=before)]
+        self._is_torn = len(good) < len(new)
+        if not len(good):
+            return
+        if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
+            self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], good["step"][0]))
+        self._step_offset += good.nbytes
+        self._append(good)
+
+    def _append(self, new: NDArray[np.void]) -> None:
+        needed = self._num_steps + len(new)
+        starts_attempt = self._step_offset == new.nbytes
+        if needed > len(self._steps) or starts_attempt:
+            # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
+            grown = np.empty(max(2 * needed, 1024), self._dtype)
+            grown[: self._num_steps] = self._steps[: self._num_steps]
+            self._steps = grown
+        self._steps[self._num_steps : needed] = new
+        self._num_steps = needed
+        self.steps = self._steps[:needed]
