@@ -202,7 +202,8 @@ class TrainingState:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
             NetworkMissingError: `last` leaves the network out, and there is no `whole`.
         """
-        return cls.resume(read_checkpoint(last), last.name, read_checkpoint(whole) if whole else None, device=device)
+        beside = read_checkpoint(whole) if whole is not None and whole.is_file() else None
+        return cls.resume(read_checkpoint(last), last.name, beside, device=device)
 
     @classmethod
     def resume(

@@ -216,8 +216,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return moved
 
 
-@MODES
-@pytest.mark.parametrize("step_s", [0.5, 7.0, 14.0])
+@pytest.mark.parametrize(("config", "step_s"), [(QUICK, 14.0), (CROPS, 0.5), (FULL, 7.0)])
 @pytest.mark.usefixtures("tiny_data")
 def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
     config: FineTuneConfig, step_s: float, home: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
