@@ -1,5 +1,11 @@
 """What tests share: a home of their own, a tiny data set, and runs that are waited for, not slept for."""
 
+import os
+
+# Before torch is imported: the tests' process and its workers share the cores, and threads of OpenMP that wait for one
+# another there cost ten times the work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path

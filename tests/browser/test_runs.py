@@ -82,7 +82,7 @@ def test_selection_stays_with_its_run_when_another_one_comes(page: Page, server:
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     table = page.get_by_test_id("data-grid-canvas")
     height = table.get_attribute("height") or ""  # grows with the first ten rows
-    newer = RunFolder(server.home / "runs" / "20990101-000000-abcdef")
+    newer = RunFolder(server.home / "runs" / "20990101-000000-00009999")
     newer.path.mkdir()
     newer.write_description(FineTuneConfig(), name="newer", created=0.0, queue="cpu")
     expect(table).not_to_have_attribute("height", height)
