@@ -32,7 +32,7 @@ def test_fit_is_drawn_saved_loaded_back_and_opens_in_another_browser(
         assert downloading.value.suggested_filename == name
         downloading.value.save_as(tmp_path / name)
         page.locator("input[type=file]").set_input_files(tmp_path / name)
-        # The first file waits for the process that reads it.
+    # The first file waits for the process that reads it.
     expect(page.get_by_text("Its line is drawn beside the others")).to_be_visible(timeout=60_000)
 
     other = browser.new_context().new_page()
