@@ -2,10 +2,6 @@
 
 import os
 
-# Before torch is imported: the tests' process and its workers share the cores, and threads of OpenMP that wait for one
-# another there cost ten times the work.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +17,13 @@ from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT.parent / "shared" / "photos"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before torch is imported: the tests' process and its workers share the cores, and threads of OpenMP that wait for
+    one another there cost ten times the work. The benchmarks keep all threads.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
