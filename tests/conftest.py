@@ -1,7 +1,6 @@
 """What tests share: a home of their own, a tiny data set, and runs that are waited for, not slept for."""
 
 import os
-
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
