@@ -57,7 +57,7 @@ def click_twice(page: Page, name: str, delay_ms: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("delay_ms", [0, 40, 120, 150, 300])
+@pytest.mark.parametrize("delay_ms", [0, 40, 120, 150])  # later, a fast page shows the first fit, and may begin another
 def test_two_clicks_do_one_thing(page: Page, server: Server, busy_device: RunFolder, delay_ms: int) -> None:
     for path, name, count in (("", "Start fine-tuning", 1), ("?mode=race", "Start the race", 2)):
         before = runs(server)
