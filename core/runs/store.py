@@ -72,7 +72,7 @@ class RunFolder:
 
     @property
     def id(self) -> str:
-        """The run's name on disk and in addresses: creation time and a random end."""
+        """The run's name on disk and in addresses: creation time and number."""
         return self.path.name
 
     @property
