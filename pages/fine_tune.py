@@ -8,11 +8,11 @@ from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, store
 from core.runs.config import FineTuneConfig
 from pages.components import runs
-from pages.components.fine_tune_form import fine_tune_form
+from pages.components.fine_tune_form import FORM, fine_tune_form
 from pages.components.format import plain
 from pages.components.live_race import live_race
 from pages.components.live_run import live_run
-from pages.components.once import note_opened, start_once
+from pages.components.once import forget_click, note_opened, start_once
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def set_up() -> None:
     jobs.prepare()
     configs = fine_tune_form()
     try:
-        run_id = start_once("fine_tune", lambda: _start(configs), clicked=bool(configs))
+        run_id = start_once(FORM, (lambda: _start(configs)) if configs else None)
     except UnfreezeError as error:
         st.error(plain(str(error)))
         return
@@ -48,6 +48,7 @@ def _start(configs: Sequence[FineTuneConfig]) -> str:
 
 def show(run_id: str) -> None:
     """Watch a run, or see how it ended."""
+    forget_click()
     try:
         reader = runs.reader(run_id)
         note_opened(run_id)

@@ -10,7 +10,7 @@ from core.runs.events import Fitted
 from core.runs.reader import RunReader
 from pages.components import linear_fit_files, runs
 from pages.components.format import plain
-from pages.components.linear_fit_form import belongs_to, linear_fit_form, write_address
+from pages.components.linear_fit_form import belongs_to, form_beside, linear_fit_form, write_address
 from pages.components.linear_fit_run import live_fit
 from pages.components.linear_fit_verdict import compare
 from pages.components.once import note_opened, start_once
@@ -27,9 +27,9 @@ def main() -> None:
     )
     reader, shown = _open_run()
     run_id = reader.folder.id if reader else None
-    config, clicked = linear_fit_form(shown, run_id)
+    config = linear_fit_form(shown, run_id)
     with runs.problems_shown():
-        _start(config, run_id, clicked=clicked)
+        _start(config, run_id)
     write_address(shown, run_id)
     if reader is None:
         shown = config or shown
@@ -67,13 +67,10 @@ def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
         return None, LinearFitConfig()
 
 
-def _start(config: LinearFitConfig | None, shown_id: str | None, *, clicked: bool) -> None:
+def _start(config: LinearFitConfig | None, shown_id: str | None) -> None:
     """Begin a fit if that was asked for beside the fit that is shown, and show it from now on."""
-    started = start_once(
-        f"linear_fit {shown_id}",
-        lambda: linear.start(store.home(), config or LinearFitConfig()).id,
-        clicked=clicked and config is not None,
-    )
+    start = (lambda: linear.start(store.home(), config).id) if config else None
+    started = start_once(form_beside(shown_id), start)
     if started is not None:
         belongs_to(started)
         runs.open_run(started)

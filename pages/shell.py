@@ -15,6 +15,7 @@ from core.runs.config import MAX_LANES
 from core.runs.status import Status, read_status
 from pages.components import runs
 from pages.components.format import plain, plain_name
+from pages.components.once import note_page
 
 # A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
 _ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -45,6 +46,7 @@ def main() -> None:
         store.check_home(store.home())
         with st.sidebar:
             sidebar()
+        note_page(page.url_path)
         page.run()
 
 

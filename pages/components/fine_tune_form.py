@@ -16,6 +16,7 @@ from core.runs import devices, jobs, store
 from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig, check_race
 from pages.components import file_check, lanes
 from pages.components.format import plain
+from pages.components.once import note_click
 from pages.components.query import absolute_path, read_settings, write_settings
 
 FormMode = Literal["frozen", "full", "race"]
@@ -47,9 +48,11 @@ _HELP = {
     "seed": "The same seed gives the same new layer, order and crops.",
 }
 
+FORM = "fine_tune"
+
 
 def fine_tune_form() -> list[FineTuneConfig]:
-    """Draw the form beside the photos. In the run in which Start was clicked, returns a configuration for each lane."""
+    """Draw the form beside the photos. Returns a configuration for each lane, none where it cannot be started."""
     problems = _open()
     st.title("Fine-tune", anchor=False)
     st.markdown("Teach a network that has seen a million photos to tell yours apart, and watch every step of it.")
@@ -57,13 +60,13 @@ def fine_tune_form() -> list[FineTuneConfig]:
         st.warning(plain(problem), icon=":material/link_off:")
     form, photos = st.columns([5, 6], gap="large")
     with form:
-        configs, clicked = _form()
+        configs, obstacle = _form()
     with photos:
         _show_photos(_value("data"))
         if configs:
             _show_plan(configs)
     _write_address()
-    return configs if clicked else []
+    return [] if obstacle else configs
 
 
 def reuse(config: FineTuneConfig, **changes: Any) -> None:
@@ -74,8 +77,8 @@ def reuse(config: FineTuneConfig, **changes: Any) -> None:
     st.query_params.clear()
 
 
-def _form() -> tuple[list[FineTuneConfig], bool]:
-    """The choices. Returns a configuration a lane, none where something is wrong, and whether to start."""
+def _form() -> tuple[list[FineTuneConfig], str | None]:
+    """The choices. Returns a configuration a lane, none where something is wrong, and what forbids to start them."""
     architecture = st.selectbox(
         "Network",
         ARCHITECTURES,
@@ -127,14 +130,16 @@ def _form() -> tuple[list[FineTuneConfig], bool]:
     for problem in [*problems, lanes_problem, race_problem, disk_problem]:
         if problem:
             st.error(plain(problem), icon=":material/error:")
-    clicked = st.button(
+    st.button(
         "Start the race" if is_race else "Start fine-tuning",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
         disabled=not configs or bool(race_problem or disk_problem),
+        on_click=note_click,
+        args=(FORM,),
     )
-    return configs, clicked
+    return configs, race_problem or disk_problem
 
 
 def _weights(architecture: str, known: Architecture) -> str | None:

@@ -7,6 +7,7 @@ import streamlit as st
 from core.data import points
 from core.runs.config import INTEGERS, LINEAR_RANGES, LinearFitConfig
 from pages.components.format import plain
+from pages.components.once import note_click
 from pages.components.query import read_settings, write_settings
 
 _LABELS = {
@@ -27,10 +28,10 @@ _HELP = {
 _FORM_OF = "linear_fit_form_of"
 
 
-def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> tuple[LinearFitConfig | None, bool]:
+def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> LinearFitConfig | None:
     """Draw the settings, at first those that are `shown`: of the fit `run_id`, if there is one.
 
-    Returns them, None where something is wrong with one, and whether to fit.
+    Returns them, or None where something is wrong with one.
     """
     # A key that is missing: the page was left and its widgets forgot. Another run: a link has opened it.
     if _key("seed") not in st.session_state or st.session_state.get(_FORM_OF) != run_id:
@@ -61,14 +62,15 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> tuple[LinearF
             f"{config.momentum:g}, these points need one below {limit:.2g}."
         )
     with st.container(horizontal=True):
-        clicked = st.button(
+        st.button(
             "Fit the line",
             type="primary",
             icon=":material/play_arrow:",
             disabled=config is None,
             width=336,
-            # Another button beside another fit: a second click on the old one cannot start one more.
-            key=f"linear_fit_start_{run_id}",
+            key=form_beside(run_id),
+            on_click=note_click,
+            args=(form_beside(run_id),),
         )
         st.button(
             "Lesson's settings",
@@ -77,7 +79,12 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> tuple[LinearF
             args=(LinearFitConfig().to_dict(),),
             disabled=config == LinearFitConfig(),
         )
-    return config, clicked
+    return config
+
+
+def form_beside(run_id: str | None) -> str:
+    """The form's name, and its button's: another one beside another fit, so a click on the old one starts no more."""
+    return f"linear_fit_start_{run_id}"
 
 
 def belongs_to(run_id: str | None) -> None:

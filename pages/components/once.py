@@ -1,27 +1,51 @@
-"""One click, one start: a second click on the same form finds what the first one has started. Knows no form.
+"""One click, one start: none is lost, and a second one on one form finds what the first has started. Knows no form.
 
-Streamlit takes a click that comes while the first one is worked on for a new one: it ends the script wherever that next
-draws something, and runs it again with the button pressed, at the address that the browser knew. So what was started is
-noted in the session in the same breath, and the form counts as another one only once it was drawn without a click.
+Streamlit ends a script wherever it next draws something as soon as the browser asks for another run of it. A click that
+the script has not come to by then would be lost, so it is noted before anything is drawn. A click that comes while the
+first one is worked on runs the script again with the button pressed, at the address that the browser knew. So what was
+started is noted in the session in the same breath, and the form counts as another one only once it was drawn without a
+click.
 """
 
 from collections.abc import Callable
 
 import streamlit as st
 
+_CLICKED = "clicked_form"  # the form on which Start was clicked, until that was answered
+_PAGE = "page"  # the page that is shown
 _STARTED = "started_from"  # of each form, the run that a click on it has started
 _OPENED = "opened_run"  # the run that was last on the page
 
 
-def start_once(form: str, start: Callable[[], str], *, clicked: bool) -> str | None:
+def note_click(form: str) -> None:
+    """Remember that Start was clicked. For a button's `on_click`."""
+    st.session_state[_CLICKED] = form
+
+
+def note_page(page: str) -> None:
+    """Remember which page is shown: what was clicked on another one, and not begun, is not begun later."""
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        forget_click()
+
+
+def forget_click() -> None:
+    """What is shown has no Start: a click that comes now was meant for a form that is gone."""
+    st.session_state.pop(_CLICKED, None)
+
+
+def start_once(form: str, start: Callable[[], str] | None) -> str | None:
     """The id of the run to open: that of this click, or of an earlier one on the same form; None where there is none.
 
-    `start` must draw nothing. It may raise, and then the form can be clicked again.
+    `start` must draw nothing. It may raise, and then the form can be clicked again. It is None where the form says
+    nothing that could be started.
     """
     started: dict[str, str] = st.session_state.setdefault(_STARTED, {})
+    clicked = st.session_state.pop(_CLICKED, None) == form and start is not None
     if form in started and not clicked and st.session_state.get(_OPENED) == started[form]:
         del started[form]  # its run was on the page since: the form is another one
     if form not in started and clicked:
+        assert start is not None
         started[form] = start()
     return started.get(form)
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.runs import jobs, linear, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.store import RunFolder
-from pages.components.once import note_opened, start_once
+from pages.components.once import forget_click, note_click, note_opened, start_once
 from tests.conftest import ROOT
 from tests.pages.test_fine_tune_page import button, choose_mode, make_run
 from tests.pages.test_fine_tune_page import quiet as quiet
@@ -95,19 +96,75 @@ def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> No
         assert started[-1].id in page.query_params["run"]
 
 
-def test_run_that_was_never_shown_is_opened_by_the_next_script(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("page_file", "label", "ends"),
+    [
+        ("fine_tune.py", "Start fine-tuning", "pages.components.fine_tune_form._show_plan"),
+        ("linear_fit.py", "Fit the line", "pages.components.linear_fit_form._largest_learning_rate"),
+    ],
+)
+def test_click_outlasts_a_script_that_is_ended_before_it_comes_to_the_start(
+    started: list[RunFolder], monkeypatch: pytest.MonkeyPatch, page_file: str, label: str, ends: str
+) -> None:
+    """As when a timer or another widget asks for the page anew, right after the click."""
+    page = open_form(page_file)
+    with monkeypatch.context() as context:
+        context.setattr(ends, lambda *_: st.stop())
+        button(page, label).click().run()
+    assert not started
+    page.run()
+    assert len(started) == 1
+    assert started[0].id in page.query_params["run"]
+
+
+def test_click_on_a_page_that_was_left_starts_nothing_later(
+    started: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_form("fine_tune.py")
+    with monkeypatch.context() as context:
+        context.setattr("pages.components.fine_tune_form._show_plan", lambda *_: st.stop())
+        button(page, "Start fine-tuning").click().run()
+    page.switch_page("linear_fit.py").run().switch_page("fine_tune.py").run()
+    assert not started
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of its own, without a page."""
     monkeypatch.setattr("pages.components.once.st.session_state", {})
+
+
+@pytest.mark.usefixtures("session")
+def test_run_that_was_never_shown_is_opened_by_the_next_script() -> None:
     starts: list[Callable[[], str]] = []
-    assert start_once("form", lambda: "a", clicked=True) == "a"
-    assert start_once("form", starts.pop, clicked=False) == "a", "the script was ended before it came to the run"
+    note_click("form")
+    assert start_once("form", lambda: "a") == "a"
+    assert start_once("form", starts.pop) == "a", "the script was ended before it came to the run"
     note_opened("a")
-    assert start_once("form", starts.pop, clicked=True) == "a", "the browser did not show it yet"
-    assert start_once("form", starts.pop, clicked=False) is None
-    assert start_once("form", lambda: "b", clicked=True) == "b"
+    note_click("form")
+    assert start_once("form", starts.pop) == "a", "the browser did not show it yet"
+    assert start_once("form", starts.pop) is None
+    note_click("form")
+    assert start_once("form", lambda: "b") == "b"
 
 
-def test_start_that_fails_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.components.once.st.session_state", {})
+@pytest.mark.usefixtures("session")
+def test_start_that_fails_can_be_tried_again() -> None:
+    note_click("form")
     with pytest.raises(IndexError):
-        start_once("form", [].pop, clicked=True)
-    assert start_once("form", lambda: "a", clicked=True) == "a"
+        start_once("form", [].pop)
+    note_click("form")
+    assert start_once("form", lambda: "a") == "a"
+
+
+@pytest.mark.usefixtures("session")
+def test_click_meant_for_another_form_or_for_one_that_cannot_start_is_forgotten() -> None:
+    starts: list[Callable[[], str]] = []
+    note_click("the form beside another run")
+    assert start_once("form", starts.pop) is None
+    note_click("form")
+    assert start_once("form", None) is None
+    assert start_once("form", starts.pop) is None
+    note_click("form")
+    forget_click()
+    assert start_once("form", starts.pop) is None
