@@ -5,6 +5,7 @@
     │   ├── WeightsFileError     a user's file: missing, no checkpoint, or of another architecture
     │   │   └── NetworkMissingError   a frozen run's checkpoint without the network that it belongs to
     │   └── HubUnreachableError  the download failed; the message names the way out
+    ├── ReadingError             a user's file that was not read this time, though it may be sound
     ├── TrainingDivergedError    the loss is not a number any more
     ├── StorageError             a disk that refuses to be written to
     ├── NotEnoughDiskError       no room for the checkpoints of a run
@@ -34,6 +35,10 @@ class NetworkMissingError(WeightsFileError):
 
 class HubUnreachableError(WeightsError):
     """Pretrained weights that could not be downloaded."""
+
+
+class ReadingError(UnfreezeError):
+    """A user's file that was not read this time, for lack of time, memory or a free process. It may be sound."""
 
 
 class TrainingDivergedError(UnfreezeError):

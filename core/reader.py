@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.errors import UnfreezeError
+from core.errors import ReadingError
 
 _ROOT = Path(__file__).parents[1]
 # What children need and must not import anew each time.
@@ -62,13 +62,13 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
     `name` is the file's, for messages.
 
     Raises:
-        UnfreezeError: the file takes more time or memory than its size allows.
+        ReadingError: the file takes more time or memory than its size allows, or too many others are being read.
     """
     seconds = min(_LEAST_S + num_bytes / _BYTES_PER_S, _MOST_S)
     memory = _LEAST_BYTES + _SIZES * num_bytes
     question = pickle.dumps((target, arguments, seconds, memory))
     if not _children.acquire(timeout=_LEAST_S):
-        raise UnfreezeError(f"{name} was not read, because too many other files are being read. Try again in a minute.")
+        raise ReadingError(f"{name} was not read, because too many other files are being read. Try again in a minute.")
     try:
         answer, waiting = _exchange(question, timeout_s=_START_S + seconds)
         if not answer and _has_ended(waiting):  # the waiting process itself, which was idle, or was killed
@@ -76,7 +76,7 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
     finally:
         _children.release()
     if not answer:
-        raise UnfreezeError(
+        raise ReadingError(
             f"{name} could not be read within {seconds:.0f} s and {memory / 1e9:.1f} GB of memory. Try again, or "
             "choose another file."
         )

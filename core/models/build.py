@@ -20,8 +20,8 @@ from core.models import catalog
 from core.models.efficientnet_lite import EfficientNetLite0, rename_weights
 from core.models.files import describe_state_dict
 from core.models.fitting import AnyTensor, as_weight, check_classes, check_shapes
-from core.models.gate.limits import shown
 from core.models.lesson import MyCNN
+from core.words import shown
 
 _OWN: dict[str, Callable[[int], nn.Module]] = {"efficientnet_lite0": EfficientNetLite0, "my_cnn": MyCNN}
 # Auxiliary heads helped to train these two from nothing; nobody needs them to fine-tune. Their weights expect inputs

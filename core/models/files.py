@@ -14,9 +14,10 @@ from torch.serialization import safe_globals
 
 from core.errors import WeightsFileError
 from core.models.gate.headers import read_headers
-from core.models.gate.limits import RefusedError, shown
+from core.models.gate.limits import RefusedError
 from core.models.gate.stored import StoredTensor, Unreadable
 from core.models.lesson import LinearModel
+from core.words import shown
 
 # All that a whole module may be made of. A file that somebody's own script wrote names that script's `LinearModel`:
 # it is built from our class.

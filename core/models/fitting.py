@@ -7,8 +7,9 @@ from torch import Tensor
 
 from core.errors import WeightsFileError
 from core.models.files import read_tensor
-from core.models.gate.limits import MAX_CLASSES, shown
+from core.models.gate.limits import MAX_CLASSES
 from core.models.gate.stored import StoredTensor, Unreadable
+from core.words import shown
 
 AnyTensor = Tensor | StoredTensor | Unreadable
 

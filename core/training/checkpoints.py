@@ -29,8 +29,8 @@ from core.errors import WeightsFileError
 from core.models import build, heads
 from core.models.files import is_state_dict, load
 from core.models.gate.headers import read_headers
-from core.models.gate.limits import shown
 from core.training.fields import are_classes, check_fields, check_image_size, is_architecture
+from core.words import shown
 
 FORMAT = 2
 _READABLE = (1, 2)

@@ -11,8 +11,9 @@ from core.errors import WeightsFileError
 from core.models import catalog, heads
 from core.models.files import is_state_dict
 from core.models.fitting import as_weight
-from core.models.gate.limits import MAX_CLASSES, shown
+from core.models.gate.limits import MAX_CLASSES
 from core.runs.config import FineTuneConfig
+from core.words import shown
 
 _WHOLE = {"metrics": ("epoch", "step"), "training": ("epoch", "batch", "step", "best_epoch")}
 _NUMBERS = {"metrics": ("validation_accuracy",), "training": ("seconds", "best_accuracy")}

@@ -171,11 +171,8 @@ def _weights(architecture: str, known: Architecture) -> str | None:
     if not path:
         st.caption("Name a file to start from.")
         return "no file"
-    with st.spinner("Checking the file …"):
-        problem = _file_problem(architecture, str(_path()))
-    if problem:
-        st.error(plain(problem), icon=":material/error:")
-    else:
+    problem = _file_problem(architecture, str(_path()))
+    if problem is None:
         st.success(f"The file fits {known.label}.", icon=":material/check:")
     return problem
 

@@ -53,11 +53,7 @@ def _is_sound(ref: NetworkRef) -> bool:
     """Whether the network can be had, as far as its file tells; what is wrong with it is said."""
     if ref.kind == "pretrained":
         return True
-    with st.spinner("Checking the file …"):
-        problem = file_check.problem("core.predict.prediction:check", ref, path=ref.path)
-    if problem:
-        st.error(plain(problem), icon=":material/error:")
-    return not problem
+    return file_check.problem("core.predict.prediction:check", ref, path=ref.path) is None
 
 
 def _open() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import reader
-from core.errors import UnfreezeError, WeightsFileError
+from core.errors import ReadingError, WeightsFileError
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.worker
@@ -35,14 +35,14 @@ def test_every_question_has_a_process_of_its_own_and_exceptions_come_back() -> N
     ("target", "argument"), [("os:abort", ()), ("builtins:bytearray", (2**34,)), ("os:_exit", (0,))]
 )
 def test_file_that_breaks_its_reader_is_refused_by_name(target: str, argument: tuple[int, ...]) -> None:
-    with pytest.raises(UnfreezeError, match=r"^holiday\.pth could not be read within 20 s and 0\.5 GB of memory"):
+    with pytest.raises(ReadingError, match=r"^holiday\.pth could not be read within 20 s and 0\.5 GB of memory"):
         ask(target, *argument)
     assert ask("os:getpid")
 
 
 def test_slow_file_is_given_up_and_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_LEAST_S", 0.3)
-    with pytest.raises(UnfreezeError, match="could not be read within"):
+    with pytest.raises(ReadingError, match="could not be read within"):
         ask("signal:pause")
     monkeypatch.undo()
     fifo = tmp_path / "fifo"

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import helper, reader
+from core.errors import ReadingError
 from core.models import build
 from core.runs import devices, jobs
 from core.runs.devices import DeviceInfo
@@ -78,3 +79,30 @@ def test_predict_says_what_is_wrong_with_each_and_loads_none(refused: dict[str, 
     page.text_input(key="predict_file").set_value(str(tmp_path / "sound.pth")).run()
     assert not page.error
     assert page.session_state["predict_warmed"][0].path.endswith("sound.pth")
+
+
+@pytest.mark.parametrize("page_file", ["fine_tune.py", "predict.py"])
+def test_file_that_was_not_read_for_lack_of_time_is_kept_until_a_click_asks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_file: str
+) -> None:
+    save(tmp_path / "sound.pth", dict(build.build_random(SMALL, 10, seed=0).state_dict()))
+    answer = reader.ask
+    asked: list[str] = []
+
+    def busy(target: str, *arguments: object, name: str, num_bytes: int) -> None:
+        asked.append(name)
+        raise ReadingError(f"{name} was not read.")
+
+    monkeypatch.setattr(reader, "ask", busy)
+    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    page.switch_page(page_file)
+    address = {"architecture": SMALL, "weights": "file", "weights_file": str(tmp_path / "sound.pth")}
+    for name, value in (address | {"network": SMALL, "file": str(tmp_path / "sound.pth")}).items():
+        page.query_params[name] = value
+    page.run().run()
+    assert only_error(page) == "sound.pth was not read."
+    assert asked == ["sound.pth"], "not asked anew by whatever else is done on the page"
+    monkeypatch.setattr(reader, "ask", answer)
+    next(button for button in page.button if button.label == "Check the file again").click().run()
+    assert not page.error
+    assert not [button for button in page.button if button.label == "Check the file again"]

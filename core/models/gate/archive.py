@@ -6,8 +6,9 @@ Python's `zipfile` would read a directory of any length, and accept members that
 import struct
 from dataclasses import dataclass
 
-from core.models.gate.limits import EXPECTED, MAX_HEADER_BYTES, MAX_MEMBERS, MAX_NAME_LENGTH, RefusedError, shown
+from core.models.gate.limits import EXPECTED, MAX_HEADER_BYTES, MAX_MEMBERS, MAX_NAME_LENGTH, RefusedError
 from core.models.gate.stored import OpenFile
+from core.words import shown
 
 _END, _END_64, _END_64_LOCATOR, _ENTRY, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
 _LONGEST_END = 22 + 2**16  # with the longest comment

@@ -25,7 +25,6 @@ from core.models.gate.limits import (
     TOO_LONG,
     TOO_MANY,
     RefusedError,
-    shown,
 )
 from core.models.gate.pickles import Instance, Storage, Tensor, unpickle
 from core.models.gate.stored import (
@@ -38,6 +37,7 @@ from core.models.gate.stored import (
     locate,
     whole_numbers,
 )
+from core.words import shown
 
 CUT_OFF = "is cut off: it ends before its tensors do. Copy or download it again."
 Places = Mapping[str, tuple[int, int]]  # of storages by their keys: (start, bytes)

@@ -17,17 +17,9 @@ EXPECTED = "A file of plain tensors, as torch.save(model.state_dict(), …) writ
 TOO_LONG = "describes more than any network of Unfreeze has. Save its state dict alone."
 TOO_MANY = f"holds more than {MAX_TENSORS:,} tensors, which no network of Unfreeze has. Save its state dict alone."
 
-_SHOWN_LENGTH = 80
-
 
 class RefusedError(Exception):
     """Why a file is not read, as the part of a sentence that follows its name."""
-
-
-def shown(name: object) -> str:
-    """What a file calls something, short and printable enough for a sentence."""
-    text = "".join(letter if letter.isprintable() else "�" for letter in str(name)[: _SHOWN_LENGTH + 1])
-    return f"{text[:_SHOWN_LENGTH]}…" if len(text) > _SHOWN_LENGTH else text
 
 
 def size(num_bytes: float) -> str:

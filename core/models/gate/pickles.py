@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from core.models.gate.limits import EXPECTED, MAX_OPCODES, TOO_LONG, RefusedError, shown
+from core.models.gate.limits import EXPECTED, MAX_OPCODES, TOO_LONG, RefusedError
 from core.models.gate.stored import Unreadable, whole_numbers
+from core.words import shown
 
 
 @dataclass(frozen=True)
