@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "core.reader": {"core.errors"},
     "core.device": {"core.errors", "core.runs.devices"},
     "core.data": {"core.errors", "core.models.catalog", "core.data"},
-    "core.models": {"core.errors", "core.models"},
+    "core.models": {"core.errors", "core.models", "core.words"},
     "core.predict": {
         "core.errors",
         "core.device",
@@ -61,6 +61,7 @@ MAY_IMPORT = {
         "core.models",
         "core.runs",
         "core.training",
+        "core.words",
     },
     "core.signals": set(),
     "core.lane": {"core.runs", "core.signals"},

@@ -31,6 +31,8 @@ _NO_NETWORK = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "no_proxy": "127.0.0.1,localhost",
 }
+# One run trains at a time, with all cores, as at a user's; threads that wait leave theirs to the browser.
+_ALL_THREADS = {"OMP_NUM_THREADS": str(os.cpu_count()), "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def find_chromium() -> str | None:
@@ -47,6 +49,7 @@ class Server:
     home: Path
     port: int = 0
     folder: Path = ROOT  # where it is started
+    settings: dict[str, str] = field(default_factory=dict)  # of its environment
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -68,6 +71,7 @@ class Server:
                     "UNFREEZE_HOME": str(self.home),
                     "CUDA_VISIBLE_DEVICES": "",
                     "TORCH_HOME": str(self.home / "torch"),
+                    **self.settings,
                     **_NO_NETWORK,
                 },
                 stdout=log,
@@ -117,7 +121,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("browser") / "home")
+    started = Server(tmp_path_factory.mktemp("browser") / "home", settings=_ALL_THREADS)
     started.start()
     yield started
     started.kill()

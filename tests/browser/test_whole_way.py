@@ -43,7 +43,12 @@ def go_to(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(1400, "light"), (1400, "dark"), (400, "light")], ids=["wide", "wide and dark", "phone"]
+    ("width", "scheme"),
+    [
+        pytest.param(1400, "light", id="wide"),
+        pytest.param(1400, "dark", id="wide and dark", marks=pytest.mark.long),
+        pytest.param(400, "light", id="phone", marks=pytest.mark.long),
+    ],
 )
 def test_from_a_networks_layers_to_its_predictions(browser: Browser, server: Server, width: int, scheme: str) -> None:
     context = browser.new_context(
