@@ -128,6 +128,23 @@ def deflated(path: Path, state: State) -> None:
     rewrite(path, state, zipfile.ZIP_DEFLATED)
 
 
+def overlapping_slices(path: Path, state: State) -> None:
+    """Every tensor strides through one storage that is the whole file, as the headers tell."""
+    storage = torch.zeros(1_000_000)
+    save(path, [storage[index % 500 :: 999] for index in range(500)])
+
+
+def old_pickles(path: Path, state: State) -> None:
+    """As torch.save wrote before version 1.6: several pickles, each just short enough."""
+    system = b"\x80\x02" + b"]" * 300_000 + b"}X\r\x00\x00\x00little_endian\x88s."
+    pickles = [
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2),
+        b"\x80\x02" + b"]" * 300_000 + pickle.dumps(1001, 2)[2:],
+        system,
+    ]
+    path.write_bytes(b"".join(pickles))
+
+
 def torchscript(path: Path, state: State) -> None:
     """An archive with a program's constants and compressed code."""
     rewrite(path, state)
@@ -240,6 +257,9 @@ REFUSED: dict[str, tuple[Writer, str]] = {
     ),
     "many tensors": (lambda path, state: save(path, [torch.zeros(1)] * 10_100), "more than 10,000 tensors"),
     "many opcodes": (described_by(b"]" * 600_000 + b"."), "describes more than any network"),
+    "many names": (described_by(b"(" + b"ctorch\nint\n" * 100_000 + b"t."), "describes more than any network"),
+    "many opcodes in parts": (old_pickles, "describes more than any network"),
+    "overlapping slices": (overlapping_slices, "its tensors overlap, and reading them takes 2.0 GB"),
     "long description": (described_by(b"]" * 5_000_000 + b"."), "describes more than any network"),
     "copies": (described_by(_COPIES), "describes more than any network"),
     "inside itself": (described_by(_INSIDE_ITSELF), "nested more than 32 levels deep"),

@@ -52,6 +52,7 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
         if frozen is not None:
             yield from frozen.catch_up()
         yield from _train_epoch(state, frozen)
+        state.check_numbers()
         loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
         if not math.isfinite(loss):
             raise _diverged(loss, f"after step {state.step}", state)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core import durable
-from core.errors import NetworkMissingError, WeightsFileError
+from core.errors import WeightsFileError
 from core.training.checkpoints import is_intact, read_checkpoint
 from core.training.state import TrainingState
 
@@ -48,7 +48,12 @@ class Keeper:
         return time.monotonic() - self._saved >= SAVE_EVERY_S
 
     def save(self, state: TrainingState) -> None:
-        """Write what resuming needs."""
+        """Write what resuming needs.
+
+        Raises:
+            TrainingDivergedError: the state holds numbers that no resumed run could go on with; nothing is written.
+        """
+        state.check_numbers()
         path = self._folder / f"last-{state.step:08d}.pt"
         if state.config.mode == "frozen":
             self._save_network(state)
@@ -103,7 +108,8 @@ class Keeper:
                 try:
                     state = TrainingState.resume(contents, path.name, whole, device=device)
                     break
-                except NetworkMissingError:
+                except WeightsFileError as error:
+                    _log.warning("%s", error)
                     self._unusable.append(path)
         if state is not None and whole is not None and self._best not in self._unusable and self._best.is_file():
             epoch = int(whole["metrics"]["epoch"])

@@ -14,7 +14,7 @@ from core import device as devices
 from core.data import splits
 from core.data.sources import SOURCES, LabelledImages
 from core.data.transforms import EvaluationTransform, Transform
-from core.errors import NetworkMissingError, WeightsFileError
+from core.errors import NetworkMissingError, TrainingDivergedError, WeightsError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
@@ -135,6 +135,21 @@ class TrainingState:
         """Whether the current weights are those of the best epoch."""
         return self.batch == 0 and 0 < self.epoch == self.best_epoch
 
+    def check_numbers(self) -> None:
+        """See that all that a checkpoint would hold are finite numbers: losses may be, and a BatchNorm's variance not.
+
+        Raises:
+            TrainingDivergedError: some are not.
+        """
+        momentum = [value for memory in self.optimizer.state.values() for value in memory.values()]
+        tensors = [*self.trained.state_dict().values(), *momentum]
+        found = [tensor.isfinite().all() for tensor in tensors if isinstance(tensor, Tensor)]
+        if not torch.stack(found).all():
+            raise TrainingDivergedError(
+                f"The network holds infinite numbers after step {self.step}: training diverged. Start again with a "
+                f"smaller learning rate than {self.config.learning_rate:g}."
+            )
+
     def keep_if_best(self, accuracy: float) -> bool:
         """Remember the current weights if no epoch scored higher. Returns whether they were the best."""
         self.accuracy = accuracy
@@ -220,7 +235,7 @@ class TrainingState:
         if all(name.startswith(head) for name in weights):
             if whole is None and config.weights == "file":  # which may be another one by now
                 raise NetworkMissingError(f"{name} holds a new head, but the network that it belongs to is missing.")
-            unchanged = whole["weights"] if whole is not None else _untrained(config).state_dict()
+            unchanged = whole["weights"] if whole is not None else _untrained_weights(config)
             weights = unchanged | weights
         model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
@@ -253,6 +268,18 @@ class TrainingState:
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
         # Copies: training must not write into what it will be scored with.
         self.best_weights = copy_weights(best, self.trained, name)
+
+
+def _untrained_weights(config: FineTuneConfig) -> dict[str, Tensor]:
+    """Those that a run began with.
+
+    Raises:
+        WeightsError: they cannot be had, which says nothing of the run's own files.
+    """
+    try:
+        return _untrained(config).state_dict()
+    except WeightsFileError as error:
+        raise WeightsError(str(error)) from error
 
 
 def _untrained(config: FineTuneConfig) -> nn.Module:

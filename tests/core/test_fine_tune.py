@@ -21,6 +21,7 @@ from core.training import fine_tune as training
 from core.training import frozen
 from core.training.checkpoints import load_network
 from core.training.fine_tune import fine_tune
+from core.training.keeper import Keeper
 from core.training.optimizers import make_optimizer
 from core.training.state import TrainingState
 
@@ -247,6 +248,28 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_never_best() -> Non
 
     with pytest.raises(TrainingDivergedError, match="after step 7"):
         train()
+    assert not state.best_weights
+
+
+@pytest.mark.parametrize("what", ["variance", "momentum"])
+def test_numbers_that_no_loss_tells_of_end_the_run_and_are_never_saved(what: str, tmp_path: Path) -> None:
+    """In training, BatchNorm does not look at its running variance: losses stay finite whatever it holds."""
+    state, keeper = TrainingState.new(config(mode="full")), Keeper(tmp_path)
+    events = fine_tune(state)
+    for event in events:
+        if isinstance(event, Step) and event.step == 3:
+            break
+    keeper.save(state)
+    saved = sorted(path.name for path in tmp_path.iterdir())
+    broken = next(value for name, value in state.model.named_buffers() if name.endswith("running_var"))
+    if what == "momentum":
+        broken = next(iter(state.optimizer.state.values()))["momentum_buffer"]
+    broken.fill_(math.inf)
+    with pytest.raises(TrainingDivergedError, match="holds infinite numbers after step 3"):
+        keeper.save(state)
+    assert sorted(path.name for path in tmp_path.iterdir()) == saved
+    with pytest.raises(TrainingDivergedError):
+        list(events)
     assert not state.best_weights
 
 

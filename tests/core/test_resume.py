@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import BinaryIO
@@ -274,9 +274,26 @@ def test_checkpoints_of_a_frozen_run_are_small_and_its_network_is_written_seldom
     assert load_network(tmp_path / "best.pt").classes == ("dark", "bright")
 
 
+def damage(path: Path) -> None:
+    """Flip one bit in the middle, as a bad disk does."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def broken_numbers(path: Path) -> None:
+    """A checkpoint that is as it was written, with weights that no network can compute with."""
+    contents = torch.load(path, weights_only=True)
+    next(value for value in contents["weights"].values() if value.is_floating_point()).fill_(float("nan"))
+    torch.save(contents, path)
+
+
 @MODES
 @pytest.mark.usefixtures("tiny_data")
-def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(config: FineTuneConfig, home: Path) -> None:
+@pytest.mark.parametrize("harm", [damage, broken_numbers])
+def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(
+    config: FineTuneConfig, harm: Callable[[Path], None], home: Path
+) -> None:
     [undisturbed, folder] = [*new_runs(home, [config]), *new_runs(home, [config])]
     worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
     state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
@@ -290,7 +307,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(conf
                 break
     names = sorted(path.name for path in folder.checkpoints.glob("last-*"))
     assert len(names) == 2
-    damage(last_checkpoint(folder))
+    harm(last_checkpoint(folder))
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     said = [event.message for event in follow(folder).events if isinstance(event, Recovered)]
     assert said == [
@@ -426,13 +443,6 @@ def test_every_step_before_a_checkpoint_is_on_the_disk_before_it(home: Path, mon
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert len(seen) > 30
     assert all(recorded == step for recorded, step in seen)
-
-
-def damage(path: Path) -> None:
-    """Flip one bit in the middle, as a bad disk does."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 def test_every_damaged_byte_is_found_or_changes_nothing(tmp_path: Path) -> None:

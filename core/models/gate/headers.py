@@ -26,7 +26,7 @@ from core.models.gate.limits import (
     TOO_MANY,
     RefusedError,
 )
-from core.models.gate.pickles import Instance, Storage, Tensor, unpickle
+from core.models.gate.pickles import Allowance, Instance, Storage, Tensor, unpickle
 from core.models.gate.stored import (
     ALL_SIZES,
     OpenFile,
@@ -105,19 +105,19 @@ def _read_zip(file: OpenFile, classes: frozenset[str]) -> Any:
     start, num_bytes = members[pickles[0]]
     if num_bytes > MAX_HEADER_BYTES:
         raise RefusedError(TOO_LONG)
-    found = unpickle(io.BytesIO(file.read(start, num_bytes)), classes=classes)
+    found = unpickle(io.BytesIO(file.read(start, num_bytes)), Allowance(), classes=classes)
     places = {key: members[f"{folder}data/{key}"] for key, of in found.storages.items() if of.location != "meta"}
     return _describe(found.value, file, places)
 
 
 def _read_legacy(file: OpenFile, classes: frozenset[str]) -> Any:
     """A file from before PyTorch 1.6: five pickles, then the storages, each with its length before it."""
-    stream = io.BytesIO(file.read(0, MAX_HEADER_BYTES))
-    _, version, system = (unpickle(stream).value for _ in range(3))
+    stream, allowance = io.BytesIO(file.read(0, MAX_HEADER_BYTES)), Allowance()
+    _, version, system = (unpickle(stream, allowance).value for _ in range(3))
     if version != 1001 or not system["little_endian"]:
         raise RefusedError("was written in a way that is not known. Save it again with torch.save.")
-    found = unpickle(stream, classes=classes)
-    keys = unpickle(stream).value
+    found = unpickle(stream, allowance, classes=classes)
+    keys = unpickle(stream, allowance).value
     position = stream.tell()
     places: dict[str, tuple[int, int]] = {}
     for key in keys:

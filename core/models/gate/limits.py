@@ -3,7 +3,8 @@
 MAX_TENSORS = 10_000
 MAX_MEMBERS = MAX_TENSORS + 100  # of a zip archive: one a tensor, and a few that describe them
 MAX_HEADER_BYTES = 4 * 2**20  # of what describes the tensors: a pickle, a JSON header, an archive's directory
-MAX_OPCODES = 500_000  # of a pickle; a tensor takes about forty
+MAX_OPCODES = 500_000  # of all pickles of a file; a tensor takes about forty
+NAME_COST = 10  # in opcodes: following one that names a class or a function takes so many times as long
 MAX_VALUES = 500_000  # of what a pickle describes, shared parts counted each time
 MAX_DEPTH = 32  # of dictionaries and lists inside each other
 MAX_NAME_LENGTH = 500  # of a tensor, or of what else a dictionary names

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from core.models.gate.limits import EXPECTED, MAX_OPCODES, TOO_LONG, RefusedError
+from core.models.gate.limits import EXPECTED, MAX_OPCODES, NAME_COST, TOO_LONG, RefusedError
 from core.models.gate.stored import Unreadable, whole_numbers
 from core.words import shown
 
@@ -139,7 +139,24 @@ class Unpickled:
     storages: dict[str, Storage]
 
 
-def unpickle(stream: BinaryIO, *, classes: frozenset[str] = frozenset()) -> Unpickled:
+@dataclass
+class Allowance:
+    """How many opcodes a file's pickles may still have, all of them together."""
+
+    opcodes: int = MAX_OPCODES
+
+    def spend(self, opcode: str) -> None:
+        """Take what an opcode costs.
+
+        Raises:
+            RefusedError: nothing is left.
+        """
+        self.opcodes -= NAME_COST if opcode == "GLOBAL" else 1
+        if self.opcodes < 0:
+            raise RefusedError(TOO_LONG)
+
+
+def unpickle(stream: BinaryIO, allowance: Allowance, *, classes: frozenset[str] = frozenset()) -> Unpickled:
     """Follow one pickle, and leave the stream behind it. `classes` are those that may be made, besides.
 
     Raises:
@@ -147,9 +164,8 @@ def unpickle(stream: BinaryIO, *, classes: frozenset[str] = frozenset()) -> Unpi
         Exception: nearly any other; the pickle is damaged.
     """
     machine = _Machine(classes)
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if count >= MAX_OPCODES:
-            raise RefusedError(TOO_LONG)
+    for opcode, argument, _ in pickletools.genops(stream):
+        allowance.spend(opcode.name)
         follow = _FOLLOW.get(opcode.name)
         if follow is None:
             raise RefusedError(

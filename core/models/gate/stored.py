@@ -67,6 +67,11 @@ class StoredTensor:
         """What the tensor takes once it is copied out."""
         return math.prod(self.shape) * ITEM_SIZES[self.dtype]
 
+    @property
+    def span_bytes(self) -> int:
+        """What is read of the file for it."""
+        return self.span * ITEM_SIZES[self.dtype]
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -125,10 +130,17 @@ def check_sizes(tensors: list[tuple[str, StoredTensor]], file_bytes: int) -> Non
     Raises:
         RefusedError: together they are far larger than the file.
     """
+    allowed = MAX_EXPANSION * file_bytes + EXPANSION_FOR_FREE
     total = sum(tensor.num_bytes for _, tensor in tensors)
-    if total > MAX_EXPANSION * file_bytes + EXPANSION_FOR_FREE:
+    if total > allowed:
         name, largest = max(tensors, key=lambda entry: entry[1].num_bytes)
         raise RefusedError(
             f"is not what it seems: its tensors take {size(total)}, {shown(name)} alone {size(largest.num_bytes)}, but "
             f"the file has {size(file_bytes)}. Save plain copies of them: tensor.clone()."
+        )
+    # Each is read with all that lies between its numbers, which may be the whole file.
+    if (total := sum(tensor.span_bytes for _, tensor in tensors)) > allowed:
+        raise RefusedError(
+            f"is not what it seems: its tensors overlap, and reading them takes {size(total)}, but the file has "
+            f"{size(file_bytes)}. Save plain copies of them: tensor.clone()."
         )
