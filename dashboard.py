@@ -45,12 +45,25 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        was_accepted = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal was_accepted
+            was_accepted |= message["type"] == "websocket.accept"
+            if message["type"] == "websocket.close" and not was_accepted and _can_answer(scope):
+                # The server would answer by itself, without our headers.
+                await Response(status_code=403)(scope, receive, send_with_headers)
+                return
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def _can_answer(scope: Scope) -> bool:
+    """Whether the server lets a WebSocket be refused in words."""
+    return "websocket.http.response" in scope.get("extensions", {})
 
 
 class SameOriginMiddleware:

@@ -84,6 +84,15 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
+
+
+@pytest.mark.parametrize("path", ["/nope", "/runs", "/assets/x"])
+def test_websocket_that_nothing_answers_is_refused_like_any_other(server: Server, path: str) -> None:
+    answer = ask(server, "GET", path, {**HANDSHAKE, "Origin": OWN.format(port=server.port)})
+    assert answer.status == 403
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
 HOSTS = ["[", "]", "[::1", "[v1.x]", "", "@", "127.0.0.1@evil", "evil@127.0.0.1", "127.0.0.1:x", "127.0.0.1.", "\xff"]
 
 
