@@ -25,6 +25,7 @@ from streamlit import config, file_util
 from core import helper, reader
 from core.errors import StorageError
 from core.runs import jobs, store
+from pages.places import FIRST, PLACES
 
 _HEADERS = {
     # A page of another site must not show this one in a frame, where a click may not go where it seems to.
@@ -123,7 +124,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     reader.stop()
 
 
-def open_fine_tune(request: Request) -> Response:
+def open_first(request: Request) -> Response:
     """The page that has the root for its address, under its name: like the others."""
     return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
 
@@ -140,13 +141,12 @@ assert plotly is not None
 assert plotly.origin is not None
 
 load_settings()
-others = [path.stem for path in (_HERE / "pages").glob("*.py") if path.stem not in ("shell", "fine_tune")]
 app = st.App(
     _HERE / "pages" / "shell.py",
     routes=[
         Mount("/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
-        Route("/fine_tune", open_fine_tune),
-        *(Route(f"/{name}", open_page) for name in others),
+        Route(f"/{FIRST.address}", open_first),
+        *(Route(f"/{place.address}", open_page) for place in PLACES if place is not FIRST),
     ],
     # Any website may point a name of its own at 127.0.0.1: only requests that name this machine are answered.
     # Streamlit checks `server.allowedHosts` for WebSockets alone; here the same names guard every route.

@@ -7,18 +7,22 @@ from itertools import islice
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import devices, queue, store
 from core.runs.config import MAX_LANES
 from core.runs.status import Status, read_status
-from pages.components import runs
-from pages.components.format import plain, plain_name
-from pages.components.once import note_page
+from pages.places import FIRST, OF_KIND, PLACES, Place
+from pages.ui import lookup
+from pages.ui.format import plain, plain_name
+from pages.ui.icons import STATUS_ICONS
+from pages.ui.once import note_page
+from pages.ui.problems import problems_shown
 
 # A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
-_ICON = Path(__file__).parent / "components" / "icon.svg"
+_ICON = Path(__file__).parent / "ui" / "icon.svg"
 _WORDMARK = _ICON.with_name("wordmark.svg")
 _SIDEBAR_POLL_S = 2.0
 _COLLECT_EVERY_S = 30.0
@@ -31,23 +35,18 @@ def main() -> None:
     st.session_state.pop("tab_title", None)  # a page may have put its progress there
     st.set_page_config(page_title="Unfreeze", page_icon=str(_ICON), layout="wide")
     start_background()
-    page = st.navigation(
-        [
-            st.Page("linear_fit.py", title="Linear Fit", icon=":material/timeline:"),
-            st.Page("architecture_inspector.py", title="Architecture Inspector", icon=":material/account_tree:"),
-            st.Page("fine_tune.py", title="Fine-tune", icon=":material/model_training:", default=True),
-            st.Page("predict.py", title="Predict", icon=":material/image_search:"),
-            st.Page("runs.py", title="Runs", icon=":material/stacked_line_chart:"),
-        ],
-        position="sidebar",
-    )
+    page = st.navigation([_page(place) for place in PLACES], position="sidebar")
     st.logo(str(_WORDMARK), size="large", icon_image=str(_ICON))
-    with runs.problems_shown():
+    with problems_shown():
         store.check_home(store.home())
         with st.sidebar:
             sidebar()
         note_page(page.url_path)
         page.run()
+
+
+def _page(place: Place) -> StreamlitPage:
+    return st.Page(place.script, title=place.title, icon=place.icon, url_path=place.address, default=place is FIRST)
 
 
 @st.cache_resource
@@ -64,7 +63,7 @@ def start_background() -> bool:
 
 
 @st.fragment(run_every=_SIDEBAR_POLL_S)
-@runs.problems_shown()
+@problems_shown()
 def sidebar() -> None:
     """The device, what is running, and the newest runs; kept up to date on every page."""
     known = devices.remembered(store.home())
@@ -91,7 +90,7 @@ def sidebar() -> None:
 def _shown_as(run_id: str) -> str:
     """The run whose link stands for this one: a race has one link."""
     try:
-        lanes = runs.race_of(runs.reader(run_id))
+        lanes = lookup.race_of(lookup.reader(run_id))
     except RunNotFoundError:
         return run_id
     is_among_them = any(lane.folder.id == run_id for lane in lanes)
@@ -101,7 +100,7 @@ def _shown_as(run_id: str) -> str:
 def _status(run_id: str) -> Status | None:
     """None where the run's files cannot be read."""
     try:
-        return read_status(runs.reader(run_id))
+        return read_status(lookup.reader(run_id))
     except RunNotFoundError:
         return None
 
@@ -114,18 +113,18 @@ def _is_live(run_id: str) -> bool:
 def _link(run_id: str) -> None:
     """A way to the run, from any page."""
     try:
-        folder = runs.reader(run_id).folder
+        folder = lookup.reader(run_id).folder
         description = folder.description()
         name = str(description["name"])
-        if len(runs.race_of(runs.reader(run_id))) > 1:
+        if len(lookup.race_of(lookup.reader(run_id))) > 1:
             name = f"{ARCHITECTURES[folder.config().architecture].label}, race"
     except RunNotFoundError:
         return
     status = _status(run_id)
     st.page_link(
-        runs.PAGES[description["kind"]],
+        OF_KIND[description["kind"]].script,
         label=f"{plain_name(name, most=_NAME_LENGTH)} · {run_id[9:11]}:{run_id[11:13]}",
-        icon=runs.STATUS_ICONS[status] if status else ":material/warning:",
+        icon=STATUS_ICONS[status] if status else ":material/warning:",
         query_params={"run": run_id},
         help=status.capitalize() if status else "Damaged",
     )

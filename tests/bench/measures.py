@@ -23,7 +23,7 @@ from core.runs.events import Checkpointed, Finished, Started, Step
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
 from core.runs.writer import RunWriter
-from pages.components.live_run import POLL_S
+from pages.fine_tune.live_run import POLL_S
 from tests.bench.hostile_files import check_each
 from tests.browser.conftest import FLAGS, Server, drop, find_chromium
 from tests.conftest import ROOT, follow, wait_until

@@ -25,6 +25,7 @@ from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Finished, Fitted
 from core.runs.status import Status, read_status
 from core.runs.store import RunFolder
+from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
 from tests.conftest import ROOT, follow
 
 DATA = Path(__file__).parents[1] / "data" / "format_1"
@@ -94,12 +95,12 @@ def test_old_runs_open_and_compare_on_their_pages(home: Path, old: RunFolder) ->
     shutil.copytree(old.path, copy)
     resume(RunFolder(copy))
     for page, query, sentence in (
-        ("fine_tune", {"run": STOPPED}, "Stopped after step 70"),
-        ("fine_tune", {"run": copy.name}, "34.2% of the"),
-        ("linear_fit", {"run": LINE}, "Fitted: 200 epochs"),
-        ("runs", {"compare": f"{STOPPED},{copy.name}"}, "has been tested so far"),
+        (FINE_TUNE, {"run": STOPPED}, "Stopped after step 70"),
+        (FINE_TUNE, {"run": copy.name}, "34.2% of the"),
+        (LINEAR_FIT, {"run": LINE}, "Fitted: 200 epochs"),
+        (RUNS, {"compare": f"{STOPPED},{copy.name}"}, "has been tested so far"),
     ):
-        app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "pages" / page.script), default_timeout=60)
         app.query_params.update(query)
         app.run()
         assert not app.exception

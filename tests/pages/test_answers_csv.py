@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.predict.answers import Answer, Guess
-from pages.components.answers_csv import as_csv
+from pages.predict.answers_csv import as_csv
 
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫"
 UNSEEN = "\t\r\n \u00a0\ufeff\u200b\u2028\u202e\u3000\u3164\u00ad\u0301\x00\x1c\"'"

@@ -1,6 +1,7 @@
 """The Architecture Inspector, script by script: every network opens, every figure is there, the choice is handed on."""
 
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
 from core.runs import devices, jobs
 from core.runs.devices import DeviceInfo
-from tests.conftest import ROOT
+from pages.places import INSPECTOR
+from tests.pages import apps
+from tests.pages.apps import address
 from tests.samples import as_read
+
+open_page = partial(apps.open_page, INSPECTOR)
+
+
+def texts(page: AppTest) -> str:
+    return as_read(apps.texts(page))
 
 
 @pytest.fixture(autouse=True)
@@ -26,27 +35,8 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
-def open_page(**address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.switch_page("architecture_inspector.py")
-    return page.run()
-
-
-def texts(page: AppTest) -> str:
-    assert not page.exception, page.exception[0].message
-    elements = [*page.title, *page.subheader, *page.markdown, *page.caption, *page.error, *page.info, *page.warning]
-    bars = [bar.proto.text for bar in page.get("progress")]
-    return as_read("\n".join([*(element.value for element in elements), *bars]))
-
-
 def numbers(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
-
-
-def address(page: AppTest) -> dict[str, str]:
-    return dict(page.query_params)
 
 
 def choose(page: AppTest, **values: Any) -> AppTest:

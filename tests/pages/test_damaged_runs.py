@@ -7,16 +7,16 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import helper, reader
 from core.errors import UnfreezeError
 from core.runs import devices, jobs, overview
 from core.runs.devices import DeviceInfo
 from core.runs.store import RunFolder
-from pages.components import runs
-from tests.conftest import ROOT
+from pages.places import FINE_TUNE, LINEAR_FIT, PREDICT, RUNS, Place
+from pages.ui import lookup
 from tests.damage import KINDS, make_runs
+from tests.pages.apps import open_alone, open_page
 
 MAX_COMPARED = 8
 
@@ -49,7 +49,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         found[kind] = copy
     devices.remember(path, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
     yield path, found
-    runs._reader.cache_clear()
+    lookup._reader.cache_clear()
 
 
 @pytest.fixture
@@ -58,27 +58,8 @@ def home(damaged: tuple[Path, dict[str, RunFolder]], monkeypatch: pytest.MonkeyP
     return damaged[0]
 
 
-def open_page(name: str, **address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
-    page.switch_page(f"{name}.py")
-    for key, value in address.items():
-        page.query_params[key] = value
-    page.run()
-    assert not page.exception, page.exception[0].message
-    return page
-
-
-def open_alone(name: str, **address: str) -> AppTest:
-    """A page without the frame around it."""
-    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
-    page.query_params.update(address)
-    page.run()
-    assert not page.exception, page.exception[0].message
-    return page
-
-
 def test_all_of_them_are_listed_beside_the_whole_ones(home: Path, damaged: tuple[Path, dict[str, RunFolder]]) -> None:
-    page = open_page("runs")
+    page = open_page(RUNS)
     listed = page.dataframe[0].value
     assert len(listed) == len(overview.summaries(home)) >= len(KINDS) - 5
     assert (listed["Status"] == "✓ Finished").any()
@@ -91,7 +72,7 @@ def test_all_of_them_are_listed_beside_the_whole_ones(home: Path, damaged: tuple
 def test_any_of_them_are_compared_with_whole_ones(home: Path, damaged: tuple[Path, dict[str, RunFolder]]) -> None:
     ids = [folder.id for folder in damaged[1].values()]
     for start in range(0, len(ids), 2 * MAX_COMPARED):
-        open_page("runs", compare=",".join(ids[start : start + 2 * MAX_COMPARED]))
+        open_page(RUNS, compare=",".join(ids[start : start + 2 * MAX_COMPARED]))
 
 
 @pytest.mark.parametrize(
@@ -105,14 +86,14 @@ def test_any_of_them_are_compared_with_whole_ones(home: Path, damaged: tuple[Pat
 def test_damaged_run_is_shown_or_says_what_is_wrong_with_it(
     home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str
 ) -> None:
-    page = open_alone("fine_tune", run=damaged[1][kind].id)
+    page = open_alone(FINE_TUNE, run=damaged[1][kind].id)
     assert page.title or page.error[0].value.endswith(".")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("page", ["fine_tune", "linear_fit", "predict", "runs"])
+@pytest.mark.parametrize("place", [FINE_TUNE, LINEAR_FIT, PREDICT, RUNS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_of_them_opens_on_every_page(
-    home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str, page: str
+    home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str, place: Place
 ) -> None:
-    open_alone(page, **{"compare" if page == "runs" else "run": damaged[1][kind].id})
+    open_alone(place, **{"compare" if place is RUNS else "run": damaged[1][kind].id})

@@ -31,8 +31,10 @@ from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
-from pages.components.format import duration
-from tests.conftest import ROOT, follow
+from pages.ui.format import duration
+from tests.conftest import follow
+from tests.pages import apps
+from tests.pages.apps import button, field, texts
 from tests.samples import STARTED, as_read
 
 CONFIG = FineTuneConfig(epochs=2)
@@ -72,38 +74,12 @@ def make_run(home: Path, *events: RareEvent | Step, config: FineTuneConfig = CON
     return folder
 
 
-def open_page(run_id: str | None = None, **address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    for name, value in {**({"run": run_id} if run_id else {}), **address}.items():
-        page.query_params[name] = value
-    return page.run()
+def open_page(run_id: str | None = None, **query: str) -> AppTest:
+    return apps.open_page(**({"run": run_id} if run_id else {}), **query)
 
 
 def choose_mode(page: AppTest, mode: str) -> None:
     page.button_group(key="fine_tune_mode").set_value(mode).run()
-
-
-def texts(page: AppTest) -> str:
-    assert not page.exception, page.exception[0].message
-    elements = [
-        *page.title,
-        *page.markdown,
-        *page.caption,
-        *page.error,
-        *page.info,
-        *page.success,
-        *page.warning,
-        *page.code,
-    ]
-    return "\n".join(element.value for element in elements)
-
-
-def button(page: AppTest, label: str):
-    return next(button for button in page.button if button.label == label)
-
-
-def field(page: AppTest, label: str):
-    return next(field for field in page.number_input if field.label == label)
 
 
 def test_first_click_trains_the_default(started: list[FineTuneConfig]) -> None:

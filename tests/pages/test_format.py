@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.words import shown
-from pages.components.format import duration, plain_name
+from pages.ui.format import duration, plain_name
 from tests.names import NAMES
 from tests.samples import as_read
 

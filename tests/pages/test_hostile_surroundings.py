@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import helper, reader
 from core.errors import UnfreezeError
@@ -17,10 +16,10 @@ from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
-from tests.conftest import ROOT
+from pages.places import FINE_TUNE, LINEAR_FIT, PLACES, PREDICT, RUNS, Place
+from tests.pages.apps import button, open_page
 from tests.samples import as_read
 
-PAGES = ["fine_tune", "linear_fit", "architecture_inspector", "predict", "runs"]
 NAMES = ["run", "compare", "file", "network", "classes", "lanes", *FineTuneConfig.__dataclass_fields__]
 VALUES = {
     "digits": "9" * 400,
@@ -53,31 +52,22 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
-def open_page(name: str, **address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
-    page.switch_page(f"{name}.py")
-    page.query_params.update(address)
-    page.run()
-    assert not page.exception, page.exception[0].message
-    return page
-
-
 @pytest.mark.parametrize(
     "kind",
     [kind if kind in ("digits", "a null byte") else pytest.param(kind, marks=pytest.mark.long) for kind in VALUES],
 )
 def test_address_may_say_anything(kind: str) -> None:
     address = dict.fromkeys(NAMES, VALUES[kind])
-    for name in PAGES:
-        open_page(name, **address)
-        if name in ("fine_tune", "linear_fit", "predict"):  # where a run is named, its settings are not looked at
-            open_page(name, **{key: value for key, value in address.items() if key != "run"})
+    for place in PLACES:
+        open_page(place, **address)
+        if place in (FINE_TUNE, LINEAR_FIT, PREDICT):  # where a run is named, its settings are not looked at
+            open_page(place, **{key: value for key, value in address.items() if key != "run"})
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_home_that_cannot_be_is_said_on_every_page(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_home_that_cannot_be_is_said_on_every_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNFREEZE_HOME", "/proc/x")
-    opened = open_page(page)
+    opened = open_page(place)
     [error] = opened.error
     assert as_read(error.value).startswith("Unfreeze has no place for its runs: /proc/x does not allow it")
     assert as_read(error.value).endswith("set UNFREEZE_HOME to another folder.")
@@ -98,21 +88,21 @@ def refuse(*_: Any, **__: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "config", "last"),
+    ("place", "config", "last"),
     [
-        ("fine_tune", FineTuneConfig(), Preparing(what="x")),
-        ("linear_fit", LinearFitConfig(), Fitting(epochs=9)),
-        ("runs", FineTuneConfig(), Preparing(what="x")),
+        (FINE_TUNE, FineTuneConfig(), Preparing(what="x")),
+        (LINEAR_FIT, LinearFitConfig(), Fitting(epochs=9)),
+        (RUNS, FineTuneConfig(), Preparing(what="x")),
     ],
 )
 def test_disk_that_refuses_a_stop_is_said(
-    home: Path, page: str, config: FineTuneConfig, last: RareEvent, monkeypatch: pytest.MonkeyPatch
+    home: Path, place: Place, config: FineTuneConfig, last: RareEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_run(home, config, last)
     lock = locks.hold(folder.lock)
-    opened = open_page(page, **{"compare" if page == "runs" else "run": folder.id})
+    opened = open_page(place, **{"compare" if place is RUNS else "run": folder.id})
     monkeypatch.setattr(control, "replace_file", refuse)
-    next(button for button in opened.button if button.label == "Stop").click().run()
+    button(opened, "Stop").click().run()
     os.close(lock)
     assert as_read(opened.toast[0].value).startswith("The run cannot be stopped: the disk of ")
     assert not opened.exception
@@ -120,9 +110,9 @@ def test_disk_that_refuses_a_stop_is_said(
 
 def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_run(home, FineTuneConfig(), Stopped(step=0))
-    opened = open_page("runs", compare=folder.id)
+    opened = open_page(RUNS, compare=folder.id)
     monkeypatch.setattr(jobs, "append_event", refuse)
-    next(button for button in opened.button if button.label == "Resume").click().run()
+    button(opened, "Resume").click().run()
     assert as_read(opened.toast[0].value).startswith("The run cannot be resumed: the disk of ")
     monkeypatch.setattr(store, "replace_file", refuse)
     opened.button(key="runs_save_name").click().run()
@@ -130,11 +120,13 @@ def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("page", "label", "module"), [("fine_tune", "Start fine-tuning", jobs), ("linear_fit", "Fit the line", linear)]
+    ("place", "label", "module"), [(FINE_TUNE, "Start fine-tuning", jobs), (LINEAR_FIT, "Fit the line", linear)]
 )
-def test_disk_that_refuses_a_start_is_said(page: str, label: str, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = open_page(page)
+def test_disk_that_refuses_a_start_is_said(
+    place: Place, label: str, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_page(place)
     monkeypatch.setattr(module, "new_run", refuse)
-    next(button for button in opened.button if button.label == label).click().run()
+    button(opened, label).click().run()
     assert not opened.exception
     assert "cannot be started: the disk of " in as_read(opened.error[0].value)

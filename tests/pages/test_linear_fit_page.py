@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
-from tests.conftest import ROOT
-from tests.pages.test_fine_tune_page import button, field, texts
+from pages.places import LINEAR_FIT
+from tests.pages import apps
+from tests.pages.apps import address, button, field, texts
 from tests.samples import as_read
+
+open_page = partial(apps.open_page, LINEAR_FIT)
+
 
 SHORT = LinearFitConfig(epochs=20, seed=4)
 DEFAULT = LinearFitConfig()
@@ -58,19 +63,6 @@ def fitted_run(home: Path, config: LinearFitConfig) -> RunFolder:
     folder.write_description(config, name="mine", created=0.0, queue="helper")
     record(str(folder.path))
     return folder
-
-
-def open_page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
-    page.run().switch_page("linear_fit.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    return page.run()
-
-
-def address(page: AppTest) -> dict[str, str]:
-    # What the test has set is a text, what the page has set is a list of one.
-    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
 
 
 def charts(page: AppTest) -> list[dict]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 
 from core.runs.config import LinearFitConfig
-from pages.components.linear_fit_verdict import how_far
+from pages.linear_fit.verdict import how_far
 from tests.core.test_arrival import Fit, fits
 
 

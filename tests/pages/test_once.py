@@ -11,9 +11,10 @@ from core.runs import jobs, linear, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.store import RunFolder
-from pages.components.once import forget_click, note_click, note_opened, start_once
-from tests.conftest import ROOT
-from tests.pages.test_fine_tune_page import button, choose_mode, make_run
+from pages.places import FINE_TUNE, LINEAR_FIT, Place
+from pages.ui.once import forget_click, note_click, note_opened, start_once
+from tests.pages.apps import button, open_page
+from tests.pages.test_fine_tune_page import choose_mode, make_run
 from tests.pages.test_fine_tune_page import quiet as quiet
 from tests.samples import STARTED
 
@@ -40,11 +41,6 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     return runs
 
 
-def open_form(page_file: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
-    return page.run().switch_page(page_file).run()
-
-
 def click_again(page: AppTest, label: str, clicks: int = 2) -> None:
     """Click as long as the browser shows the form and its address, whatever the server has drawn since."""
     address = dict(page.query_params)
@@ -62,17 +58,17 @@ def click_again(page: AppTest, label: str, clicks: int = 2) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page_file", "mode", "label"),
+    ("place", "mode", "label"),
     [
-        ("fine_tune.py", "frozen", "Start fine-tuning"),
-        ("fine_tune.py", "race", "Start the race"),
-        ("linear_fit.py", None, "Fit the line"),
+        (FINE_TUNE, "frozen", "Start fine-tuning"),
+        (FINE_TUNE, "race", "Start the race"),
+        (LINEAR_FIT, None, "Fit the line"),
     ],
 )
 def test_clicks_on_one_form_start_one_run_and_open_it(
-    started: list[RunFolder], page_file: str, mode: str | None, label: str
+    started: list[RunFolder], place: Place, mode: str | None, label: str
 ) -> None:
-    page = open_form(page_file)
+    page = open_page(place)
     if mode:
         choose_mode(page, mode)
     click_again(page, label, clicks=3)
@@ -81,7 +77,7 @@ def test_clicks_on_one_form_start_one_run_and_open_it(
 
 
 def test_form_that_was_opened_again_starts_another_run(started: list[RunFolder]) -> None:
-    page = open_form("fine_tune.py")
+    page = open_page(FINE_TUNE)
     for count in (1, 2):
         click_again(page, "Start fine-tuning")
         assert len(started) == count
@@ -89,7 +85,7 @@ def test_form_that_was_opened_again_starts_another_run(started: list[RunFolder])
 
 
 def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> None:
-    page = open_form("linear_fit.py")
+    page = open_page(LINEAR_FIT)
     for count in (1, 2, 3):
         click_again(page, "Fit the line")
         assert len(started) == count
@@ -97,17 +93,17 @@ def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> No
 
 
 @pytest.mark.parametrize(
-    ("page_file", "label", "ends"),
+    ("place", "label", "ends"),
     [
-        ("fine_tune.py", "Start fine-tuning", "pages.components.fine_tune_form._show_plan"),
-        ("linear_fit.py", "Fit the line", "pages.components.linear_fit_form._largest_learning_rate"),
+        (FINE_TUNE, "Start fine-tuning", "pages.fine_tune.form._show_plan"),
+        (LINEAR_FIT, "Fit the line", "pages.linear_fit.form._largest_learning_rate"),
     ],
 )
 def test_click_outlasts_a_script_that_is_ended_before_it_comes_to_the_start(
-    started: list[RunFolder], monkeypatch: pytest.MonkeyPatch, page_file: str, label: str, ends: str
+    started: list[RunFolder], monkeypatch: pytest.MonkeyPatch, place: Place, label: str, ends: str
 ) -> None:
     """As when a timer or another widget asks for the page anew, right after the click."""
-    page = open_form(page_file)
+    page = open_page(place)
     with monkeypatch.context() as context:
         context.setattr(ends, lambda *_: st.stop())
         button(page, label).click().run()
@@ -120,18 +116,18 @@ def test_click_outlasts_a_script_that_is_ended_before_it_comes_to_the_start(
 def test_click_on_a_page_that_was_left_starts_nothing_later(
     started: list[RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = open_form("fine_tune.py")
+    page = open_page(FINE_TUNE)
     with monkeypatch.context() as context:
-        context.setattr("pages.components.fine_tune_form._show_plan", lambda *_: st.stop())
+        context.setattr("pages.fine_tune.form._show_plan", lambda *_: st.stop())
         button(page, "Start fine-tuning").click().run()
-    page.switch_page("linear_fit.py").run().switch_page("fine_tune.py").run()
+    page.switch_page(LINEAR_FIT.script).run().switch_page(FINE_TUNE.script).run()
     assert not started
 
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session of its own, without a page."""
-    monkeypatch.setattr("pages.components.once.st.session_state", {})
+    monkeypatch.setattr("pages.ui.once.st.session_state", {})
 
 
 @pytest.mark.usefixtures("session")

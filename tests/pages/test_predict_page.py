@@ -1,6 +1,7 @@
 """The Predict page, script by script: the network is found, photos are answered, and whatever fails is said."""
 
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
 
 from core import helper, reader
 from core.data.sources import SOURCES
@@ -21,11 +21,16 @@ from core.runs import devices, jobs, store
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.store import RunFolder
-from pages.components.answers_csv import as_csv
-from pages.components.format import plain_name
-from tests.conftest import ROOT
+from pages.places import PREDICT, RUNS
+from pages.predict.answers_csv import as_csv
+from pages.ui.format import plain_name
 from tests.names import NAMES
+from tests.pages import apps
+from tests.pages.apps import button, texts
 from tests.samples import as_read
+
+open_page = partial(apps.open_page, PREDICT)
+
 
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
 
@@ -68,24 +73,6 @@ def answer(name: str) -> Answer:
     return Answer(name=name, guesses=guesses, seen=picture, seen_size=8, thumbnail=picture, width=32, height=32)
 
 
-def open_page(**address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    for name, value in address.items():
-        page.query_params[name] = value
-    page.switch_page("predict.py")
-    return page.run()
-
-
-def texts(page: AppTest) -> str:
-    assert not page.exception, page.exception[0].message
-    elements = [*page.title, *page.markdown, *page.caption, *page.error, *page.warning, *page.info]
-    return "\n".join(element.value for element in elements)
-
-
-def button(page: AppTest, label: str) -> Button:
-    return next(button for button in page.button if button.label == label)
-
-
 def labels(page: AppTest) -> set[str]:
     return {button.label for button in page.button}
 
@@ -106,9 +93,9 @@ def names(page: AppTest) -> list[str]:
 
 
 def look_at_runs_and_come_back(page: AppTest) -> None:
-    for other in ("runs.py", "predict.py"):
+    for other in (RUNS, PREDICT):
         page.query_params.clear()  # as the navigation's links do
-        page.switch_page(other).run()
+        page.switch_page(other.script).run()
 
 
 def make_run(home: Path, *, name: str = "mine", has_checkpoint: bool = True) -> RunFolder:

@@ -16,7 +16,7 @@ from core.predict.answers import NetworkRef, percent
 from core.predict.examples import examples_for
 from core.predict.prediction import predict
 from core.training.checkpoints import write_checkpoint
-from pages.components.python_snippet import python_snippet
+from pages.fine_tune.python_snippet import python_snippet
 
 SAMPLE = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = (120, 90)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.components.query import read_settings, write_settings
+from pages.ui.address import read_settings, write_settings
 
 DEFAULTS = {"epochs": 20, "learning_rate": 1e-2, "mode": "frozen", "weights_file": None}
 CHOICES = {"mode": ("frozen", "full")}

@@ -11,8 +11,9 @@ from core.errors import ReadingError
 from core.models import build
 from core.runs import devices, jobs
 from core.runs.devices import DeviceInfo
-from tests.conftest import ROOT
+from pages.places import FINE_TUNE, PREDICT, Place
 from tests.hostile import REFUSED, REFUSED_STATISTICS, save
+from tests.pages.apps import button, open_page
 
 SMALL = "squeezenet1_1"
 KINDS = (
@@ -56,20 +57,15 @@ def only_error(page: AppTest) -> str:
 
 
 def test_fine_tune_says_what_is_wrong_with_each(refused: dict[str, Path]) -> None:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    page.query_params["architecture"], page.query_params["weights"] = SMALL, "file"
-    page.run()
+    page = open_page(architecture=SMALL, weights="file")
     for fragment, path in refused.items():
         page.text_input(key="fine_tune_weights_file").set_value(str(path)).run()
         assert fragment in only_error(page)
-        assert next(button for button in page.button if button.label == "Start fine-tuning").disabled
+        assert button(page, "Start fine-tuning").disabled
 
 
 def test_predict_says_what_is_wrong_with_each_and_loads_none(refused: dict[str, Path], tmp_path: Path) -> None:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    page.switch_page("predict.py")
-    page.query_params["network"], page.query_params["file"] = SMALL, str(tmp_path / "none.pth")
-    page.run()
+    page = open_page(PREDICT, network=SMALL, file=str(tmp_path / "none.pth"))
     assert "There is no file" in only_error(page)
     for fragment, path in refused.items():
         page.text_input(key="predict_file").set_value(str(path)).run()
@@ -81,9 +77,9 @@ def test_predict_says_what_is_wrong_with_each_and_loads_none(refused: dict[str, 
     assert page.session_state["predict_warmed"][0].path.endswith("sound.pth")
 
 
-@pytest.mark.parametrize("page_file", ["fine_tune.py", "predict.py"])
+@pytest.mark.parametrize("place", [FINE_TUNE, PREDICT])
 def test_file_that_was_not_read_for_lack_of_time_is_kept_until_a_click_asks_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_file: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place
 ) -> None:
     save(tmp_path / "sound.pth", dict(build.build_random(SMALL, 10, seed=0).state_dict()))
     answer = reader.ask
@@ -94,15 +90,12 @@ def test_file_that_was_not_read_for_lack_of_time_is_kept_until_a_click_asks_agai
         raise ReadingError(f"{name} was not read.")
 
     monkeypatch.setattr(reader, "ask", busy)
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    page.switch_page(page_file)
-    address = {"architecture": SMALL, "weights": "file", "weights_file": str(tmp_path / "sound.pth")}
-    for name, value in (address | {"network": SMALL, "file": str(tmp_path / "sound.pth")}).items():
-        page.query_params[name] = value
-    page.run().run()
+    path = str(tmp_path / "sound.pth")
+    query = {"architecture": SMALL, "weights": "file", "weights_file": path} | {"network": SMALL, "file": path}
+    page = open_page(place, **query).run()
     assert only_error(page) == "sound.pth was not read."
     assert asked == ["sound.pth"], "not asked anew by whatever else is done on the page"
     monkeypatch.setattr(reader, "ask", answer)
-    next(button for button in page.button if button.label == "Check the file again").click().run()
+    button(page, "Check the file again").click().run()
     assert not page.error
     assert not [button for button in page.button if button.label == "Check the file again"]

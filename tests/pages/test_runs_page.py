@@ -19,9 +19,11 @@ from core.runs.reader import RunReader
 from core.runs.status import Status
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
-from pages.components import compare
-from pages.components.compare import Result
-from tests.conftest import ROOT
+from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
+from pages.ui import comparison as compare
+from pages.ui.comparison import Result
+from tests.pages import apps
+from tests.pages.apps import button, texts
 from tests.samples import STARTED, as_read
 
 CONFIG = FineTuneConfig(epochs=2)
@@ -52,25 +54,11 @@ def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float =
 
 
 def open_page(*selected: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    page.switch_page("runs.py")
-    if selected:
-        page.query_params["compare"] = ",".join(selected)
-    return page.run()
-
-
-def texts(page: AppTest) -> str:
-    assert not page.exception, page.exception[0].message
-    elements = [*page.title, *page.subheader, *page.markdown, *page.caption, *page.error, *page.info, *page.warning]
-    return "\n".join(element.value for element in elements)
+    return apps.open_page(RUNS, **({"compare": ",".join(selected)} if selected else {}))
 
 
 def labels(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
-
-
-def button(page: AppTest, label: str):
-    return next(button for button in page.button if button.label == label)
 
 
 def listed(page: AppTest) -> list[str]:
@@ -153,7 +141,7 @@ def test_run_is_opened_on_its_own_page(home: Path, monkeypatch: pytest.MonkeyPat
         writer.append(Fitted(weight=2.0, bias=3.0, loss=1.0, seconds=0.5))
     for run in (fine_tuning, fit):
         button(open_page(run.id), "Open").click().run()
-    assert opened == [("fine_tune.py", {"run": fine_tuning.id}), ("linear_fit.py", {"run": fit.id})]
+    assert opened == [(FINE_TUNE.script, {"run": fine_tuning.id}), (LINEAR_FIT.script, {"run": fit.id})]
 
 
 def test_run_is_renamed(home: Path) -> None:

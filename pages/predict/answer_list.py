@@ -9,11 +9,11 @@ from core import helper
 from core.errors import UnfreezeError
 from core.predict.answers import Answer, NetworkRef
 from core.predict.kept import Photo
-from pages.components import known_classes
-from pages.components.answer_card import CORNER, answer_card
-from pages.components.answers_csv import as_csv
-from pages.components.format import plain, plain_name
-from pages.components.photo_drop import remove_all_photos, remove_photo
+from pages.predict import known_classes
+from pages.predict.answer_card import CORNER, answer_card
+from pages.predict.answers_csv import as_csv
+from pages.predict.photo_drop import remove_all_photos, remove_photo
+from pages.ui.format import plain, plain_name
 
 # A few at a time: answers appear as they come, and another viewer's question gets its turn in between.
 _AT_ONCE = 4

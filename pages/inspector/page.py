@@ -9,8 +9,9 @@ from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS, Description, Head, Layer, Shape
 from core.runs.config import RANGES, FineTuneConfig, Range
-from pages.components.format import count, plain
-from pages.components.query import read_settings, write_settings
+from pages.places import FINE_TUNE, PREDICT
+from pages.ui.address import read_settings, write_settings
+from pages.ui.format import count, plain
 
 _MODES = {"frozen": "Frozen", "full": "Full"}
 _CLASSES = Range(1, 100_000)
@@ -165,10 +166,13 @@ def _show_way_on(network: str, settings: tuple[str, int, str, int]) -> None:
         query["image_size"] = str(image_size)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Fine-tune this network", type="primary", icon=":material/model_training:"):
-            st.switch_page("fine_tune.py", query_params=query)
+            st.switch_page(FINE_TUNE.script, query_params=query)
         if ARCHITECTURES[network].has_pretrained:
             st.page_link(
-                "predict.py", label="Predict with it", icon=":material/image_search:", query_params={"network": network}
+                PREDICT.script,
+                label="Predict with it",
+                icon=":material/image_search:",
+                query_params={"network": network},
             )
     st.caption("On the Fine-tune page, the photos that you choose decide how many classes the new head has.")
 

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.runs.config import MAX_LANES, RANGES
-from pages.components.format import plain
+from pages.ui.format import plain
 
 _MODES = {"frozen": "Frozen", "full": "Full"}
 _LANES = "fine_tune_lanes"  # the numbers of the lanes there are: a lane's widgets keep theirs when another one leaves

@@ -7,12 +7,12 @@ import streamlit as st
 from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, store
 from core.runs.config import FineTuneConfig
-from pages.components import runs
-from pages.components.fine_tune_form import FORM, fine_tune_form
-from pages.components.format import plain
-from pages.components.live_race import live_race
-from pages.components.live_run import live_run
-from pages.components.once import forget_click, note_opened, start_once
+from pages.fine_tune.form import FORM, fine_tune_form
+from pages.fine_tune.live_race import live_race
+from pages.fine_tune.live_run import live_run
+from pages.ui import lookup
+from pages.ui.format import plain
+from pages.ui.once import forget_click, note_opened, start_once
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         set_up()
     else:
         # A link within the app hands its query over without changing the address; setting it does.
-        runs.open_run(run_id)
+        lookup.open_run(run_id)
         show(run_id)
 
 
@@ -50,9 +50,9 @@ def show(run_id: str) -> None:
     """Watch a run, or see how it ended."""
     forget_click()
     try:
-        reader = runs.reader(run_id)
+        reader = lookup.reader(run_id)
         note_opened(run_id)
-        racing = runs.race_of(reader)
+        racing = lookup.race_of(reader)
         if len(racing) > 1:
             live_race(racing)
         else:

@@ -12,9 +12,10 @@ from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.store import RunFolder
 from core.words import shown
-from pages.components import file_check
-from pages.components.format import plain
-from pages.components.query import absolute_path, read_settings
+from pages.places import FINE_TUNE
+from pages.ui import file_check
+from pages.ui.address import absolute_path, read_settings
+from pages.ui.format import plain
 
 _SOURCES = {"pretrained": "ImageNet", "run": "A run", "file": "A file"}
 _MAX_RUNS = 100
@@ -110,7 +111,7 @@ def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
     if not runs:
         st.session_state[_RUN] = None
         st.caption("No run has a network yet.")
-        st.page_link("fine_tune.py", label="Fine-tune one", icon=":material/model_training:")
+        st.page_link(FINE_TUNE.script, label="Fine-tune one", icon=":material/model_training:")
         return None
     if wanted not in runs:
         st.session_state[_RUN] = next(iter(runs))

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.components.answer_list import show_answers
-from pages.components.known_classes import say_known_classes
-from pages.components.network_picker import pick_network
-from pages.components.photo_drop import choose_photos
+from pages.predict.answer_list import show_answers
+from pages.predict.known_classes import say_known_classes
+from pages.predict.network_picker import pick_network
+from pages.predict.photo_drop import choose_photos
 
 
 def main() -> None:

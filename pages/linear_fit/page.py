@@ -8,12 +8,14 @@ from core.runs import linear, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
 from core.runs.reader import RunReader
-from pages.components import linear_fit_files, runs
-from pages.components.format import plain
-from pages.components.linear_fit_form import belongs_to, form_beside, linear_fit_form, write_address
-from pages.components.linear_fit_run import live_fit
-from pages.components.linear_fit_verdict import compare
-from pages.components.once import note_opened, start_once
+from pages.linear_fit import files as linear_fit_files
+from pages.linear_fit.form import belongs_to, form_beside, linear_fit_form, write_address
+from pages.linear_fit.live_fit import live_fit
+from pages.linear_fit.verdict import compare
+from pages.ui import lookup
+from pages.ui.format import plain
+from pages.ui.once import note_opened, start_once
+from pages.ui.problems import problems_shown
 
 
 def main() -> None:
@@ -28,7 +30,7 @@ def main() -> None:
     reader, shown = _open_run()
     run_id = reader.folder.id if reader else None
     config = linear_fit_form(shown, run_id)
-    with runs.problems_shown():
+    with problems_shown():
         _start(config, run_id)
     write_address(shown, run_id)
     if reader is None:
@@ -57,7 +59,7 @@ def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
     if run_id is None:
         return None, LinearFitConfig()
     try:
-        reader = runs.reader(run_id)
+        reader = lookup.reader(run_id)
         note_opened(run_id)
         shown = reader.folder.config_of(LinearFitConfig)
         reader.poll()
@@ -73,7 +75,7 @@ def _start(config: LinearFitConfig | None, shown_id: str | None) -> None:
     started = start_once(form_beside(shown_id), start)
     if started is not None:
         belongs_to(started)
-        runs.open_run(started)
+        lookup.open_run(started)
         st.rerun()
 
 

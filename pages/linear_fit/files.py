@@ -7,7 +7,7 @@ from core import helper, reader
 from core.errors import UnfreezeError
 from core.models.saved import LoadedModel, NamedTensor, SavedModel
 from core.runs.events import Fitted
-from pages.components.format import plain
+from pages.ui.format import plain
 
 _UPLOAD = "linear_fit_upload"
 

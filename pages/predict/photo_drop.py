@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.predict.examples import ExampleSet, examples_for
 from core.predict.kept import MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_TOTAL_BYTES, KeptPhotos, Photo, make_photo
-from pages.components.format import plain
+from pages.ui.format import plain
 
 # A drop zone that one cannot miss, and that says what a photo may have instead of what an upload may.
 _ROOMY = f"""<style>

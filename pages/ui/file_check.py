@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import reader
 from core.errors import ReadingError, UnfreezeError
-from pages.components.format import plain
+from pages.ui.format import plain
 
 _KEPT = "checked_file"
 

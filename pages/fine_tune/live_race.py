@@ -10,11 +10,15 @@ from core.runs import history, progress
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
-from pages.components import lanes, runs
-from pages.components.compare import compare_runs, verdict
-from pages.components.fine_tune_form import WEIGHTS, reuse
-from pages.components.format import plain, plain_name
-from pages.components.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
+from pages.fine_tune import lanes
+from pages.fine_tune.form import WEIGHTS, reuse
+from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
+from pages.places import PREDICT
+from pages.ui import run_actions
+from pages.ui.comparison import compare_runs, verdict
+from pages.ui.format import plain, plain_name
+from pages.ui.icons import STATUS_ICONS
+from pages.ui.problems import problems_shown
 
 
 def live_race(readers: Sequence[RunReader]) -> None:
@@ -50,7 +54,7 @@ def _header(readers: Sequence[RunReader]) -> None:
             st.warning(f"{_name(reader)}: {plain(recovery)}", icon=":material/healing:")
 
 
-@runs.problems_shown()
+@problems_shown()
 def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
     """Everything that changes while a race lives: few elements, since each of them is a message a poll."""
     statuses = [read_status(reader) for reader in readers]
@@ -84,7 +88,7 @@ def _progress_row(readers: Sequence[RunReader], statuses: Sequence[Status], over
     st.button(
         "Stopping …" if is_stopping else "Stop the race",
         icon=":material/stop:",
-        on_click=runs.stop,
+        on_click=run_actions.stop,
         args=[reader.folder for reader in live],
         disabled=is_stopping,
         key="stop",
@@ -122,12 +126,10 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
         st.success(verdict(readers), icon=":material/trophy:")
     for reader, status in zip(readers, statuses, strict=True):
         if isinstance(reader.last_event, Failed):
-            st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=runs.STATUS_ICONS[status])
+            st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=STATUS_ICONS[status])
         elif status is not Status.FINISHED:
             ended = "was stopped" if status is Status.STOPPED else "ended in mid-run: its process was killed"
-            st.info(
-                f"{_name(reader)} {ended} after step {history.last_step(reader):,}.", icon=runs.STATUS_ICONS[status]
-            )
+            st.info(f"{_name(reader)} {ended} after step {history.last_step(reader):,}.", icon=STATUS_ICONS[status])
     unfinished = [
         reader for reader, status in zip(readers, statuses, strict=True) if is_resumable(status, reader.last_event)
     ]
@@ -135,7 +137,9 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
     with st.container(horizontal=True):
         if unfinished:
             label = "Resume the race" if len(unfinished) > 1 else "Resume the lane"
-            st.button(label, type="primary", icon=":material/play_arrow:", on_click=runs.resume, args=(unfinished,))
+            st.button(
+                label, type="primary", icon=":material/play_arrow:", on_click=run_actions.resume, args=(unfinished,)
+            )
         winner = max(readers, key=_test_accuracy)
         for reader in readers:
             if reader.folder.has_model and st.button(
@@ -144,7 +148,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
                 icon=":material/image_search:",
                 key=f"predict-{reader.folder.id}",
             ):
-                st.switch_page("predict.py", query_params={"run": reader.folder.id})
+                st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
         clicked = st.button(
             "Change settings", icon=":material/tune:", on_click=_reuse, args=(readers,), help="Set up another race."
         )

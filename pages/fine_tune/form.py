@@ -14,10 +14,11 @@ from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import devices, jobs, store
 from core.runs.config import INTEGERS, PRESETS, RANGES, FineTuneConfig, check_race
-from pages.components import file_check, lanes
-from pages.components.format import plain
-from pages.components.once import note_click
-from pages.components.query import absolute_path, read_settings, write_settings
+from pages.fine_tune import lanes
+from pages.ui import file_check
+from pages.ui.address import absolute_path, read_settings, write_settings
+from pages.ui.format import plain
+from pages.ui.once import note_click
 
 FormMode = Literal["frozen", "full", "race"]
 _MODES = {"frozen": "Frozen", "full": "Full", "race": "Race both"}

@@ -13,16 +13,18 @@ from core.runs.config import LinearFitConfig
 from core.runs.events import STEP_FORMATS, Failed, Fitted
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from pages.components import runs
-from pages.components.format import coefficient, plain
-from pages.components.live_chart import live_chart
+from pages.ui import run_actions
+from pages.ui.format import coefficient, plain
+from pages.ui.icons import STATUS_ICONS
+from pages.ui.live_chart import live_chart
+from pages.ui.problems import problems_shown
 
 _POLL_S = 0.1
 _CHART_HEIGHT = 520
 _NO_STEPS = np.empty(0, STEP_FORMATS["linear_fit"].dtype)
 
 
-@runs.problems_shown()
+@problems_shown()
 def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None) -> None:
     """Draw the points of `config`, and a fit where there is one; keep it up to date for as long as it lives.
 
@@ -34,7 +36,7 @@ def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedMo
     st.fragment(_body, run_every=poll_s)(reader, config, loaded, before=status)
 
 
-@runs.problems_shown()
+@problems_shown()
 def _body(
     reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None, *, before: Status | None
 ) -> None:
@@ -56,7 +58,7 @@ def _body(
 
 def _state(reader: RunReader | None, status: Status | None, num_steps: int, config: LinearFitConfig) -> None:
     """What is going on, in one line of one height, so that the charts stay where they are."""
-    icon = runs.STATUS_ICONS[status] if status else ":material/lightbulb:"
+    icon = STATUS_ICONS[status] if status else ":material/lightbulb:"
     if reader is None or status is None:
         st.info("The dashed green line is the exact answer. Fit the line to see how near training comes.", icon=icon)
         return
@@ -66,7 +68,9 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
             st.info("Warming up PyTorch …", icon=icon)
         case Status.RUNNING:
             st.info(f"Epoch {num_steps:,} of {config.epochs:,}", icon=icon)
-            st.button("Stop", icon=":material/stop:", on_click=runs.stop, args=(reader.folder,), key="linear_fit_stop")
+            st.button(
+                "Stop", icon=":material/stop:", on_click=run_actions.stop, args=(reader.folder,), key="linear_fit_stop"
+            )
         case Status.FINISHED:
             assert isinstance(last, Fitted)
             st.success(f"Fitted: {config.epochs:,} epochs in {last.seconds:.2g} s.", icon=icon)

@@ -12,7 +12,7 @@ from core.errors import RunNotFoundError, UnfreezeError
 from core.models import imagenet
 from core.predict.answers import NetworkRef
 from core.runs.store import RunFolder
-from pages.components.format import plain, plain_name
+from pages.ui.format import plain, plain_name
 
 _LISTED = 12  # so many names fit into a line or two
 _FOUND = 200  # names that are shown at once

@@ -6,9 +6,9 @@ import streamlit as st
 
 from core.data import points
 from core.runs.config import INTEGERS, LINEAR_RANGES, LinearFitConfig
-from pages.components.format import plain
-from pages.components.once import note_click
-from pages.components.query import read_settings, write_settings
+from pages.ui.address import read_settings, write_settings
+from pages.ui.format import plain
+from pages.ui.once import note_click
 
 _LABELS = {
     "epochs": "Epochs",

@@ -16,9 +16,12 @@ from core.runs.reader import RunReader
 from core.runs.status import Status
 from core.runs.store import RunFolder
 from core.words import message, shown
-from pages.components import runs
-from pages.components.compare import compare_runs, verdict
-from pages.components.format import duration, plain, plain_name
+from pages import places
+from pages.ui import lookup, run_actions
+from pages.ui.comparison import compare_runs, verdict
+from pages.ui.format import duration, plain, plain_name
+from pages.ui.icons import STATUS_ICONS
+from pages.ui.problems import problems_in_a_toast, problems_shown
 
 _MAX_COMPARED = 8  # as many as there are colours
 _MAX_NAME = 80
@@ -53,7 +56,7 @@ def main() -> None:
         _list(listed)
     else:
         st.markdown("No run yet. Teach a network your photos, and it will be listed here, with all that came of it.")
-        st.page_link("fine_tune.py", label="Set up the first run", icon=":material/model_training:")
+        st.page_link(places.FINE_TUNE.script, label="Set up the first run", icon=":material/model_training:")
     _trash()
 
 
@@ -185,7 +188,7 @@ def _one(summary: Summary) -> None:
     with st.container(horizontal=True):
         if summary.kind is not None:
             if st.button("Open", type="primary", icon=":material/open_in_new:", key="runs_open"):
-                st.switch_page(runs.PAGES[summary.kind], query_params={"run": summary.id})
+                st.switch_page(places.OF_KIND[summary.kind].script, query_params={"run": summary.id})
             if summary.is_resumable:
                 st.button(
                     "Resume",
@@ -199,7 +202,7 @@ def _one(summary: Summary) -> None:
                 st.button(
                     "Stopping …" if is_stopping else "Stop",
                     icon=":material/stop:",
-                    on_click=runs.stop,
+                    on_click=run_actions.stop,
                     args=(summary.folder,),
                     disabled=is_stopping,
                     key="runs_stop",
@@ -223,7 +226,7 @@ def _in_words(summary: Summary) -> str:
 
 
 def _icon(summary: Summary) -> str:
-    return runs.STATUS_ICONS[summary.status] if summary.status else ":material/warning:"
+    return STATUS_ICONS[summary.status] if summary.status else ":material/warning:"
 
 
 def _megabytes(size_bytes: int) -> str:
@@ -243,13 +246,13 @@ def _rename(summary: Summary, key: str) -> None:
     if not name:
         st.toast("A run needs a name of 1 to 80 characters.", icon=":material/error:")
         return
-    with runs.problems_in_a_toast():
+    with problems_in_a_toast():
         summary.folder.rename(name)
 
 
-@runs.problems_in_a_toast()
+@problems_in_a_toast()
 def _resume(summary: Summary) -> None:
-    runs.resume([runs.reader(summary.id)])
+    run_actions.resume([lookup.reader(summary.id)])
 
 
 def _several(selected: Sequence[Summary]) -> None:
@@ -271,13 +274,13 @@ def _several(selected: Sequence[Summary]) -> None:
 def _comparison(run_ids: Sequence[str]) -> None:
     readers: list[RunReader] = []
     for run_id in run_ids:
-        with runs.problems_shown():
-            reader = runs.reader(run_id)
+        with problems_shown():
+            reader = lookup.reader(run_id)
             reader.poll()
             reader.folder.config()
             readers.append(reader)
     if readers:
-        with runs.problems_shown():
+        with problems_shown():
             st.info(verdict(readers), icon=":material/trophy:")
             compare_runs(readers)
 
@@ -301,7 +304,7 @@ def _delete(selected: Sequence[Summary]) -> None:
         if summary.id in st.session_state.get(_DELETED, []) and not summary.folder.path.exists():
             deleted.append(summary.id)  # by an earlier click on the same button
             continue
-        with runs.problems_in_a_toast():
+        with problems_in_a_toast():
             trash.delete(store.home(), summary.folder)
             deleted.append(summary.id)
     st.session_state[_DELETED] = deleted
@@ -325,7 +328,7 @@ def _restore(run_ids: Sequence[str]) -> None:
     for run_id in run_ids:
         if RunFolder(store.home() / "runs" / run_id).path.exists():
             continue  # by an earlier click on the same button
-        with runs.problems_in_a_toast():
+        with problems_in_a_toast():
             trash.restore(store.home(), run_id)
 
 
@@ -368,7 +371,7 @@ def _confirm_purge(count: int, total: str) -> None:
         st.rerun()  # the page, which closes the dialog
 
 
-@runs.problems_in_a_toast()
+@problems_in_a_toast()
 def _delete_for_good() -> None:
     trash.empty(store.home())
 

@@ -12,11 +12,14 @@ from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
-from pages.components import runs
-from pages.components.fine_tune_form import WEIGHTS, reuse
-from pages.components.format import count, duration, plain, plain_name, rate
-from pages.components.live_chart import live_chart
-from pages.components.python_snippet import python_snippet
+from pages.fine_tune.form import WEIGHTS, reuse
+from pages.fine_tune.python_snippet import python_snippet
+from pages.places import PREDICT
+from pages.ui import lookup, run_actions
+from pages.ui.format import count, duration, plain, plain_name, rate
+from pages.ui.icons import STATUS_ICONS
+from pages.ui.live_chart import live_chart
+from pages.ui.problems import problems_shown
 
 POLL_S = 0.5
 STARTING_POLL_S = 0.2
@@ -54,7 +57,7 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
         st.warning(plain(recovery), icon=":material/healing:")
 
 
-@runs.problems_shown()
+@problems_shown()
 def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     """Everything that changes while a run lives: few elements, since each of them is a message a poll."""
     status = read_status(reader)
@@ -94,19 +97,19 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
         case Status.FINISHED:
             _finished(reader, config)
         case Status.STOPPED:
-            st.info(f"{_stopped(reader)}{kept(reader)}", icon=runs.STATUS_ICONS[status])
+            st.info(f"{_stopped(reader)}{kept(reader)}", icon=STATUS_ICONS[status])
             _next(reader, config, status)
         case Status.FAILED:
             failure = reader.last_event
             assert isinstance(failure, Failed)
-            st.error(f"{plain(failure.message)}{kept(reader)}", icon=runs.STATUS_ICONS[status])
+            st.error(f"{plain(failure.message)}{kept(reader)}", icon=STATUS_ICONS[status])
             _next(reader, config, status)
             _log(reader)
         case Status.INTERRUPTED:
             st.warning(
                 f"The training process ended in mid-run, after step {history.last_step(reader):,}: it was killed, or "
                 f"the computer restarted.{kept(reader)}",
-                icon=runs.STATUS_ICONS[status],
+                icon=STATUS_ICONS[status],
             )
             _next(reader, config, status)
             _log(reader)
@@ -120,7 +123,7 @@ def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: 
     st.button(
         "Stopping …" if is_stopping else stop_label,
         icon=":material/stop:",
-        on_click=runs.stop,
+        on_click=run_actions.stop,
         args=(reader.folder,),
         disabled=is_stopping,
         key="stop",
@@ -152,7 +155,7 @@ def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
     ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
     if not ahead:
         return "It is this run's turn …"
-    first = runs.name_of(ahead[0])
+    first = lookup.name_of(ahead[0])
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
     return f"Queued: waiting for “{first}”{others} to leave the {'CPU' if device == 'cpu' else plain(device)}"
 
@@ -169,7 +172,7 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
         f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
         f"{finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). {trained} learned in "
         f"{duration(finished.seconds)}.",
-        icon=runs.STATUS_ICONS[Status.FINISHED],
+        icon=STATUS_ICONS[Status.FINISHED],
     )
     _next(reader, config, Status.FINISHED)
 
@@ -183,7 +186,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 "Resume",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=runs.resume,
+                on_click=run_actions.resume,
                 args=([reader],),
                 help="Goes on from the last checkpoint, or from the start where there is none.",
             )
@@ -193,7 +196,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
             icon=":material/image_search:",
             help="Drop photos, and see what this network takes them for.",
         ):
-            st.switch_page("predict.py", query_params={"run": reader.folder.id})
+            st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
         if status is Status.FINISHED:
             other = "full" if config.mode == "frozen" else "frozen"
             clicked |= st.button(

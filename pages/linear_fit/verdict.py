@@ -9,7 +9,7 @@ from core.data.arrival import Arrival
 from core.data.points import Line, Points
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
-from pages.components.format import coefficient
+from pages.ui.format import coefficient
 
 
 def compare(config: LinearFitConfig, fitted: Fitted, steps: NDArray[np.void]) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.predict.answers import Answer, percent
 from core.words import shown
-from pages.components.format import plain, plain_name
+from pages.ui.format import plain, plain_name
 
 # The cross sits in the card's corner; on a phone, where the columns stand below each other, above the photo.
 CORNER = """<style>

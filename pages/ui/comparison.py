@@ -14,8 +14,8 @@ from core.runs.events import Evaluated, Finished
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
 from core.words import shown
-from pages.components.format import count, duration, plain, rate
-from pages.components.live_chart import live_chart
+from pages.ui.format import count, duration, plain, rate
+from pages.ui.live_chart import live_chart
 
 _CHART_HEIGHT = 460
 _NAME_LENGTH = 48  # a legend has little room

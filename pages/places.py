@@ -1,0 +1,31 @@
+"""Where each page is: its script, its address, its title. Plain values, for the shell, the server and every link."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One page."""
+
+    script: str  # relative to this folder, as Streamlit names pages
+    address: str  # the path in the browser
+    title: str
+    icon: str
+
+
+LINEAR_FIT = Place(script="linear_fit/page.py", address="linear_fit", title="Linear Fit", icon=":material/timeline:")
+INSPECTOR = Place(
+    script="inspector/page.py",
+    address="architecture_inspector",
+    title="Architecture Inspector",
+    icon=":material/account_tree:",
+)
+FINE_TUNE = Place(script="fine_tune/page.py", address="fine_tune", title="Fine-tune", icon=":material/model_training:")
+PREDICT = Place(script="predict/page.py", address="predict", title="Predict", icon=":material/image_search:")
+RUNS = Place(script="runs/page.py", address="runs", title="Runs", icon=":material/stacked_line_chart:")
+
+PLACES = (LINEAR_FIT, INSPECTOR, FINE_TUNE, PREDICT, RUNS)  # as the navigation lists them
+FIRST = FINE_TUNE  # what the bare address shows
+
+# Where each kind of run is shown.
+OF_KIND = {"fine_tune": FINE_TUNE, "linear_fit": LINEAR_FIT}

@@ -1,0 +1,30 @@
+"""What can be asked of a run, for the `on_click` of a button on any page."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.runs import jobs, store
+from core.runs.reader import RunReader
+from core.runs.status import read_status
+from core.runs.store import RunFolder
+from pages.ui.problems import problems_in_a_toast
+
+
+@problems_in_a_toast()
+def stop(*folders: RunFolder) -> None:
+    """Ask runs to stop."""
+    for folder in folders:
+        jobs.stop(folder)
+
+
+@problems_in_a_toast()
+def resume(resumed: Sequence[RunReader]) -> None:
+    """Have runs go on; those that are going on already, by an earlier click or another tab,
+    are left alone, and the page shows them.
+    """
+    try:
+        if not any(read_status(reader).is_live for reader in resumed):
+            jobs.resume(store.home(), *(reader.folder for reader in resumed))
+    except BlockingIOError:
+        st.toast("The run is going on already.")
