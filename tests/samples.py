@@ -1,12 +1,17 @@
 """What tests work on: photos so few and small that training takes moments, and events for where nothing is trained."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
 from core.data import sources
 from core.data.sources import DataSet, LabelledImages, Source
-from core.runs.events import Started
+from core.runs import store
+from core.runs.config import FineTuneConfig, RunConfig
+from core.runs.events import AnyStep, RareEvent, Started
+from core.runs.store import RunFolder
+from core.runs.writer import RunWriter
 
 
 def tiny_data_set() -> DataSet:
@@ -42,6 +47,22 @@ STARTED = Started(
     first_step=1,
     keeps_features=True,
 )
+
+
+def make_run(
+    home: Path,
+    *run_events: AnyStep | RareEvent,
+    config: RunConfig | None = None,
+    name: str = "mine",
+    queue: str = "cpu",
+) -> RunFolder:
+    """A run of these events, as a process that has ended left it."""
+    folder = store.new_folder(home)
+    folder.write_description(config or FineTuneConfig(epochs=2), name=name, created=0.0, queue=queue)
+    with RunWriter(folder) as writer:
+        for event in run_events:
+            writer.append(event)
+    return folder
 
 
 def as_read(markdown: str) -> str:

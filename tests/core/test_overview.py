@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.runs import locks, overview, store
-from core.runs.config import FineTuneConfig, LinearFitConfig, RunConfig
+from core.runs import locks, overview
+from core.runs.config import LinearFitConfig
 from core.runs.events import (
     Checkpointed,
     Evaluated,
@@ -30,7 +30,7 @@ from core.runs.status import Status, read_status
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from tests.conftest import follow
-from tests.samples import STARTED
+from tests.samples import STARTED, make_run
 
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
 FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=21.4)
@@ -42,15 +42,6 @@ def scored(epoch: int, accuracy: float) -> Evaluated:
     return Evaluated(
         split="validation", epoch=epoch, step=57 * epoch, loss=0.5, accuracy=accuracy, seconds=15.0 * epoch, best=True
     )
-
-
-def make_run(home: Path, *events: RareEvent | Step | LinearStep, config: RunConfig | None = None) -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(config or FineTuneConfig(epochs=2), name="mine", created=0.0, queue="cpu")
-    with RunWriter(folder) as writer:
-        for event in events:
-            writer.append(event)
-    return folder
 
 
 def test_finished_run_is_summed_up(home: Path) -> None:

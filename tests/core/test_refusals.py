@@ -21,7 +21,7 @@ from core.runs import jobs, linear, overview, queue, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.store import RunFolder
-from core.runs.writer import RunWriter
+from tests.samples import make_run
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE]
 _TOUCHED = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.utime", "os.listdir", "os.scandir"}
@@ -67,16 +67,8 @@ class _Done:
         callback(self)
 
 
-def make_run(home: Path) -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(FineTuneConfig(), name="mine", created=0.0, queue="cpu")
-    with RunWriter(folder) as writer:
-        writer.append(Stopped(step=0))
-    return folder
-
-
 def deleted_run(home: Path) -> RunFolder:
-    folder = make_run(home)
+    folder = make_run(home, Stopped(step=0))
     trash.delete(home, folder)
     return folder
 
@@ -151,7 +143,7 @@ def test_process_that_cannot_be_started_is_one_sentence_and_leaves_nothing_behin
 
 
 def test_full_disk_says_what_the_trash_would_free(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make_run(home)
+    folder = make_run(home, Stopped(step=0))
     folder.best_checkpoint.write_bytes(b"x" * 2_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000))
     with pytest.raises(NotEnoughDiskError, match="Free some space"):
@@ -192,7 +184,7 @@ def test_home_of_the_user_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_rename_beside_a_deletion_leaves_nothing_unfinished(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make_run(home)
+    folder = make_run(home, Stopped(step=0))
     rename = os.replace
 
     def delete_first(*arguments: Any, **options: Any) -> None:
@@ -207,7 +199,7 @@ def test_rename_beside_a_deletion_leaves_nothing_unfinished(home: Path, monkeypa
 
 
 def test_what_a_killed_rename_has_left_is_cleared_and_one_under_way_is_not(home: Path) -> None:
-    folder = make_run(home)
+    folder = make_run(home, Stopped(step=0))
     (folder.path / ".config.json.0123abcd").touch()
 
     def write(file: Any) -> None:
@@ -217,6 +209,6 @@ def test_what_a_killed_rename_has_left_is_cleared_and_one_under_way_is_not(home:
     durable.replace_file(folder.path / "renamed", write)
     assert not (folder.path / ".config.json.0123abcd").exists()
     assert (folder.path / "renamed").read_bytes() == b"{}"
-    trash.delete(home, deleted := make_run(home))
+    trash.delete(home, deleted := make_run(home, Stopped(step=0)))
     with pytest.raises(TrashError, match="not there any more"):
         trash.delete(home, deleted)

@@ -35,7 +35,7 @@ from pages.ui.format import duration
 from tests.conftest import follow
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
-from tests.samples import STARTED, as_read
+from tests.samples import STARTED, as_read, make_run
 
 CONFIG = FineTuneConfig(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
@@ -63,15 +63,6 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]
 
     monkeypatch.setattr(jobs, "start", start)
     return configs
-
-
-def make_run(home: Path, *events: RareEvent | Step, config: FineTuneConfig = CONFIG, name: str = "mine") -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(config, name=name, created=0.0, queue="cpu")
-    with RunWriter(folder) as writer:
-        for event in events:
-            writer.append(event)
-    return folder
 
 
 def open_page(run_id: str | None = None, **query: str) -> AppTest:

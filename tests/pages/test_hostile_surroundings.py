@@ -14,11 +14,9 @@ from core.runs import control, devices, jobs, linear, locks, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
-from core.runs.store import RunFolder
-from core.runs.writer import RunWriter
 from pages.places import FINE_TUNE, LINEAR_FIT, PLACES, PREDICT, RUNS, Place
 from tests.pages.apps import button, open_page
-from tests.samples import as_read
+from tests.samples import as_read, make_run
 
 NAMES = ["run", "compare", "file", "network", "classes", "lanes", *FineTuneConfig.__dataclass_fields__]
 VALUES = {
@@ -74,15 +72,6 @@ def test_home_that_cannot_be_is_said_on_every_page(place: Place, monkeypatch: py
     assert not opened.title
 
 
-def make_run(home: Path, config: FineTuneConfig | LinearFitConfig, *run_events: RareEvent) -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(config, name="mine", created=0.0, queue="cpu")
-    with RunWriter(folder) as writer:
-        for event in run_events:
-            writer.append(event)
-    return folder
-
-
 def refuse(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -98,7 +87,7 @@ def refuse(*_: Any, **__: Any) -> None:
 def test_disk_that_refuses_a_stop_is_said(
     home: Path, place: Place, config: FineTuneConfig, last: RareEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make_run(home, config, last)
+    folder = make_run(home, last, config=config)
     lock = locks.hold(folder.lock)
     opened = open_page(place, **{"compare" if place is RUNS else "run": folder.id})
     monkeypatch.setattr(control, "replace_file", refuse)
@@ -109,7 +98,7 @@ def test_disk_that_refuses_a_stop_is_said(
 
 
 def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make_run(home, FineTuneConfig(), Stopped(step=0))
+    folder = make_run(home, Stopped(step=0))
     opened = open_page(RUNS, compare=folder.id)
     monkeypatch.setattr(jobs, "append_event", refuse)
     button(opened, "Resume").click().run()

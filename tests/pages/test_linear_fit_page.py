@@ -13,14 +13,13 @@ from streamlit.testing.v1 import AppTest
 from core.models import saving
 from core.runs import jobs, linear, locks, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
-from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
+from core.runs.events import Failed, Fitting, LinearStep, Stopped
 from core.runs.store import RunFolder
-from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
 from pages.places import LINEAR_FIT
 from tests.pages import apps
 from tests.pages.apps import address, button, field, texts
-from tests.samples import as_read
+from tests.samples import as_read, make_run
 
 open_page = partial(apps.open_page, LINEAR_FIT)
 
@@ -49,13 +48,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[LinearFitConfig]:
     return configs
 
 
-def make_run(home: Path, *events: LinearStep | Fitting | Fitted | Failed | Stopped) -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(DEFAULT, name="mine", created=0.0, queue="helper")
-    with RunWriter(folder) as writer:
-        for event in events:
-            writer.append(event)
-    return folder
+make_fit = partial(make_run, config=DEFAULT, queue="helper")
 
 
 def fitted_run(home: Path, config: LinearFitConfig) -> RunFolder:
@@ -216,7 +209,7 @@ def test_run_of_another_kind_is_said_to_be_none(home: Path) -> None:
 
 
 def test_running_fit_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
-    folder = make_run(home, Fitting(epochs=1_000), *STEPS)
+    folder = make_fit(home, Fitting(epochs=1_000), *STEPS)
     lock = locks.hold(folder.lock)
     page = open_page(run=folder.id)
     assert "Epoch 7 of 1,000" in page.info[0].value
@@ -227,7 +220,7 @@ def test_running_fit_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
 
 
 def test_fit_that_has_not_begun_says_what_it_waits_for(home: Path) -> None:
-    folder = make_run(home)
+    folder = make_fit(home)
     lock = locks.hold(folder.lock)
     assert "Warming up PyTorch" in open_page(run=folder.id).info[0].value
     os.close(lock)
@@ -235,11 +228,11 @@ def test_fit_that_has_not_begun_says_what_it_waits_for(home: Path) -> None:
 
 def test_fits_that_ended_early_say_how(home: Path) -> None:
     begun = (Fitting(epochs=1_000), *STEPS)
-    page = open_page(run=make_run(home, *begun, Stopped(step=7)).id)
+    page = open_page(run=make_fit(home, *begun, Stopped(step=7)).id)
     assert "Stopped after epoch 7" in page.info[0].value
-    page = open_page(run=make_run(home, *begun, Failed(message="It *broke*.", step=7)).id)
+    page = open_page(run=make_fit(home, *begun, Failed(message="It *broke*.", step=7)).id)
     assert page.error[0].value == "It \\*broke\\*\\."
-    page = open_page(run=make_run(home, *begun).id)
+    page = open_page(run=make_fit(home, *begun).id)
     assert "cut off after epoch 7" in page.warning[0].value
     assert "Trained or exact?" not in [heading.value for heading in page.subheader]
 

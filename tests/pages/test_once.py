@@ -14,9 +14,9 @@ from core.runs.store import RunFolder
 from pages.places import FINE_TUNE, LINEAR_FIT, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
 from tests.pages.apps import button, open_page
-from tests.pages.test_fine_tune_page import choose_mode, make_run
+from tests.pages.test_fine_tune_page import choose_mode
 from tests.pages.test_fine_tune_page import quiet as quiet
-from tests.samples import STARTED
+from tests.samples import STARTED, make_run
 
 
 @pytest.fixture

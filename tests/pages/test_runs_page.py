@@ -7,24 +7,19 @@ from pathlib import Path
 
 import pytest
 import streamlit
-from hypothesis import given
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core.runs import control, devices, jobs, locks, overview, store, trash
+from core.runs import control, devices, jobs, locks, overview, results, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
-from core.runs.events import Evaluated, Failed, Finished, Fitted, RareEvent, Step, Stopped
+from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
 from core.runs.reader import RunReader
-from core.runs.status import Status
 from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
-from pages.ui import comparison as compare
-from pages.ui.comparison import Result
 from tests.pages import apps
 from tests.pages.apps import button, texts
-from tests.samples import STARTED, as_read
+from tests.samples import STARTED, as_read, make_run
 
 CONFIG = FineTuneConfig(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
@@ -37,15 +32,6 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
     monkeypatch.setattr(jobs, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
-
-
-def make_run(home: Path, *events: RareEvent | Step, name: str = "mine", config: FineTuneConfig = CONFIG) -> RunFolder:
-    folder = store.new_folder(home)
-    folder.write_description(config, name=name, created=0.0, queue="cpu")
-    with RunWriter(folder) as writer:
-        for event in events:
-            writer.append(event)
-    return folder
 
 
 def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: object) -> RunFolder:
@@ -96,7 +82,7 @@ def test_name_that_no_browser_can_be_sent_is_mended(home: Path) -> None:
     description = (folder.path / "config.json").read_text()
     (folder.path / "config.json").write_text(description.replace('"half"', '"half \\ud83d\\nname"'))
     assert overview.summarize(folder).name == "half ‹U+D83D› name"
-    assert compare.labels([RunReader(folder)]) == ["half ‹U+D83D› name"]
+    assert results.labels([RunReader(folder)]) == ["half ‹U+D83D› name"]
 
 
 def test_list_is_filtered_but_never_hides_what_is_selected(home: Path) -> None:
@@ -287,90 +273,3 @@ def test_more_runs_than_colours_are_cut(home: Path) -> None:
     folders = [make_run(home, STARTED, Stopped(step=0), name=f"run {number}") for number in range(10)]
     page = open_page(*(folder.id for folder in folders))
     assert "The first 8 of the 10 fine-tunings are compared." in texts(page)
-
-
-def test_labels_differ_by_settings_time_or_id(home: Path) -> None:
-    first = make_run(home, name="same")
-    slower = make_run(home, name="same", config=replace(CONFIG, learning_rate=0.003))
-    again = RunFolder(home / "runs" / "20300102-030405-abcdef")
-    again.path.mkdir()
-    again.write_description(CONFIG, name="same\n", created=0.0, queue="cpu")
-    other = make_run(home, name="another", config=replace(CONFIG, epochs=3))
-    found = compare.labels([RunReader(folder) for folder in (first, slower, again, other)])
-    assert found[1] == "same, learning rate 0.003"
-    assert found[2] == "same, learning rate 0.01, 03:04:05"
-    assert found[3] == "another"
-    assert len(set(found)) == 4
-
-
-def result(label: str, **values: object) -> Result:
-    nothing = Result(
-        label=label,
-        status=Status.FINISHED,
-        parameters=None,
-        seconds=10.0,
-        steps_per_second=None,
-        best=None,
-        test_accuracy=None,
-        test_images=500,
-    )
-    return replace(nothing, **values)
-
-
-def test_verdict_names_lead_and_time() -> None:
-    first = result("a", test_accuracy=0.846)
-    for seconds, words in ((30, "a third of the time"), (5, "2.0 times the time"), (10.5, "about the same time")):
-        sentence = compare.judge([result("*b*", test_accuracy=0.6, seconds=seconds), first])
-        assert sentence == (f"**a** has the best test accuracy: 84.6%, 24.6 points ahead of \\*b\\*, in {words}.")
-
-
-def test_verdict_warns_of_chance_and_knows_a_tie() -> None:
-    first = result("a", test_accuracy=0.846)
-    close = compare.judge([first, result("b", test_accuracy=0.826, seconds=0.0)])
-    assert close.endswith("2.0 points ahead of b. With 500 test photos, a lead that small can be chance.")
-    assert "chance" not in compare.judge([replace(first, test_images=50_000), result("b", test_accuracy=0.826)])
-    tie = compare.judge([first, result("b", test_accuracy=0.846, seconds=5.0)])
-    assert tie == "**b** and **a** have the same test accuracy, 84.6%: the first in half the time."
-
-
-def test_verdict_of_runs_that_are_under_way_speaks_of_validation() -> None:
-    first, second = (
-        result(name, best=replace(VALIDATED, accuracy=accuracy)) for name, accuracy in (("a", 0.7), ("b", 0.8))
-    )
-    assert (
-        compare.judge([first, second])
-        == "**b** has the best validation accuracy so far: 80.0%, 10.0 points ahead of a."
-    )
-    tie = compare.judge([first, replace(first, label="c")])
-    assert tie == "**a** and **c** have the same validation accuracy so far, 70.0%."
-    assert compare.judge([first, result("c")]).endswith("70.0%. No other run has been scored yet.")
-
-
-@given(
-    st.lists(
-        st.builds(
-            result,
-            st.text(min_size=1),
-            test_accuracy=st.none() | st.floats(0, 1),
-            seconds=st.floats(0, 1e9),
-            test_images=st.none() | st.integers(0, 10_000),
-        ),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_any_results_have_a_verdict_and_a_table(results: list[Result]) -> None:
-    assert compare.judge(results).endswith(".")
-    lines = compare.table(results, {}).split("\n")
-    assert {line.replace("\\|", "").count("|") for line in lines} >= {len(results) + 2}
-
-
-def test_table_leaves_out_of_bold_what_has_no_rival() -> None:
-    assert "| Test accuracy | 84.6% | – |" in compare.table([result("a", test_accuracy=0.846), result("b")], {})
-
-
-def test_speed_is_that_of_the_whole_run(home: Path) -> None:
-    reader = RunReader(finished_run(home, "mine"))
-    [summed_up] = compare.summarize([reader])
-    assert summed_up.steps_per_second == pytest.approx(4.0)
-    assert (summed_up.seconds, summed_up.parameters, summed_up.best) == (20.0, 12_810, VALIDATED)
