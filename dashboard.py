@@ -24,7 +24,7 @@ from streamlit import config, file_util
 
 from core import helper, reader
 from core.errors import StorageError
-from core.runs import jobs, store
+from core.runs import store, workers
 from pages.places import FIRST, PLACES
 
 _HEADERS = {
@@ -115,11 +115,11 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     allow_open_files()
     try:
         store.check_home(store.home())
-        jobs.prepare()
+        workers.prepare()
     except StorageError as error:
         print(error, file=sys.stderr)  # every page says so, too
     yield
-    jobs.release_spare()
+    workers.release_spare()
     helper.stop()
     reader.stop()
 

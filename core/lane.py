@@ -2,17 +2,19 @@
 
 import logging
 import os
+import sys
 import time
 
 from core.runs import control
 from core.runs.events import RareEvent, Stopped
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from core.signals import Signals
 
 LISTEN_EVERY_S = 0.05
 SIGNALS = Signals()
+_LOG_FORMAT = "%(asctime)s %(message)s"
 
 
 class StopRequestedError(Exception):
@@ -82,3 +84,18 @@ class Lane:
             self.has_ended = True
             if self._lock is not None:
                 os.close(self._lock)
+
+
+def log_to(folders: list[RunFolder]) -> None:
+    """Give each run its log, and send all that this process prints, and libraries print from C, to the first one's."""
+    descriptor = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.dup2(descriptor, sys.stderr.fileno())
+    os.close(descriptor)
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, force=True)
+    for folder in folders:
+        log = logging.getLogger(f"worker.{folder.id}")
+        handler = logging.FileHandler(folder.log)
+        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+        log.handlers, log.propagate = [handler], False
+        log.info("worker %d takes run %s", os.getpid(), folder.id)

@@ -12,10 +12,8 @@ import dataclasses
 import errno
 import importlib
 import json
-import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from core.durable import clear_unfinished
 from core.errors import TrainingDivergedError, UnfreezeError
-from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError
+from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError, log_to
 from core.runs import devices, locks
 from core.runs.config import MAX_LANES
 from core.runs.events import (
@@ -41,14 +39,13 @@ from core.runs.events import (
     Started,
     Step,
 )
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder, home
+from core.runs.store import home
 
 if TYPE_CHECKING:
     from core.training.keeper import Keeper
     from core.training.state import TrainingState
-
-_LOG_FORMAT = "%(asctime)s %(message)s"
 
 
 def work(lanes: list[Lane]) -> None:
@@ -222,21 +219,6 @@ def _explain(error: BaseException) -> str:
     return f"The training broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."
 
 
-def _log_to(folders: list[RunFolder]) -> None:
-    """Give each run its log, and send all that this process prints, and libraries print from C, to the first one's."""
-    descriptor = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, sys.stdout.fileno())
-    os.dup2(descriptor, sys.stderr.fileno())
-    os.close(descriptor)
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, force=True)
-    for folder in folders:
-        log = logging.getLogger(f"worker.{folder.id}")
-        handler = logging.FileHandler(folder.log)
-        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
-        log.handlers, log.propagate = [handler], False
-        log.info("worker %d takes run %s", os.getpid(), folder.id)
-
-
 def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
     """As a spare: import what training needs, look for devices, and wait for runs and their locks meanwhile.
 
@@ -293,7 +275,7 @@ def main() -> None:
     for _, lock in given:
         os.set_inheritable(lock, False)  # nothing that this process starts may keep a run alive
     SIGNALS.begin_work()
-    _log_to([folder for folder, _ in given])
+    log_to([folder for folder, _ in given])
     work([Lane(folder, lock) for folder, lock in given])
 
 

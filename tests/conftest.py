@@ -9,9 +9,9 @@ import pytest
 
 from core.data import sources
 from core.data.sources import DataSet
-from core.runs import jobs
+from core.runs import workers
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
-from core.runs.store import RunFolder
 from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]
@@ -57,8 +57,8 @@ def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
 def stop_workers(home: Path) -> Iterator[None]:
     """Kill whatever worker a test leaves behind."""
     yield
-    jobs.release_spare()
-    for child in jobs.children():
+    workers.release_spare()
+    for child in workers.children():
         child.kill()
         child.wait()
 

@@ -13,7 +13,7 @@ from typing import Any
 from core.runs import store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Evaluated, Finished, Fitted, Fitting, LinearStep, Step, Stopped
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from core.runs.writer import RunWriter
 from tests.conftest import ROOT
 from tests.samples import STARTED

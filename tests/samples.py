@@ -10,7 +10,7 @@ from core.data.sources import DataSet, LabelledImages, Source
 from core.runs import store
 from core.runs.config import FineTuneConfig, RunConfig
 from core.runs.events import AnyStep, RareEvent, Started
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from core.runs.writer import RunWriter
 
 

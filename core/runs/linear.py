@@ -8,7 +8,8 @@ from core import helper
 from core.durable import said_plainly
 from core.runs import locks
 from core.runs.config import LinearFitConfig
-from core.runs.store import RunFolder, new_run
+from core.runs.folder import RunFolder
+from core.runs.store import new_run
 
 
 def start(runs_home: Path, config: LinearFitConfig) -> RunFolder:

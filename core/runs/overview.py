@@ -20,8 +20,8 @@ from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
 from core.runs.events import MAX_SECONDS, STEP_FORMATS, Evaluated, Failed, Finished, Fitted, RareEvent
+from core.runs.folder import RunFolder
 from core.runs.status import Status, derive_status, is_resumable
-from core.runs.store import RunFolder
 
 _MAX_REMEMBERED = 20_000
 _PASSING = (

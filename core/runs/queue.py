@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from core.durable import said_plainly
 from core.runs import locks
-from core.runs.store import RunFolder, is_id
+from core.runs.folder import RunFolder, is_id
 
 _TICKET = re.compile(r"([0-9]{9,18})-(.+)")
 _NUMBERING_WITHIN_S = 10.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.runs import events, locks
 from core.runs.events import STEP_FORMATS, RareEvent
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 
 _STEPS_AT_ONCE = 2**19
 

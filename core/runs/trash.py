@@ -20,8 +20,8 @@ from pathlib import Path
 from core.durable import clear_unfinished, explain, sync_folder
 from core.errors import RunNotFoundError, TrashError
 from core.runs import locks, overview
+from core.runs.folder import RunFolder
 from core.runs.overview import clean
-from core.runs.store import RunFolder
 
 _LET_GO_S = 1.0  # a worker that has written its last event lets go of the lock a moment later
 _GOING = ".going-"  # begins the name of what is being removed for good: nobody can restore a half

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from core.runs import events
 from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 
 _FLUSH_EVERY_S = 0.05
 _REPORT_PASSING_EVERY_S = 0.5

@@ -21,7 +21,7 @@ from core.models.lesson import LinearModel
 from core.runs import control
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from core.runs.writer import RunWriter
 
 _LISTEN_EVERY_S = 0.05

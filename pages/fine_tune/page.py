@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.errors import RunNotFoundError, UnfreezeError
-from core.runs import jobs, store
+from core.runs import jobs, store, workers
 from core.runs.config import FineTuneConfig
 from pages.fine_tune.form import FORM, fine_tune_form
 from pages.fine_tune.live_race import live_race
@@ -28,7 +28,7 @@ def main() -> None:
 
 def set_up() -> None:
     """Choose what to train, and start it."""
-    jobs.prepare()
+    workers.prepare()
     configs = fine_tune_form()
     try:
         run_id = start_once(FORM, (lambda: _start(configs)) if configs else None)

@@ -11,7 +11,7 @@ from core.data.sources import SOURCES
 from core.errors import RunNotFoundError, UnfreezeError
 from core.models import imagenet
 from core.predict.answers import NetworkRef
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from pages.ui.format import plain, plain_name
 
 _LISTED = 12  # so many names fit into a line or two

@@ -10,7 +10,7 @@ from core.models.catalog import ARCHITECTURES
 from core.predict.answers import NetworkRef
 from core.runs import store
 from core.runs.config import FineTuneConfig
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from core.words import shown
 from pages.places import FINE_TUNE
 from pages.ui import file_check

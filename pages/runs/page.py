@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.errors import TrashError
 from core.runs import overview, store, trash
+from core.runs.folder import RunFolder
 from core.runs.overview import Summary
 from core.runs.reader import RunReader
 from core.runs.status import Status
-from core.runs.store import RunFolder
 from core.words import message, shown
 from pages import places
 from pages.ui import lookup, run_actions

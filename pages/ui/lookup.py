@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.errors import RunNotFoundError
 from core.runs import store
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
-from core.runs.store import RunFolder
 from pages.ui.format import plain, plain_name
 
 

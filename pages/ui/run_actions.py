@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs import jobs, store
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
 from core.runs.status import read_status
-from core.runs.store import RunFolder
 from pages.ui.problems import problems_in_a_toast
 
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Stopped
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from tests.browser.conftest import Server, pause
 from tests.conftest import wait_until

@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished, Step
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from core.words import shown
 from tests.browser.conftest import Server

@@ -18,10 +18,10 @@ from core.figures import linear_fit as line_figures
 from core.figures import training as figures
 from core.runs import control, history, locks, overview, progress, queue, store, trash
 from core.runs.config import LinearFitConfig
+from core.runs.folder import RunFolder
 from core.runs.overview import Summary
 from core.runs.reader import RunReader
 from core.runs.status import read_status
-from core.runs.store import RunFolder
 from tests.damage import KINDS, make_runs
 
 

@@ -20,11 +20,11 @@ from core import worker
 from core.data.sources import SOURCES
 from core.predict.answers import NetworkRef
 from core.predict.prediction import predict
-from core.runs import jobs, locks, overview, store
+from core.runs import locks, overview, store, workers
 from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Finished, Fitted
+from core.runs.folder import RunFolder
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder
 from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
 from tests.conftest import ROOT, follow
 
@@ -106,7 +106,7 @@ def test_old_runs_open_and_compare_on_their_pages(home: Path, old: RunFolder) ->
         assert not app.exception
         shown = " ".join(element.value for kind in (app.success, app.info, app.markdown) for element in kind)
         assert sentence in shown, shown
-    jobs.release_spare()
+    workers.release_spare()
 
 
 def test_old_runs_are_the_bytes_that_were_written() -> None:

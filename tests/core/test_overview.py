@@ -26,8 +26,8 @@ from core.runs.events import (
     Step,
     Stopped,
 )
+from core.runs.folder import RunFolder
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from tests.conftest import follow
 from tests.samples import STARTED, make_run

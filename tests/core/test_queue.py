@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import locks, store
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue, all_alive
 
 
@@ -36,7 +37,7 @@ def test_resumed_run_does_not_overtake_by_its_old_ticket(tmp_path: Path) -> None
     queue = DeviceQueue(tmp_path, "cpu")
     (first, first_lock), (second, second_lock) = join(tmp_path, queue), join(tmp_path, queue)
     os.close(first_lock)  # killed: its ticket stays behind
-    resumed = locks.hold(store.RunFolder(tmp_path / "runs" / first).lock)
+    resumed = locks.hold(RunFolder(tmp_path / "runs" / first).lock)
     queue.join(first)
     assert queue.ahead_of(second) == []
     assert queue.ahead_of(first) == [second]

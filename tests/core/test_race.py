@@ -13,14 +13,14 @@ import pytest
 from core import worker
 from core.data import splits
 from core.lane import Lane
-from core.runs import history, jobs, locks, store
+from core.runs import history, jobs, locks, store, workers
 from core.runs.config import MAX_LANES, FineTuneConfig, check_race
 from core.runs.events import Evaluated, Failed, Finished, Queued, RareEvent, Started, Step
+from core.runs.folder import RunFolder
 from core.runs.history import RaceStart
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import follow, last_checkpoint, wait_until
@@ -77,7 +77,7 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
 def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home: Path) -> None:
     folders = jobs.race(home, [FROZEN, FULL])
     lanes = wait_for_all(folders)
-    assert len(jobs.children()) <= 1
+    assert len(workers.children()) <= 1
     assert [folder.race() for folder in folders] == [tuple(folder.id for folder in folders)] * 2
     seconds = [event.seconds for lane in lanes for event in lane.events if isinstance(event, Finished)]
     begun = max(lane.time_of(started(lane)) for lane in lanes)
@@ -154,7 +154,7 @@ def test_race_waits_for_its_turn_as_one(home: Path) -> None:
 
 @in_a_process
 def test_spare_worker_takes_a_whole_race(home: Path) -> None:
-    jobs.prepare()
+    workers.prepare()
     for lane in wait_for_all(jobs.race(home, [FROZEN, dataclasses.replace(FROZEN, learning_rate=1e-3)])):
         assert read_status(lane) is Status.FINISHED
 

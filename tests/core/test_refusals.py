@@ -17,10 +17,10 @@ import pytest
 
 from core import durable, helper
 from core.errors import NotEnoughDiskError, StorageError, TrashError, UnfreezeError
-from core.runs import jobs, linear, overview, queue, store, trash
+from core.runs import jobs, linear, overview, queue, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from tests.samples import make_run
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE]
@@ -55,7 +55,7 @@ sys.addaudithook(REFUSAL.hook)
 @pytest.fixture(autouse=True)
 def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process is started, and no power cut is to be survived."""
-    monkeypatch.setattr(jobs, "_spawn", lambda *_, **__: subprocess.Popen(["true"]))
+    monkeypatch.setattr(workers, "_spawn", lambda *_, **__: subprocess.Popen(["true"]))
     monkeypatch.setattr(helper, "submit", lambda *_: _Done())
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     yield
@@ -116,7 +116,7 @@ def test_any_refusal_of_the_disk_is_one_sentence(home: Path, name: str) -> None:
             messages.append(said)
             if name in ("start", "race", "fit"):
                 assert len(overview.summaries(home)) == known, "nothing is left behind"
-        jobs.children()
+        workers.children()
     else:
         pytest.fail("it never came to an end")
     assert messages
@@ -134,8 +134,8 @@ def test_process_that_cannot_be_started_is_one_sentence_and_leaves_nothing_behin
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    jobs.prepare()
-    assert jobs._spare is None, "a server does not end for want of a spare worker"
+    workers.prepare()
+    assert workers._spare is None, "a server does not end for want of a spare worker"
     with pytest.raises(UnfreezeError, match=f"No training process can be started: {os.strerror(code)}"):
         jobs.start(home, FineTuneConfig(device="cpu"))
     assert not os.listdir(home / "runs")

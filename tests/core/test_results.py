@@ -8,10 +8,10 @@ import pytest
 from core.runs import results
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished, Step
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
 from core.runs.results import Result
 from core.runs.status import Status
-from core.runs.store import RunFolder
 from tests.samples import STARTED, make_run
 
 CONFIG = FineTuneConfig(epochs=2)

@@ -23,8 +23,8 @@ from core.models.files import read_file
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Event, Extracting, Failed, Finished, Recovered, Step, Stopped
+from core.runs.folder import RunFolder
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from core.training import keeper
 from core.training.checkpoints import is_intact, load_network, read_checkpoint

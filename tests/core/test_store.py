@@ -19,8 +19,8 @@ from core.errors import RunNotFoundError
 from core.runs import store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.events import STEP_DTYPE, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
+from core.runs.folder import RunFolder, is_id
 from core.runs.reader import RunReader
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from tests.conftest import follow
 
@@ -228,7 +228,7 @@ def test_runs_that_are_started_at_once_have_numbers_of_their_own(tmp_path: Path)
 def test_number_that_cannot_be_exceeded_hinders_nobody(tmp_path: Path, name: str) -> None:
     (tmp_path / "runs" / name).mkdir(parents=True)
     for _ in range(3):
-        assert store.is_id(store.new_folder(tmp_path).id)
+        assert is_id(store.new_folder(tmp_path).id)
 
 
 def test_log_tail_reads_only_the_end(folder: RunFolder) -> None:

@@ -9,7 +9,7 @@ import pytest
 from core.errors import RunNotFoundError, TrashError
 from core.runs import locks, overview, store, trash
 from core.runs.config import FineTuneConfig
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 
 DAY_S = 24 * 3600.0
 

@@ -18,13 +18,13 @@ import torch
 from core import worker
 from core.errors import NotEnoughDiskError, UnfreezeError
 from core.models import build
-from core.runs import control, devices, jobs, locks, queue, store, trash
+from core.runs import control, devices, jobs, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
-from core.runs.store import RunFolder
 from core.runs.writer import append_event
 from core.training import fine_tune
 from core.training.checkpoints import load_network, read_checkpoint
@@ -78,8 +78,8 @@ def test_run_trains_to_its_end_and_its_checkpoint_loads(home: Path) -> None:
 
 
 def test_spare_worker_trains_like_any_other(home: Path) -> None:
-    jobs.prepare()
-    jobs.prepare()
+    workers.prepare()
+    workers.prepare()
     folder = jobs.start(home, QUICK)
     assert read_status(wait_for_end(folder)) is Status.FINISHED
     assert "worker" in folder.log.read_text()
@@ -88,7 +88,7 @@ def test_spare_worker_trains_like_any_other(home: Path) -> None:
 def test_spare_worker_ends_with_its_server() -> None:
     code = (
         "import sys; from core.runs import jobs\n"
-        "jobs.prepare(); print(jobs._spare[0].pid, flush=True); sys.stdin.read()"
+        "workers.prepare(); print(workers._spare[0].pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -105,10 +105,10 @@ def is_running(pid: int) -> bool:
 
 
 def test_dead_spare_is_replaced_by_a_new_worker(home: Path) -> None:
-    jobs.prepare()
-    assert jobs._spare is not None
-    jobs._spare[0].kill()
-    jobs._spare[0].wait()
+    workers.prepare()
+    assert workers._spare is not None
+    workers._spare[0].kill()
+    workers._spare[0].wait()
     assert read_status(wait_for_end(jobs.start(home, QUICK))) is Status.FINISHED
 
 
@@ -353,11 +353,11 @@ def test_devices_of_another_machine_are_not_believed(home: Path, monkeypatch: py
 @pytest.fixture
 def hanging_spare(home: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[subprocess.Popen[bytes]]":
     """In place of the spare worker, a process that never reads what it is handed."""
-    monkeypatch.setattr(jobs, "_TAKE_WITHIN_S", 0.2)
+    monkeypatch.setattr(workers, "_TAKE_WITHIN_S", 0.2)
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(["sleep", "60"], pass_fds=[theirs.fileno()])
-    monkeypatch.setattr(jobs, "_spare", (process, ours))
+    monkeypatch.setattr(workers, "_spare", (process, ours))
     yield process
     process.kill()
     process.wait()
@@ -391,11 +391,11 @@ def test_spare_that_hangs_where_no_other_can_be_started_fails_the_run(
 
 def test_stopped_spare_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers within seconds is kept, whatever it is importing; SIGSTOP is how one hangs that was well."""
-    jobs.prepare()
-    assert jobs._spare is not None
-    spare, _ = jobs._spare
+    workers.prepare()
+    assert workers._spare is not None
+    spare, _ = workers._spare
     os.kill(spare.pid, signal.SIGSTOP)
-    monkeypatch.setattr(jobs, "_TAKE_WITHIN_S", 0.2)
+    monkeypatch.setattr(workers, "_TAKE_WITHIN_S", 0.2)
     folder = jobs.start(home, QUICK)
     jobs.stop(folder)
     assert isinstance(wait_for_end(folder).last_event, Stopped), folder.log_tail(20)

@@ -12,7 +12,7 @@ from core import helper
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
-from core.runs import devices, jobs
+from core.runs import devices, workers
 from core.runs.devices import DeviceInfo
 from pages.places import INSPECTOR
 from tests.pages import apps
@@ -29,7 +29,7 @@ def texts(page: AppTest) -> str:
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what the helper would do happens here."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
     monkeypatch.setattr(helper, "call", lambda target, *arguments: helper._run(target, arguments))
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])

@@ -10,9 +10,9 @@ import pytest
 
 from core import helper, reader
 from core.errors import UnfreezeError
-from core.runs import devices, jobs, overview
+from core.runs import devices, overview, workers
 from core.runs.devices import DeviceInfo
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from pages.places import FINE_TUNE, LINEAR_FIT, PREDICT, RUNS, Place
 from pages.ui import lookup
 from tests.damage import KINDS, make_runs
@@ -24,7 +24,7 @@ MAX_COMPARED = 8
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
 
     def refuse(*_: object, **__: object) -> None:

@@ -12,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.models import build
-from core.runs import devices, jobs, locks, progress, store
+from core.runs import devices, jobs, locks, progress, store, workers
 from core.runs.config import PRESETS, FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import (
@@ -27,9 +27,9 @@ from core.runs.events import (
     Step,
     Stopped,
 )
+from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from pages.ui.format import duration
 from tests.conftest import follow
@@ -48,7 +48,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started but by a click, and the devices are known."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from core import helper, reader
 from core.errors import UnfreezeError
-from core.runs import control, devices, jobs, linear, locks, store
+from core.runs import control, devices, folder, jobs, linear, locks, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
@@ -42,7 +42,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise UnfreezeError("There is no helper here.")
 
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
     monkeypatch.setattr(helper, "call", refuse)
     monkeypatch.setattr(reader, "ask", refuse)
@@ -98,12 +98,12 @@ def test_disk_that_refuses_a_stop_is_said(
 
 
 def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make_run(home, Stopped(step=0))
-    opened = open_page(RUNS, compare=folder.id)
+    run = make_run(home, Stopped(step=0))
+    opened = open_page(RUNS, compare=run.id)
     monkeypatch.setattr(jobs, "append_event", refuse)
     button(opened, "Resume").click().run()
     assert as_read(opened.toast[0].value).startswith("The run cannot be resumed: the disk of ")
-    monkeypatch.setattr(store, "replace_file", refuse)
+    monkeypatch.setattr(folder, "replace_file", refuse)
     opened.button(key="runs_save_name").click().run()
     assert as_read(opened.toast[0].value).startswith("The run cannot be renamed: the disk of ")
 

@@ -11,10 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.models import saving
-from core.runs import jobs, linear, locks, store
+from core.runs import linear, locks, store, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Failed, Fitting, LinearStep, Stopped
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from core.training.linear_fit import LinearFitState, fit, record
 from pages.places import LINEAR_FIT
 from tests.pages import apps
@@ -32,7 +32,7 @@ STEPS = [LinearStep(step=n, loss=9 / n, weight=1.5, bias=0.25, seconds=n / 1e4) 
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker is started."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
 
 
 @pytest.fixture

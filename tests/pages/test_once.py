@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.runs import jobs, linear, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from pages.places import FINE_TUNE, LINEAR_FIT, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
 from tests.pages.apps import button, open_page

@@ -17,10 +17,10 @@ from core.models import imagenet
 from core.predict import kept
 from core.predict.answers import Answer, Guess, NetworkRef, percent
 from core.predict.photos import as_jpeg
-from core.runs import devices, jobs, store
+from core.runs import devices, store, workers
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
-from core.runs.store import RunFolder
+from core.runs.folder import RunFolder
 from pages.places import PREDICT, RUNS
 from pages.predict.answers_csv import as_csv
 from pages.ui.format import plain_name
@@ -38,7 +38,7 @@ HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
 @pytest.fixture(autouse=True)
 def quiet(home: Path, warmed: "Future[tuple[str, ...]]", monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: warmed)
     monkeypatch.setattr(reader, "prepare", lambda: None)
     monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: None)  # nothing is wrong

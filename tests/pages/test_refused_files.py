@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core import helper, reader
 from core.errors import ReadingError
 from core.models import build
-from core.runs import devices, jobs
+from core.runs import devices, workers
 from core.runs.devices import DeviceInfo
 from pages.places import FINE_TUNE, PREDICT, Place
 from tests.hostile import REFUSED, REFUSED_STATISTICS, save
@@ -33,7 +33,7 @@ ALL = REFUSED | REFUSED_STATISTICS
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what a reader would do happens here."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: Future())
     monkeypatch.setattr(reader, "prepare", lambda: None)
     monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))

@@ -9,12 +9,12 @@ import pytest
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from core.runs import control, devices, jobs, locks, overview, results, store, trash
+from core.runs import control, devices, jobs, locks, overview, results, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
+from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
-from core.runs.store import RunFolder
 from core.runs.writer import RunWriter
 from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
 from tests.pages import apps
@@ -30,7 +30,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 @pytest.fixture(autouse=True)
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
-    monkeypatch.setattr(jobs, "prepare", lambda: None)
+    monkeypatch.setattr(workers, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 

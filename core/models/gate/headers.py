@@ -26,7 +26,8 @@ from core.models.gate.limits import (
     TOO_MANY,
     RefusedError,
 )
-from core.models.gate.pickles import Allowance, Instance, Storage, Tensor, unpickle
+from core.models.gate.named import Instance, Storage, Tensor
+from core.models.gate.pickles import Allowance, unpickle
 from core.models.gate.stored import (
     ALL_SIZES,
     OpenFile,
