@@ -1,0 +1,119 @@
+"""Deleting runs, taking that back, and the trash that is emptied for good."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import TrashError
+from core.runs import store, trash
+from core.runs.folder import RunFolder
+from core.runs.overview import Summary
+from pages.runs.selection import selected_ids, show_selected
+from pages.runs.words import megabytes
+from pages.ui.format import plain_name
+from pages.ui.problems import problems_in_a_toast
+
+_KEEP_DELETED_S = 7 * 24 * 3600.0
+_DELETED = "runs_deleted"  # the ids of what was deleted last, for its undo
+
+
+def delete_button(selected: Sequence[Summary]) -> None:
+    """The button that deletes these runs."""
+    alive = [summary for summary in selected if summary.is_live]
+    st.button(
+        "Delete" if len(selected) == 1 else f"Delete {len(selected)} runs",
+        icon=":material/delete:",
+        on_click=_delete,
+        args=(selected,),
+        disabled=bool(alive),
+        help="A run that is still training cannot be deleted: stop it first." if alive else None,
+        key="runs_delete",
+    )
+
+
+def _delete(selected: Sequence[Summary]) -> None:
+    deleted: list[str] = []
+    for summary in selected:
+        if summary.id in st.session_state.get(_DELETED, []) and not summary.folder.path.exists():
+            deleted.append(summary.id)  # by an earlier click on the same button
+            continue
+        with problems_in_a_toast():
+            trash.delete(store.home(), summary.folder)
+            deleted.append(summary.id)
+    st.session_state[_DELETED] = deleted
+    show_selected([run_id for run_id in selected_ids() if run_id not in deleted])
+
+
+def offer_undo() -> None:
+    """Offer to take back the last deletion."""
+    ids = st.session_state.get(_DELETED, [])
+    deleted = [run for run in trash.deleted_runs(store.home()) if run.id in ids] if ids else []
+    if not deleted:
+        return
+    what = f"“{plain_name(deleted[0].name)}”" if len(deleted) == 1 else f"{len(deleted)} runs"
+    size = megabytes(sum(run.size_bytes for run in deleted))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(f"Deleted {what} ({size}).", icon=":material/delete:")
+        st.button("Undo", icon=":material/undo:", on_click=_restore, args=([run.id for run in deleted],), key="undo")
+
+
+def _restore(run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        if RunFolder(store.home() / "runs" / run_id).path.exists():
+            continue  # by an earlier click on the same button
+        with problems_in_a_toast():
+            trash.restore(store.home(), run_id)
+
+
+def show_trash() -> None:
+    """What was deleted of late, and can be restored after a reload, too."""
+    deleted = trash.deleted_runs(store.home())
+    if not deleted:
+        return
+    with st.expander("Recently deleted", icon=":material/delete:", key="runs_trash"):
+        st.caption("Deleted runs are kept for at least 7 days and then removed when the dashboard is next started.")
+        for run in deleted:
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown(f"{plain_name(run.name)} · {megabytes(run.size_bytes)}", width="content")
+                st.button(
+                    "Restore",
+                    icon=":material/restore_from_trash:",
+                    on_click=_restore,
+                    args=([run.id],),
+                    key=f"runs_restore_{run.id}",
+                )
+        total = megabytes(sum(run.size_bytes for run in deleted))
+        if st.button(f"Delete for good ({total})", icon=":material/delete_forever:", key="runs_purge"):
+            _confirm_purge(len(deleted), total)
+
+
+@st.dialog("Delete for good?", icon=":material/delete_forever:")
+def _confirm_purge(count: int, total: str) -> None:
+    what = "The deleted run" if count == 1 else f"{count} deleted runs"
+    st.markdown(f"{what}, {total} with all models, will be removed from the disk. This cannot be undone.")
+    with st.container(horizontal=True):
+        st.button(
+            "Delete for good",
+            type="primary",
+            icon=":material/delete_forever:",
+            on_click=_delete_for_good,
+            key="runs_purge_now",
+        )
+        st.button("Keep them", key="runs_purge_not")
+    if st.session_state["runs_purge_now"] or st.session_state["runs_purge_not"]:
+        st.rerun()  # the page, which closes the dialog
+
+
+@problems_in_a_toast()
+def _delete_for_good() -> None:
+    trash.empty(store.home())
+
+
+@st.cache_resource(show_spinner=False)
+def purge_old() -> str:
+    """Once a server: remove what was deleted long ago. Returns what went wrong, if anything."""
+    try:
+        trash.purge(store.home(), older_than_s=_KEEP_DELETED_S)
+    except TrashError as error:
+        return str(error)
+    return ""

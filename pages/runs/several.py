@@ -1,0 +1,45 @@
+"""Several selected runs: fine-tunings side by side, and what can be done with all."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.runs.overview import Summary
+from core.runs.reader import RunReader
+from pages.runs.deletion import delete_button
+from pages.ui import lookup
+from pages.ui.comparison import compare_runs, verdict
+from pages.ui.problems import problems_shown
+
+_MAX_COMPARED = 8  # as many as there are colours
+_COMPARE_POLL_S = 1.0
+
+
+def show_several(selected: Sequence[Summary]) -> None:
+    """Fine-tunings side by side, and what can be done with all that are selected."""
+    fine_tunings = [summary for summary in selected if summary.kind == "fine_tune"]
+    compared = fine_tunings[:_MAX_COMPARED]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(f"{len(selected)} runs selected", anchor=False, width="content")
+        delete_button(selected)
+    if len(fine_tunings) < len(selected):
+        st.caption("Only fine-tunings that can be read are compared; the other runs are left out.")
+    if len(compared) < len(fine_tunings):
+        st.caption(f"The first {_MAX_COMPARED} of the {len(fine_tunings)} fine-tunings are compared.")
+    if len(compared) >= 2:
+        poll_s = _COMPARE_POLL_S if any(summary.is_live for summary in compared) else None
+        st.fragment(_comparison, run_every=poll_s)([summary.id for summary in compared])
+
+
+def _comparison(run_ids: Sequence[str]) -> None:
+    readers: list[RunReader] = []
+    for run_id in run_ids:
+        with problems_shown():
+            reader = lookup.reader(run_id)
+            reader.poll()
+            reader.folder.config()
+            readers.append(reader)
+    if readers:
+        with problems_shown():
+            st.info(verdict(readers), icon=":material/trophy:")
+            compare_runs(readers)
