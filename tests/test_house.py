@@ -92,7 +92,7 @@ MAY_IMPORT = {
     "pages.shell": {*FOR_PAGES, "pages.places", "pages.ui"},
     "pages.ui": {*FOR_PAGES, "pages.places", "pages.ui"},
     **{f"pages.{page}": {*FOR_PAGES, "pages.places", "pages.ui", f"pages.{page}"} for page in PAGES},
-    "dashboard": {"core.errors", "core.helper", "core.reader", "core.runs.jobs", "core.runs.store", "pages.places"},
+    "dashboard": {"core.errors", "core.helper", "core.reader", "core.runs.store", "core.runs.workers", "pages.places"},
 }
 # Packages from outside that a part of the house must not know, directly or by what it imports.
 NEVER = {

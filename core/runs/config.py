@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
 from core.runs.checked import build
+from core.runs.settings import Choice, Number, Range, Text, setting, settings_of
 
 Mode = Literal["frozen", "full"]
 Weights = Literal["pretrained", "file", "random"]
@@ -14,30 +15,16 @@ Augmentation = Literal["none", "random_resized_crop"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-class Range(NamedTuple):
-    """The values a number may take: both ends included, but for a minimum that is excluded."""
-
-    minimum: float
-    maximum: float
-    excludes_minimum: bool = False
-
-    def __contains__(self, value: object) -> bool:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return False
-        above = value > self.minimum if self.excludes_minimum else value >= self.minimum
-        return above and value <= self.maximum  # False for NaN, too
-
-    def __str__(self) -> str:
-        if self.excludes_minimum:
-            return f"greater than {self.minimum:,} and at most {self.maximum:,}"
-        return f"between {self.minimum:,} and {self.maximum:,}"
-
-
 class RunConfig:
     """What all kinds of run have in common: they become plain values, and come back from them."""
 
     KIND: ClassVar[str]  # the name on disk
     LABEL: ClassVar[str]  # what a person calls it
+
+    def __post_init__(self) -> None:
+        for name, about in settings_of(type(self)).items():
+            if problem := about.problem_with(name, getattr(self, name)):
+                raise ValueError(problem)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a file."""
@@ -53,26 +40,10 @@ class RunConfig:
         return build(cls, values)
 
 
-RANGES: dict[str, Range] = {
-    "epochs": Range(1, 1_000),
-    "batch_size": Range(1, 1_024),
-    "learning_rate": Range(0, 10, excludes_minimum=True),
-    "momentum": Range(0, 0.999),
-    "weight_decay": Range(0, 1),
-    "image_size": Range(32, 512),
-    "seed": Range(0, 2**31 - 1),
-}
-
-INTEGERS = ("epochs", "batch_size", "image_size", "seed")
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "architecture": tuple(ARCHITECTURES),
-    "data": tuple(SOURCES),
-    "mode": get_args(Mode),
-    "weights": get_args(Weights),
-    "augmentation": get_args(Augmentation),
-    "precision": get_args(Precision),
-}
+_SEED = Range(0, 2**31 - 1)
+_LEARNING_RATE = Range(0, 10, excludes_minimum=True)
+_MOMENTUM = Range(0, 0.999)
+_WEIGHT_DECAY = Range(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,29 +59,94 @@ class FineTuneConfig(RunConfig):
     KIND = "fine_tune"
     LABEL = "fine-tuning"
 
-    architecture: str = "efficientnet_lite0"
-    weights: Weights = "pretrained"
-    weights_file: str | None = None
-    data: str = "cifar10_sample"
-    mode: Mode = "frozen"
-    augmentation: Augmentation = "none"
-    image_size: int = 224
-    epochs: int = 20
-    batch_size: int = 32
-    learning_rate: float = 1e-2
-    momentum: float = 0.9
-    weight_decay: float = 1e-2
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "auto"
+    architecture: str = setting(
+        "efficientnet_lite0",
+        Choice(
+            label="Network",
+            help="The network that learns.",
+            options={name: known.label for name, known in ARCHITECTURES.items()},
+        ),
+    )
+    weights: Weights = setting(
+        "pretrained",
+        Choice(
+            label="Weights to start from",
+            help="What the network knows before it learns.",
+            options={"pretrained": "ImageNet", "file": "From a file", "random": "Random"},
+        ),
+    )
+    weights_file: str | None = setting(
+        None, Text(label="File", help="A state dict (.pth, .pt or .safetensors) on the computer that runs Unfreeze.")
+    )
+    data: str = setting(
+        "cifar10_sample",
+        Choice(
+            label="Photos",
+            help="What the network learns from.",
+            options={name: source.label for name, source in SOURCES.items()},
+        ),
+    )
+    mode: Mode = setting(
+        "frozen",
+        Choice(
+            label="What learns",
+            help="The new last layer alone, or every layer.",
+            options={"frozen": "Frozen", "full": "Full"},
+        ),
+    )
+    augmentation: Augmentation = setting(
+        "none",
+        Choice(
+            label="Augmentation",
+            help="Random crops show a different part of every photo each time. They make a frozen network compute it "
+            "anew.",
+            options={"none": "None", "random_resized_crop": "Random crops"},
+        ),
+    )
+    image_size: int = setting(
+        224,
+        Number(
+            label="Image size",
+            help="Pixels to which photos are resized, each way. The networks were trained at 224.",
+            allowed=Range(32, 512),
+            is_whole=True,
+        ),
+    )
+    epochs: int = setting(
+        20,
+        Number(label="Epochs", help="How often every training photo is seen.", allowed=Range(1, 1_000), is_whole=True),
+    )
+    batch_size: int = setting(
+        32, Number(label="Batch size", help="Photos a step.", allowed=Range(1, 1_024), is_whole=True)
+    )
+    learning_rate: float = setting(
+        1e-2, Number(label="Learning rate", help="How far each step moves the weights.", allowed=_LEARNING_RATE)
+    )
+    momentum: float = setting(
+        0.9, Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=_MOMENTUM)
+    )
+    weight_decay: float = setting(
+        1e-2,
+        Number(label="Weight decay", help="How strongly weights are pulled towards zero.", allowed=_WEIGHT_DECAY),
+    )
+    seed: int = setting(
+        0,
+        Number(
+            label="Seed", help="The same seed gives the same new layer, order and crops.", allowed=_SEED, is_whole=True
+        ),
+    )
+    device: str = setting("auto", Text(label="Device", help="The processor or graphics card that trains."))
+    precision: Precision = setting(
+        "auto",
+        Choice(
+            label="Precision",
+            help="How exactly training computes. Validation and test always use float32.",
+            options={"auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16"},
+        ),
+    )
 
     def __post_init__(self) -> None:
-        for name in RANGES:
-            if problem := problem_with(name, getattr(self, name)):
-                raise ValueError(problem)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        super().__post_init__()
         image_size = ARCHITECTURES[self.architecture].image_size
         if image_size not in (None, self.image_size):
             raise ValueError(f"image_size must be {image_size} for {self.architecture}, got {self.image_size}")
@@ -141,15 +177,6 @@ def check_race(configs: Sequence[FineTuneConfig]) -> None:
         raise ValueError("two lanes of a race must differ in something, got the same settings twice")
 
 
-LINEAR_RANGES: dict[str, Range] = {
-    "epochs": Range(1, 20_000),
-    "learning_rate": Range(0, 10, excludes_minimum=True),
-    "momentum": Range(0, 0.999),
-    "weight_decay": Range(0, 1),
-    "seed": Range(0, 2**31 - 1),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class LinearFitConfig(RunConfig):
     """Everything that decides how a linear fit goes. The defaults are the course's.
@@ -161,84 +188,43 @@ class LinearFitConfig(RunConfig):
     KIND = "linear_fit"
     LABEL = "linear fit"
 
-    epochs: int = 1_000
-    learning_rate: float = 1e-4
-    momentum: float = 0.9
-    weight_decay: float = 1e-2
-    seed: int = 0  # of the points, the noise and the first parameters
-
-    def __post_init__(self) -> None:
-        for name, allowed in LINEAR_RANGES.items():
-            if problem := problem_with(name, getattr(self, name), allowed):
-                raise ValueError(problem)
+    epochs: int = setting(
+        1_000,
+        Number(
+            label="Epochs",
+            help="Steps of the training: each one looks at all 30 points.",
+            allowed=Range(1, 20_000),
+            is_whole=True,
+        ),
+    )
+    learning_rate: float = setting(
+        1e-4,
+        Number(
+            label="Learning rate",
+            help="How far each step moves weight and bias against their gradients.",
+            allowed=_LEARNING_RATE,
+        ),
+    )
+    momentum: float = setting(
+        0.9, Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=_MOMENTUM)
+    )
+    weight_decay: float = setting(
+        1e-2,
+        Number(
+            label="Weight decay",
+            help="How strongly weight and bias are pulled towards zero.",
+            allowed=_WEIGHT_DECAY,
+        ),
+    )
+    seed: int = setting(
+        0,
+        Number(
+            label="Seed",
+            help="Draws the points, their noise, and the weight and bias to start from.",
+            allowed=_SEED,
+            is_whole=True,
+        ),
+    )
 
 
 CONFIGS: dict[str, type[RunConfig]] = {kind.KIND: kind for kind in (FineTuneConfig, LinearFitConfig)}
-
-
-def problem_with(name: str, value: float, allowed: Range | None = None) -> str | None:
-    """What is wrong with a number for the setting `name`, in one sentence, or None.
-
-    `allowed` is by default what a fine-tuning allows.
-    """
-    allowed = allowed or RANGES[name]
-    if value in allowed:
-        is_whole = name not in INTEGERS or isinstance(value, int)
-        return None if is_whole else f"{name} must be a whole number, got {value}"
-    if allowed.excludes_minimum and isinstance(value, int | float) and value <= allowed.minimum:
-        return f"{name} must be > {allowed.minimum:g}, got {value:g}"
-    return f"{name} must be {allowed}, got {value}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """Settings under a name, one set for each way to fine-tune."""
-
-    label: str
-    description: str
-    frozen: dict[str, Any]
-    full: dict[str, Any]
-    race: dict[str, Any]  # for both, side by side
-
-    def settings(self, mode: Mode | Literal["race"]) -> dict[str, Any]:
-        """The settings that this preset fills in."""
-        return {"frozen": self.frozen, "full": self.full, "race": self.race}[mode]
-
-
-# The lesson's training settings, exactly.
-_LESSON = {
-    "augmentation": "random_resized_crop",
-    "image_size": 224,
-    "epochs": 3,
-    "batch_size": 32,
-    "learning_rate": 1e-4,
-    "momentum": 0.9,
-    "weight_decay": 1e-2,
-}
-_QUICK = {
-    "augmentation": "none",
-    "image_size": 224,
-    "epochs": 20,
-    "batch_size": 32,
-    "learning_rate": 1e-2,
-    "momentum": 0.9,
-    "weight_decay": 1e-2,
-}
-
-PRESETS: dict[str, Preset] = {
-    "quick": Preset(
-        label="Quick start",
-        description="A good model soon. Without random crops, a frozen network is computed once and then learns fast.",
-        frozen=_QUICK,
-        # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
-        full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
-        race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
-    ),
-    "lesson": Preset(
-        label="Lesson",
-        description="The course's settings: random crops, a small learning rate, three epochs. To compare both ways.",
-        frozen=_LESSON,
-        full=_LESSON,
-        race=_LESSON,
-    ),
-}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runs.checked import build, conform, parse_json
-from core.runs.config import Range
+from core.runs.settings import Range
 
 Split = Literal["validation", "test"]
 

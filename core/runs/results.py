@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from core.models.catalog import ARCHITECTURES
 from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
 from core.runs.reader import RunReader
+from core.runs.settings import settings_of
 from core.runs.status import Status, read_status
 from core.words import shown
 
@@ -92,22 +91,11 @@ def _distinguish(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> lis
 
 def differing_settings(configs: Sequence[FineTuneConfig]) -> dict[str, list[str]]:
     """The settings in which these runs are not all alike: each by its label, with a value for every run. Pure."""
-    rows = {name: [_shown(name, getattr(config, name)) for config in configs] for name in configs[0].to_dict()}
-    return {
-        name.replace("_", " ").capitalize().replace("Architecture", "Network"): values
-        for name, values in rows.items()
-        if len(set(values)) > 1
+    rows = {
+        about.label: [about.in_words(getattr(config, name)) for config in configs]
+        for name, about in settings_of(FineTuneConfig).items()
     }
-
-
-def _shown(name: str, value: Any) -> str:
-    if name == "architecture":
-        return ARCHITECTURES[value].label
-    if isinstance(value, float):
-        return f"{value:g}"
-    if value is None:
-        return "–"
-    return str(value) if name == "weights_file" else str(value).replace("_", " ")
+    return {label: values for label, values in rows.items() if len(set(values)) > 1}
 
 
 def judge(results: Sequence[Result], *, best: Callable[[str], str] = str, other: Callable[[str], str] = str) -> str:

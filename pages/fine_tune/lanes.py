@@ -5,10 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs.config import MAX_LANES, RANGES
+from core.runs.config import MAX_LANES, FineTuneConfig
+from core.runs.settings import choices_of, numbers_of
 from pages.ui.format import plain
 
-_MODES = {"frozen": "Frozen", "full": "Full"}
+_MODES = choices_of(FineTuneConfig)["mode"].options
+_RATES = numbers_of(FineTuneConfig)["learning_rate"].allowed
 _LANES = "fine_tune_lanes"  # the numbers of the lanes there are: a lane's widgets keep theirs when another one leaves
 _DEFAULT: list[tuple[str, float | None]] = [("frozen", None), ("full", None)]
 
@@ -35,7 +37,7 @@ def read(text: str | None) -> str | None:
             lanes.append((mode, float(learning_rate) if learning_rate else None))
         except ValueError:
             lanes.append(("", None))
-    is_good = all(mode in _MODES and (rate is None or rate in RANGES["learning_rate"]) for mode, rate in lanes)
+    is_good = all(mode in _MODES and (rate is None or rate in _RATES) for mode, rate in lanes)
     if not is_good or not 2 <= len(lanes) <= MAX_LANES:
         return f"The address names lanes that cannot be: “{text[:60]}”. One frozen and one full lane are filled in."
     _fill_in(lanes)
@@ -71,7 +73,7 @@ def choose(learning_rate: float | None) -> tuple[list[dict[str, Any]], str | Non
                 step=None,
                 format="%g",
                 placeholder="as set" if learning_rate is None else f"{learning_rate:g}",
-                help=f"Empty: that of the settings. Allowed: {RANGES['learning_rate']}.",
+                help=f"Empty: that of the settings. Allowed: {_RATES}.",
             )
             st.button(
                 "",
@@ -82,8 +84,8 @@ def choose(learning_rate: float | None) -> tuple[list[dict[str, Any]], str | Non
                 args=(number,),
                 disabled=len(numbers) <= 2,
             )
-        if own_rate is not None and own_rate not in RANGES["learning_rate"]:
-            problem = f"The learning rate of lane {position} must be {RANGES['learning_rate']}, but it is {own_rate:g}."
+        if own_rate is not None and own_rate not in _RATES:
+            problem = f"The learning rate of lane {position} must be {_RATES}, but it is {own_rate:g}."
             st.markdown(f":red[:material/error: {plain(problem)}]")
         chosen.append({"mode": mode} | ({} if own_rate is None else {"learning_rate": own_rate}))
     if len(numbers) < MAX_LANES:

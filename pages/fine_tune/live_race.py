@@ -7,12 +7,14 @@ import streamlit as st
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
 from core.runs import history, progress
+from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.reader import RunReader
+from core.runs.settings import choices_of
 from core.runs.status import Status, is_resumable, read_status
 from pages.fine_tune import lanes
-from pages.fine_tune.form import WEIGHTS, reuse
 from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
+from pages.fine_tune.values import reuse
 from pages.places import PREDICT
 from pages.ui import run_actions
 from pages.ui.comparison import compare_runs, verdict
@@ -44,10 +46,10 @@ def _header(readers: Sequence[RunReader]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
+    weights = choices_of(FineTuneConfig)["weights"].in_words(config.weights)
     crops = "random crops" if config.augmentation != "none" else "no augmentation"
     st.caption(
-        f"{SOURCES[config.data].label} · batch {config.batch_size} · {crops} · {WEIGHTS[config.weights]} weights · "
-        f"seed {config.seed}"
+        f"{SOURCES[config.data].label} · batch {config.batch_size} · {crops} · {weights} weights · seed {config.seed}"
     )
     for reader in readers:
         for recovery in history.recoveries(reader.events):

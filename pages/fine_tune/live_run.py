@@ -11,9 +11,10 @@ from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
+from core.runs.settings import choices_of
 from core.runs.status import Status, is_resumable, read_status
-from pages.fine_tune.form import WEIGHTS, reuse
 from pages.fine_tune.python_snippet import python_snippet
+from pages.fine_tune.values import reuse
 from pages.places import PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, plain, plain_name, rate
@@ -45,10 +46,11 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(plain_name(reader.folder.description()["name"]), anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
+    weights = choices_of(FineTuneConfig)["weights"].in_words(config.weights)
     crops = "random crops" if config.augmentation != "none" else "no augmentation"
     settings = (
         f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
-        f"{config.learning_rate:g} · {crops} · {WEIGHTS[config.weights]} weights · seed {config.seed}"
+        f"{config.learning_rate:g} · {crops} · {weights} weights · seed {config.seed}"
     )
     started = history.started(reader.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""

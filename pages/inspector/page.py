@@ -8,7 +8,8 @@ from core import helper
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS, Description, Head, Layer, Shape
-from core.runs.config import RANGES, FineTuneConfig, Range
+from core.runs.config import FineTuneConfig
+from core.runs.settings import Range, numbers_of
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui.address import read_settings, write_settings
 from pages.ui.format import count, plain
@@ -76,7 +77,7 @@ def _choose() -> tuple[str, int, str, int] | None:
         st.caption(LESSON_NETWORKS[network].description)
         return network, 0, "full", 0
     known = ARCHITECTURES[network]
-    sizes = Range(known.min_image_size, RANGES["image_size"].maximum)
+    sizes = Range(known.min_image_size, numbers_of(FineTuneConfig)["image_size"].allowed.maximum)
     with right:
         mode_column, classes_column, size_column = st.columns(3)
     with mode_column:

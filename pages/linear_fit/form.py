@@ -5,25 +5,12 @@ from typing import Any
 import streamlit as st
 
 from core.data import points
-from core.runs.config import INTEGERS, LINEAR_RANGES, LinearFitConfig
+from core.runs.config import LinearFitConfig
+from core.runs.settings import numbers_of
 from pages.ui.address import read_settings, write_settings
+from pages.ui.fields import number_field
 from pages.ui.format import plain
 from pages.ui.once import note_click
-
-_LABELS = {
-    "epochs": "Epochs",
-    "learning_rate": "Learning rate",
-    "momentum": "Momentum",
-    "weight_decay": "Weight decay",
-    "seed": "Seed",
-}
-_HELP = {
-    "epochs": "Steps of the training: each one looks at all 30 points.",
-    "learning_rate": "How far each step moves weight and bias against their gradients.",
-    "momentum": "How much of the last step's direction is kept.",
-    "weight_decay": "How strongly weight and bias are pulled towards zero.",
-    "seed": "Draws the points, their noise, and the weight and bias to start from.",
-}
 
 _FORM_OF = "linear_fit_form_of"
 
@@ -40,22 +27,12 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> LinearFitConf
         belongs_to(run_id)
         for problem in misread:
             st.warning(plain(problem), icon=":material/link_off:")
-    problems: list[str] = []
+    problems: list[str | None] = []
     with st.container(horizontal=True):
-        for name, label in _LABELS.items():
+        for name, about in numbers_of(LinearFitConfig).items():
             with st.container(width=168):
-                value = st.number_input(
-                    label,
-                    key=_key(name),
-                    step=1 if name in INTEGERS else None,
-                    format="%d" if name in INTEGERS else "%g",
-                    help=f"{_HELP[name]} Allowed: {LINEAR_RANGES[name]}.",
-                )
-                if value is None or value not in LINEAR_RANGES[name]:
-                    typed = "nothing" if value is None else f"{value:,g}"
-                    problems.append(f"{label} must be {LINEAR_RANGES[name]}, but it is {typed}.")
-                    st.markdown(f":red[:material/error: {plain(problems[-1])}]")
-    config = None if problems else LinearFitConfig(**_values())
+                problems.append(number_field(about, key=_key(name)))
+    config = None if any(problems) else LinearFitConfig(**_values())
     if config is not None and config.learning_rate >= (limit := _largest_learning_rate(config)):
         st.caption(
             f":material/warning: At this learning rate every step overshoots and the fit diverges: with momentum "
@@ -112,7 +89,7 @@ def _fill_in(settings: dict[str, Any]) -> None:
 
 
 def _values() -> dict[str, Any]:
-    return {name: st.session_state[_key(name)] for name in _LABELS}
+    return {name: st.session_state[_key(name)] for name in numbers_of(LinearFitConfig)}
 
 
 def _key(name: str) -> str:

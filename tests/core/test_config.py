@@ -1,12 +1,15 @@
 """Settings are valid from birth, and the presets are what they claim to be."""
 
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.runs.config import PRESETS, RANGES, FineTuneConfig, problem_with
+from core.runs.config import CONFIGS, Augmentation, FineTuneConfig, Mode, Precision, RunConfig, Weights
+from core.runs.presets import PRESETS
+from core.runs.settings import Number, choices_of, numbers_of, settings_of
 
 
 def test_zero_learning_rate_is_refused_with_its_range() -> None:
@@ -14,21 +17,41 @@ def test_zero_learning_rate_is_refused_with_its_range() -> None:
         FineTuneConfig(learning_rate=0)
 
 
-@pytest.mark.parametrize("name", RANGES)
-@pytest.mark.parametrize("value", [-1, math.inf, -math.inf, math.nan, 10**12])
-def test_numbers_out_of_range_are_refused_by_name(name: str, value: float) -> None:
+NUMBERS = [(kind, name) for kind in CONFIGS.values() for name in numbers_of(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+@pytest.mark.parametrize("value", [-1, math.inf, -math.inf, math.nan, 10**12, None, "1", True])
+def test_numbers_out_of_range_are_refused_by_name(kind: type[RunConfig], name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
-        FineTuneConfig(**{name: value})
+        kind(**{name: value})
 
 
-@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
 @given(data=st.data())
-def test_every_number_in_its_range_is_taken(name: str, data: st.DataObject) -> None:
-    allowed = RANGES[name]
-    whole = isinstance(getattr(FineTuneConfig(), name), int)
-    numbers = st.integers(int(allowed.minimum), int(allowed.maximum))
-    reals = st.floats(allowed.minimum, allowed.maximum, exclude_min=allowed.excludes_minimum)
-    assert problem_with(name, data.draw(numbers if whole else reals)) is None
+def test_every_number_in_its_range_is_taken(kind: type[RunConfig], name: str, data: st.DataObject) -> None:
+    about = numbers_of(kind)[name]
+    least, most, excludes_least = about.allowed
+    numbers = st.integers(int(least), int(most))
+    reals = st.floats(least, most, exclude_min=excludes_least)
+    assert about.problem_with(name, data.draw(numbers if about.is_whole else reals)) is None
+
+
+@pytest.mark.parametrize("kind", CONFIGS.values())
+def test_every_setting_says_what_it_is_and_does_and_its_default_may_be(kind: type[RunConfig]) -> None:
+    default = kind().to_dict()
+    assert settings_of(kind).keys() == default.keys()
+    for name, about in settings_of(kind).items():
+        assert about.label[0].isupper()
+        assert about.help.endswith(".")
+        assert about.problem_with(name, default[name]) is None
+        assert not isinstance(about, Number) or about.is_whole == isinstance(default[name], int)
+
+
+def test_choices_are_those_of_their_types() -> None:
+    types = {"weights": Weights, "mode": Mode, "augmentation": Augmentation, "precision": Precision}
+    for name, literal in types.items():
+        assert tuple(choices_of(FineTuneConfig)[name].options) == get_args(literal)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.models import build
 from core.runs import devices, jobs, locks, progress, store, workers
-from core.runs.config import PRESETS, FineTuneConfig
+from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import (
     Checkpointed,
@@ -28,6 +28,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.folder import RunFolder
+from core.runs.presets import PRESETS
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
 from core.runs.writer import RunWriter

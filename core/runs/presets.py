@@ -1,0 +1,60 @@
+"""Settings under a name: those that a beginner clicks, and the course's."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core.runs.config import Mode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings under a name, one set for each way to fine-tune."""
+
+    label: str
+    description: str
+    frozen: dict[str, Any]
+    full: dict[str, Any]
+    race: dict[str, Any]  # for both, side by side
+
+    def settings(self, mode: Mode | Literal["race"]) -> dict[str, Any]:
+        """The settings that this preset fills in."""
+        return {"frozen": self.frozen, "full": self.full, "race": self.race}[mode]
+
+
+# The lesson's training settings, exactly.
+_LESSON = {
+    "augmentation": "random_resized_crop",
+    "image_size": 224,
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 1e-4,
+    "momentum": 0.9,
+    "weight_decay": 1e-2,
+}
+_QUICK = {
+    "augmentation": "none",
+    "image_size": 224,
+    "epochs": 20,
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+    "momentum": 0.9,
+    "weight_decay": 1e-2,
+}
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(
+        label="Quick start",
+        description="A good model soon. Without random crops, a frozen network is computed once and then learns fast.",
+        frozen=_QUICK,
+        # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
+        full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
+        race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
+    ),
+    "lesson": Preset(
+        label="Lesson",
+        description="The course's settings: random crops, a small learning rate, three epochs. To compare both ways.",
+        frozen=_LESSON,
+        full=_LESSON,
+        race=_LESSON,
+    ),
+}

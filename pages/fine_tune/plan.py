@@ -1,0 +1,58 @@
+"""Beside the form: the photos that the network learns from, and what Start will do, in numbers."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.data import preview, splits
+from core.data.sources import SOURCES
+from core.models.catalog import ARCHITECTURES
+from core.runs.config import FineTuneConfig
+
+
+@st.cache_data
+def _grid(data: str) -> Any:
+    train = SOURCES[data].load().train
+    return preview.make_grid(train.images[preview.pick_per_class(train.labels, 32)])
+
+
+def show_photos(data: str) -> None:
+    """The photos that the network will learn from, as they are."""
+    source = SOURCES[data]
+    data_set = source.load()
+    st.markdown(f"##### {source.label}")
+    st.markdown(source.description)
+    st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
+    st.caption(f"Classes: {', '.join(data_set.classes)}.")
+    st.caption(
+        f"A tenth of the training photos is held back to validate every epoch; the {len(data_set.test)} test photos "
+        f"are scored once, at the end. Source: {source.citation}."
+    )
+
+
+def show_plan(configs: list[FineTuneConfig]) -> None:
+    """What Start will do, in numbers: every choice shows its effect at once."""
+    config = configs[0]
+    known, data_set = ARCHITECTURES[config.architecture], SOURCES[config.data].load()
+    num_classes = len(data_set.classes)
+    head, parameters = known.head_parameters(num_classes), known.parameters_with(num_classes)
+    train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
+    steps = splits.num_batches(len(train), config.batch_size)
+    st.markdown("##### What will happen")
+    st.markdown(
+        f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
+        f"{num_classes} classes.\n"
+        f"2. {_who_learns(configs, head, parameters)}\n"
+        f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
+        f"**{steps * config.epochs:,} steps** in all{' for each lane' if len(configs) > 1 else ''}, drawn as they come."
+    )
+
+
+def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> str:
+    """How many parameters learn, in a sentence; for a race, one count a way to fine-tune."""
+    learning = {config.mode: head if config.mode == "frozen" else parameters for config in configs}
+    if len(configs) == 1:
+        (number,) = learning.values()
+        return f"**{number:,} of {parameters:,} parameters** learn ({number / parameters:.1%})."
+    counts = " and ".join(f"**{number:,}** in a {mode} lane" for mode, number in learning.items())
+    return f"{len(configs)} lanes start from the same new layer. Of {parameters:,} parameters, {counts} learn."

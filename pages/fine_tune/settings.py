@@ -1,0 +1,63 @@
+"""The settings of the form that are numbers and details, each checked where it is typed."""
+
+import streamlit as st
+
+from core.models.catalog import Architecture
+from core.runs import devices, store
+from core.runs.config import FineTuneConfig
+from core.runs.settings import choices_of, numbers_of
+from pages.fine_tune.values import key_of, value_of
+from pages.ui.fields import number_field
+
+
+def choose_settings(known: Architecture) -> list[str]:
+    """Every number and option. Returns what is wrong with them."""
+    problems: list[str | None] = []
+    left, right = st.columns(2)
+    for index, (name, about) in enumerate(numbers_of(FineTuneConfig).items()):
+        with left if index % 2 == 0 else right:
+            if name == "image_size" and known.image_size:
+                st.number_input(
+                    about.label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size."
+                )
+                continue
+            allowed = about.allowed
+            if name == "image_size":
+                allowed = allowed._replace(minimum=known.min_image_size)
+            problems.append(number_field(about, key=key_of(name), allowed=allowed))
+    choices = choices_of(FineTuneConfig)
+    with right:
+        precision = choices["precision"]
+        st.selectbox(
+            precision.label,
+            precision.options,
+            format_func=precision.in_words,
+            key=key_of("precision"),
+            help=precision.help,
+        )
+    augmentation = choices["augmentation"]
+    st.segmented_control(
+        augmentation.label,
+        augmentation.options,
+        format_func=augmentation.in_words,
+        key=key_of("augmentation"),
+        required=True,
+        help=augmentation.help,
+    )
+    known_devices = devices.remembered(store.home())
+    if len(known_devices) > 1:
+        labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}
+        st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
+    return [problem for problem in problems if problem]
+
+
+def settings_line() -> str:
+    """The settings in one line, for the closed expander."""
+    crops = " · random crops" if value_of("augmentation") != "none" else ""
+    numbers = {
+        name: "?" if value_of(name) is None else f"{value_of(name):,g}"
+        for name in ("epochs", "learning_rate", "batch_size")
+    }
+    return (
+        f"{numbers['epochs']} epochs · learning rate {numbers['learning_rate']} · batch {numbers['batch_size']}{crops}"
+    )

@@ -1,0 +1,108 @@
+"""What stands in the form: kept in the session, filled in from the address, a preset or a run, and written back.
+
+The settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
+"""
+
+from typing import Any, Literal
+
+import streamlit as st
+
+from core.models.catalog import ARCHITECTURES
+from core.runs import devices, store
+from core.runs.config import FineTuneConfig
+from core.runs.presets import PRESETS
+from core.runs.settings import choices_of, settings_of
+from pages.fine_tune import lanes
+from pages.ui.address import absolute_path, read_settings, write_settings
+
+FormMode = Literal["frozen", "full", "race"]
+MODES = {**choices_of(FineTuneConfig)["mode"].options, "race": "Race both"}
+
+
+def reuse(config: FineTuneConfig, **changes: Any) -> None:
+    """Go back to the form with a run's settings filled in. For a button's `on_click`."""
+    _fill_in(config.to_dict() | changes)
+    lanes.reset()
+    st.session_state["preset"] = next(filter(is_preset, PRESETS), "quick")
+    st.query_params.clear()
+
+
+def start_from_the_best_weights() -> None:
+    """What another network starts from: ImageNet where it has such weights, or else random ones."""
+    has_pretrained = ARCHITECTURES[value_of("architecture")].has_pretrained
+    st.session_state[key_of("weights")] = "pretrained" if has_pretrained else "random"
+
+
+def is_preset(preset: str) -> bool:
+    """Whether the settings are still what the preset fills in."""
+    return all(value_of(name) == value for name, value in PRESETS[preset].settings(value_of("mode")).items())
+
+
+def apply_preset() -> None:
+    """Fill in the settings of the preset for the chosen mode."""
+    for name, value in PRESETS[st.session_state["preset"]].settings(st.session_state[key_of("mode")]).items():
+        st.session_state[key_of(name)] = value
+
+
+def open_form() -> list[str]:
+    """Fill the form in when it is opened: from the address, or as it was left. Returns what was wrong in the address.
+
+    The widgets' values are gone once another page was shown, so the address is kept for the way back.
+    """
+    if key_of("architecture") in st.session_state:
+        # A setting that the last network does not have was not drawn, and is forgotten.
+        missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
+        _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})
+        return []
+    if not st.query_params and "fine_tune_address" in st.session_state:
+        st.query_params.from_dict(st.session_state["fine_tune_address"])
+    choices = _choices()
+    mode, problems = read_settings(st.query_params, {"mode": "frozen"}, choices)
+    defaults = {name: value for name, value in _defaults(mode["mode"]).items() if name != "mode"}
+    settings, more_problems = read_settings(st.query_params, defaults, choices)
+    _fill_in(mode | settings)
+    lane_problem = lanes.read(st.query_params.get("lanes"))
+    return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
+
+
+def _choices() -> dict[str, tuple[str, ...]]:
+    """What the address may name."""
+    choices = {name: tuple(about.options) for name, about in choices_of(FineTuneConfig).items()}
+    found = tuple(info.name for info in devices.remembered(store.home()))
+    return choices | {"mode": tuple(MODES), "device": ("auto", *found)}
+
+
+def write_address() -> None:
+    settings = {name: value_of(name) for name in settings_of(FineTuneConfig)}
+    address = write_settings(settings, _defaults(settings["mode"]))
+    if settings["mode"] != "frozen":
+        address["mode"] = settings["mode"]
+        if settings["mode"] == "race" and (raced := lanes.write()):
+            address["lanes"] = raced
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
+    st.session_state["fine_tune_address"] = address
+
+
+def _defaults(mode: FormMode) -> dict[str, Any]:
+    """What an address need not say: the product's own settings for that way to fine-tune."""
+    return FineTuneConfig().to_dict() | PRESETS["quick"].settings(mode) | {"mode": mode}
+
+
+def _fill_in(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        st.session_state[key_of(name)] = value
+
+
+def value_of(name: str) -> Any:
+    return st.session_state[key_of(name)]
+
+
+def key_of(name: str) -> str:
+    return f"fine_tune_{name}"
+
+
+def weights_path() -> str | None:
+    """The file as typed, made absolute: a worker runs elsewhere."""
+    typed = (value_of("weights_file") or "").strip()
+    return absolute_path(typed) if typed else None

@@ -1,0 +1,52 @@
+"""The weights that the network starts from; a file of them is checked as soon as it is named."""
+
+import streamlit as st
+
+from core import reader
+from core.models.catalog import Architecture
+from core.runs.config import FineTuneConfig
+from core.runs.settings import choices_of, settings_of
+from pages.fine_tune.values import key_of, value_of, weights_path
+from pages.ui import file_check
+from pages.ui.format import plain
+
+
+def choose_weights(architecture: str, known: Architecture) -> str | None:
+    """The choice of weights. Returns what is wrong with it, or None."""
+    about = choices_of(FineTuneConfig)["weights"]
+    choices = [name for name in about.options if name != "pretrained" or known.has_pretrained]
+    if value_of("weights") not in choices:
+        st.session_state[key_of("weights")] = choices[-1]
+    weights = st.segmented_control(
+        about.label,
+        choices,
+        format_func=about.in_words,
+        key=key_of("weights"),
+        required=True,
+        width="stretch",
+    )
+    if weights == "random":
+        st.caption("The network starts from nothing: expect low accuracy on few photos.")
+    if weights != "file":
+        return None
+    reader.prepare()
+    path = st.text_input(
+        "File",
+        key=key_of("weights_file"),
+        placeholder="/path/to/weights.pth",
+        help=settings_of(FineTuneConfig)["weights_file"].help,
+    )
+    if known.weights_url:
+        st.caption(f"ImageNet weights to fetch by hand: {plain(known.weights_url)}")
+    if not path:
+        st.caption("Name a file to start from.")
+        return "no file"
+    problem = _file_problem(architecture, str(weights_path()))
+    if problem is None:
+        st.success(f"The file fits {known.label}.", icon=":material/check:")
+    return problem
+
+
+def _file_problem(architecture: str, path: str) -> str | None:
+    """What is wrong with a file, asked again only when it has changed."""
+    return file_check.problem("core.models.build:check_file", architecture, path, path=path)

@@ -1,0 +1,27 @@
+"""Fields of a form, drawn from what a setting says of itself, each checked where it is typed."""
+
+import streamlit as st
+
+from core.runs.settings import Number, Range
+from pages.ui.format import plain
+
+
+def number_field(about: Number, *, key: str, allowed: Range | None = None) -> str | None:
+    """A field for a number. Returns what is wrong with what was typed, in a sentence, or None.
+
+    `allowed` narrows what the setting allows.
+    """
+    allowed = allowed or about.allowed
+    value = st.number_input(
+        about.label,
+        key=key,
+        step=1 if about.is_whole else None,
+        format="%d" if about.is_whole else "%g",
+        help=f"{about.help} Allowed: {about.allowed}.",
+    )
+    if value is not None and value in allowed:
+        return None
+    typed = "nothing" if value is None else f"{value:,g}"
+    problem = f"{about.label} must be {allowed}, but it is {typed}."
+    st.markdown(f":red[:material/error: {plain(problem)}]")
+    return problem
