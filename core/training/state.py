@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from core import device as devices
 from core.data import splits
 from core.data.sources import SOURCES, LabelledImages
-from core.data.transforms import EvaluationTransform, Transform
-from core.errors import NetworkMissingError, TrainingDivergedError, WeightsError, WeightsFileError
+from core.data.transforms import Transform
+from core.errors import NetworkMissingError, TrainingDivergedError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
+from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
@@ -81,7 +82,7 @@ class TrainingState:
             WeightsError: the weights cannot be had or do not fit.
             UnfreezeError: there is no such device.
         """
-        return cls._around(config, _untrained(config))
+        return cls._around(config, untrained(config))
 
     @classmethod
     def _around(cls, config: FineTuneConfig, model: nn.Module, transform: Transform | None = None) -> "TrainingState":
@@ -101,7 +102,7 @@ class TrainingState:
             device=device,
             precision=devices.default_precision(device) if config.precision == "auto" else config.precision,
             classes=data_set.classes,
-            transform=transform or _transform_for(config),
+            transform=transform or transform_for(config),
             train=Images.on(device, data_set.train, train_indices),
             validation=Images.on(device, data_set.train, validation_indices),
             test=Images.on(device, data_set.test),
@@ -235,7 +236,7 @@ class TrainingState:
         if all(name.startswith(head) for name in weights):
             if whole is None and config.weights == "file":  # which may be another one by now
                 raise NetworkMissingError(f"{name} holds a new head, but the network that it belongs to is missing.")
-            unchanged = whole["weights"] if whole is not None else _untrained_weights(config)
+            unchanged = whole["weights"] if whole is not None else untrained_weights(config)
             weights = unchanged | weights
         model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
@@ -268,44 +269,6 @@ class TrainingState:
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
         # Copies: training must not write into what it will be scored with.
         self.best_weights = copy_weights(best, self.trained, name)
-
-
-def _untrained_weights(config: FineTuneConfig) -> dict[str, Tensor]:
-    """Those that a run began with.
-
-    Raises:
-        WeightsError: they cannot be had, which says nothing of the run's own files.
-    """
-    try:
-        return _untrained(config).state_dict()
-    except WeightsFileError as error:
-        raise WeightsError(str(error)) from error
-
-
-def _untrained(config: FineTuneConfig) -> nn.Module:
-    """The network that a run begins with: its weights, and a new head for the data's classes."""
-    known = catalog.ARCHITECTURES[config.architecture]
-    if config.weights == "pretrained":
-        model = build.build_pretrained(config.architecture)
-    elif config.weights == "file":
-        model = build.build_from_file(config.architecture, Path(str(config.weights_file)))
-    else:
-        model = build.build_random(config.architecture, known.num_classes, seed=config.seed)
-    num_classes = len(SOURCES[config.data].load().classes)
-    heads.replace_head(model, config.architecture, num_classes, seed=config.seed)
-    return model
-
-
-def _transform_for(config: FineTuneConfig) -> EvaluationTransform:
-    """How a new run reads its images: whole, by the kernel that the network's own weights were measured with."""
-    known = catalog.ARCHITECTURES[config.architecture]
-    return EvaluationTransform(
-        image_size=config.image_size,
-        resize_size=config.image_size,
-        kernel=known.kernel,
-        mean=known.mean,
-        std=known.std,
-    )
 
 
 def _on_cpu(values: Any) -> Any:
