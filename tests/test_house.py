@@ -214,3 +214,18 @@ def test_every_dependency_has_its_reason() -> None:
         for line in (ROOT / file).read_text().splitlines():
             if line and not line.startswith("#"):
                 assert f"`{line.split('>')[0]}`" in reasons, line
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_everything_public_says_what_it_is(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    silent = [node.name for node in defined if not node.name.startswith("_") and not ast.get_docstring(node)]
+    assert not silent
+    assert ast.get_docstring(tree) or not tree.body
+
+
+def test_no_file_is_longer_than_one_can_read_at_a_time() -> None:
+    most = {"core": 300, "pages": 300, "tests": 400}
+    lengths = {path: len(path.read_text().splitlines()) for folder in most for path in (ROOT / folder).rglob("*.py")}
+    assert not {path: length for path, length in lengths.items() if length > most[path.relative_to(ROOT).parts[0]]}

@@ -73,6 +73,7 @@ def _choices() -> dict[str, tuple[str, ...]]:
 
 
 def write_address() -> None:
+    """Keep in the address what differs from the defaults."""
     settings = {name: value_of(name) for name in settings_of(FineTuneConfig)}
     address = write_settings(settings, _defaults(settings["mode"]))
     if settings["mode"] != "frozen":
@@ -95,10 +96,12 @@ def _fill_in(settings: dict[str, Any]) -> None:
 
 
 def value_of(name: str) -> Any:
+    """What stands in the field of that setting."""
     return st.session_state[key_of(name)]
 
 
 def key_of(name: str) -> str:
+    """The key of that setting's field in the session."""
     return f"fine_tune_{name}"
 
 

@@ -83,6 +83,7 @@ def open_choices() -> list[str]:
 
 
 def write_address() -> None:
+    """Keep in the address what differs from the defaults."""
     settings = {name: value_of(name) for name in _DEFAULTS}
     if settings["network"] in LESSON_NETWORKS:
         settings = {"network": settings["network"]}
@@ -95,8 +96,10 @@ def write_address() -> None:
 
 
 def value_of(name: str) -> Any:
+    """What is chosen."""
     return st.session_state[key_of(name)]
 
 
 def key_of(name: str) -> str:
+    """The key of that choice's field in the session."""
     return f"inspector_{name}"

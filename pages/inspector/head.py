@@ -10,6 +10,7 @@ from pages.ui.format import count
 
 
 def show_numbers(described: Description) -> None:
+    """What the network amounts to."""
     with_parameters = sum(layer.parameters > 0 for layer in described.layers)
     numbers = {
         "Parameters": (f"{described.parameters:,}", "All numbers that training can set."),

@@ -12,6 +12,7 @@ _COUNTS = {name: st.column_config.NumberColumn(format="localized") for name in (
 
 
 def show_named_parameters(described: Description) -> None:
+    """The parameters of a small network, with their values."""
     st.subheader("named_parameters()", anchor=False)
     rows = [
         {
@@ -27,6 +28,7 @@ def show_named_parameters(described: Description) -> None:
 
 
 def show_blocks(described: Description) -> None:
+    """The top-level blocks, and the share of the parameters that each holds."""
     if not described.blocks:
         return
     with st.expander("Blocks", icon=":material/view_agenda:", expanded=True):
@@ -57,6 +59,7 @@ def show_blocks(described: Description) -> None:
 
 
 def show_layers(described: Description) -> None:
+    """Every layer, in the order in which they first run."""
     st.subheader("Layers", anchor=False)
     st.caption(
         f"In the order in which they first run; outputs are for one input of {_shape(described.input_shape)}. "

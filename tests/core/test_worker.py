@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 import torch
 
 from core import worker
-from core.errors import NotEnoughDiskError, UnfreezeError
+from core.errors import UnfreezeError
 from core.models import build
 from core.runs import control, devices, jobs, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
@@ -286,23 +285,6 @@ def test_broken_weights_file_fails_the_run_with_one_sentence(home: Path, tmp_pat
     assert "holiday.pth is no checkpoint" in failure.message
     assert "\n" not in failure.message
     assert not list(folder.checkpoints.iterdir())
-
-
-def test_too_little_disk_is_said_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = shutil.disk_usage("/")._replace(free=10**7)
-    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(NotEnoughDiskError, match=r"0\.01 GB free, but the checkpoints of this training need 0\.\d+ GB"):
-        jobs.start(home, QUICK)
-    assert not home.exists()
-
-
-def test_larger_networks_need_more_disk() -> None:
-    needed = [
-        jobs.disk_needed_bytes(FineTuneConfig(architecture=architecture, weights="random", mode=mode))
-        for architecture, mode in (("efficientnet_lite0", "frozen"), ("alexnet", "frozen"), ("alexnet", "full"))
-    ]
-    assert needed == sorted(needed)
-    assert needed[-1] > 2 * 61_100_840 * 8
 
 
 def test_worker_without_a_lock_of_its_own_takes_it(home: Path) -> None:

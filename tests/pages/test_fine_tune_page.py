@@ -1,6 +1,5 @@
 """The Fine-tune page, script by script: every state is drawn, every bad input is refused where it is typed."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -12,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.models import build
-from core.runs import devices, jobs, locks, progress, store, workers
+from core.runs import devices, jobs, locks, workers
 from core.runs.config import FineTuneConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import (
@@ -23,7 +22,6 @@ from core.runs.events import (
     Finished,
     Preparing,
     Queued,
-    RareEvent,
     Step,
     Stopped,
 )
@@ -31,9 +29,6 @@ from core.runs.folder import RunFolder
 from core.runs.presets import PRESETS
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
-from core.runs.writer import RunWriter
-from pages.ui.format import duration
-from tests.conftest import follow
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.samples import STARTED, as_read, make_run
@@ -202,20 +197,6 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
     os.close(lock)
 
 
-def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = make_race(home, [], [])
-    held = [locks.hold(folder.lock) for folder in folders]
-    readers = [follow(folder) for folder in folders]
-    alone = [progress.measure(reader.events, reader.steps) for reader in readers]
-    left_s = sum(now.remaining_s for now in alone if now and now.remaining_s)
-    page = open_page(folders[0].id)
-    assert f" · about {duration(left_s)} left" in page.get("progress")[0].proto.text
-    monkeypatch.setattr(RunReader, "quiet_s", 130.0)
-    assert " · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
-    for lock in held:
-        os.close(lock)
-
-
 def test_scoring_is_shown_while_it_runs(home: Path) -> None:
     folder = make_run(home, STARTED, *STEPS, Evaluating(split="validation", images=96, total_images=200))
     lock = locks.hold(folder.lock)
@@ -380,57 +361,3 @@ def test_nonsense_in_the_address_is_said(started: list[FineTuneConfig]) -> None:
     said = "\n".join(warning.value for warning in page.warning)
     assert all(word in said for word in ("architecture", "epochs", "lanes that cannot be"))
     assert not button(page, "Start the race").disabled
-
-
-def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> list[RunFolder]:
-    """A frozen and a full lane with 57 steps each, and how they ended; `full_saw` stands for the second's photos."""
-    configs = [CONFIG, dataclasses.replace(CONFIG, mode="full")]
-    folders = [store.new_folder(home) for _ in configs]
-    ids = tuple(folder.id for folder in folders)
-    for folder, config, ending in zip(folders, configs, endings, strict=True):
-        folder.write_description(config, name=f"the {config.mode} one", created=0.0, queue="cpu", race=ids)
-        trainable = 12_810 if config.mode == "frozen" else 3_383_818
-        begun = dataclasses.replace(STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe")
-        with RunWriter(folder) as writer:
-            saw = "beef" if config.mode == "frozen" else full_saw
-            for event in (begun, *STEPS, dataclasses.replace(VALIDATED, rows_hash=saw), *ending):
-                writer.append(event)
-    return folders
-
-
-def test_race_whose_lanes_saw_different_photos_is_said_to_be_unfair(home: Path) -> None:
-    page = open_page(make_race(home, [FINISHED], [FINISHED], full_saw="dead")[0].id)
-    assert "This race is not fair: its lanes trained on different photos" in texts(page)
-    assert "A fair race" not in texts(page)
-
-
-def test_finished_race_has_a_verdict_and_its_proof(home: Path) -> None:
-    better = dataclasses.replace(FINISHED, test_accuracy=0.9, seconds=40.0)
-    frozen, full = make_race(home, [FINISHED], [better])
-    for folder in (frozen, full):
-        page = open_page(folder.id)
-        said = texts(page)
-        assert "the full one" in said
-        assert "90.0%" in said
-        assert "cafe" in said
-        assert "beef" in said
-    assert page.title[0].value == "Race: EfficientNet\\-Lite0"
-
-
-def test_race_that_was_stopped_can_be_resumed_or_changed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = make_race(home, [FINISHED], [Stopped(step=57)])
-    resumed: list[str] = []
-    monkeypatch.setattr(jobs, "resume", lambda home, *runs: resumed.extend(run.id for run in runs))
-    page = open_page(folders[0].id)
-    assert "was stopped after step 57" in texts(page)
-    button(page, "Resume the lane").click().run()
-    assert resumed == [folders[1].id]
-    button(page, "Change settings").click().run()
-    assert button(page, "Start the race")
-    assert field(page, "Epochs").value == CONFIG.epochs
-
-
-def test_lane_of_a_deleted_race_is_shown_alone(home: Path) -> None:
-    frozen, full = make_race(home, [FINISHED], [FINISHED])
-    shutil.rmtree(frozen.path)
-    assert "84.6% of the 500 test photos" in texts(open_page(full.id))

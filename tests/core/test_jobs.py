@@ -1,0 +1,27 @@
+"""What a start asks of the disk, before anything is written."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.errors import NotEnoughDiskError
+from core.runs import jobs
+from core.runs.config import FineTuneConfig
+
+
+def test_too_little_disk_is_said_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=10**7)
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(NotEnoughDiskError, match=r"0\.01 GB free, but the checkpoints of this training need 0\.\d+ GB"):
+        jobs.start(home, FineTuneConfig())
+    assert not home.exists()
+
+
+def test_larger_networks_need_more_disk() -> None:
+    needed = [
+        jobs.disk_needed_bytes(FineTuneConfig(architecture=architecture, weights="random", mode=mode))
+        for architecture, mode in (("efficientnet_lite0", "frozen"), ("alexnet", "frozen"), ("alexnet", "full"))
+    ]
+    assert needed == sorted(needed)
+    assert needed[-1] > 2 * 61_100_840 * 8
