@@ -10,7 +10,7 @@ from core.runs.presets import PRESETS
 from core.runs.settings import settings_of
 from pages.fine_tune import lanes
 from pages.fine_tune.plan import show_photos, show_plan
-from pages.fine_tune.settings import choose_settings, settings_line
+from pages.fine_tune.settings import choose_settings
 from pages.fine_tune.values import (
     MODES,
     apply_preset,
@@ -23,6 +23,7 @@ from pages.fine_tune.values import (
     write_address,
 )
 from pages.fine_tune.weights import choose_weights
+from pages.fine_tune.words import in_words
 from pages.ui.format import plain
 from pages.ui.once import note_click
 
@@ -38,7 +39,10 @@ def fine_tune_form() -> list[FineTuneConfig]:
     """Draw the form beside the photos. Returns a configuration for each lane, none where it cannot be started."""
     problems = open_form()
     st.title("Fine-tune", anchor=False)
-    st.markdown("Teach a network that has seen a million photos to tell yours apart, and watch every step of it.")
+    st.markdown(
+        "Take a network that was trained on a million photos, teach it new classes, and watch every step. It learns "
+        "from the sample on this page; training on your own photos is not possible yet."
+    )
     for problem in problems:
         st.warning(plain(problem), icon=":material/link_off:")
     form, photos = st.columns([5, 6], gap="large")
@@ -91,12 +95,14 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     with st.expander("Settings", icon=":material/tune:"):
         problems = choose_settings(known)
     changed = "" if is_preset(preset) else " · changed from the preset"
-    st.caption(settings_line() + changed)
+    image_size = known.image_size or value_of("image_size")
+    shown = {name: value_of(name) for name in ("epochs", "learning_rate", "batch_size", "augmentation")}
+    st.caption(in_words({**shown, "image_size": image_size}) + changed)
     chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([], None)
 
     values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
     values["weights_file"] = weights_path() if values["weights"] == "file" else None
-    values["image_size"] = known.image_size or values["image_size"]
+    values["image_size"] = image_size
     configs: list[FineTuneConfig] = []
     if not (weights_problem or problems or lanes_problem):
         configs = [FineTuneConfig(**{**values, **lane}) for lane in chosen or [{}]]

@@ -4,21 +4,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
 from core.runs import history, progress
-from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.reader import RunReader
-from core.runs.settings import choices_of
 from core.runs.status import Status, is_resumable, read_status
 from pages.fine_tune import lanes
 from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
 from pages.fine_tune.values import reuse
+from pages.fine_tune.words import in_words
 from pages.places import PREDICT
 from pages.ui import run_actions
 from pages.ui.comparison import compare_runs, verdict
-from pages.ui.format import plain, plain_name
+from pages.ui.format import counted, plain, plain_name
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.problems import problems_shown
 
@@ -41,15 +39,13 @@ def live_race(readers: Sequence[RunReader]) -> None:
 def _header(readers: Sequence[RunReader]) -> None:
     """What the lanes share, and that they began alike."""
     configs = [reader.folder.config() for reader in readers]
-    config = configs[0]
     labels = list(dict.fromkeys(ARCHITECTURES[config.architecture].label for config in configs))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
-    weights = choices_of(FineTuneConfig)["weights"].in_words(config.weights)
-    crops = "random crops" if config.augmentation != "none" else "no augmentation"
+    values = [config.to_dict() for config in configs]
     st.caption(
-        f"{SOURCES[config.data].label} · batch {config.batch_size} · {crops} · {weights} weights · seed {config.seed}"
+        in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
     )
     for reader in readers:
         for recovery in history.recoveries(reader.events):
@@ -131,7 +127,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
             st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=STATUS_ICONS[status])
         elif status is not Status.FINISHED:
             ended = "was stopped" if status is Status.STOPPED else "ended in mid-run: its process was killed"
-            st.info(f"{_name(reader)} {ended} after step {history.last_step(reader):,}.", icon=STATUS_ICONS[status])
+            st.info(f"{_name(reader)} {ended} {_where(reader)}.", icon=STATUS_ICONS[status])
     unfinished = [
         reader for reader, status in zip(readers, statuses, strict=True) if is_resumable(status, reader.last_event)
     ]
@@ -183,16 +179,18 @@ def _proof(readers: Sequence[RunReader]) -> None:
         " Their first losses differ all the same: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
         "network runs them as in prediction."
     )
+    epochs = counted(start.epochs, "epoch")
     st.caption(
         f":material/balance: A fair race: every lane began with the same new layer ({plain(start.head_hash)}) and "
-        f"trained on the same photos in the same order, for {_epochs(start.epochs)} ({plain(start.rows_hash)})."
+        f"trained on the same photos in the same order, for {epochs} ({plain(start.rows_hash)})."
         f"{why_not_alike if len(first_losses) > 1 else ''} Seconds are each lane's own; the others' turns do not count."
     )
 
 
-def _epochs(number: int) -> str:
-    return "1 epoch" if number == 1 else f"{number:,} epochs"
-
-
 def _name(reader: RunReader) -> str:
     return plain_name(reader.folder.description()["name"])
+
+
+def _where(reader: RunReader) -> str:
+    step = history.last_step(reader)
+    return f"after step {step:,}" if step else "before its first step"

@@ -5,16 +5,15 @@ from typing import assert_never
 
 import streamlit as st
 
-from core.data.sources import SOURCES
 from core.figures import training as figures
 from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
-from core.runs.settings import choices_of
 from core.runs.status import Status, is_resumable, read_status
 from pages.fine_tune.python_snippet import python_snippet
 from pages.fine_tune.values import reuse
+from pages.fine_tune.words import in_words
 from pages.places import PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, plain, plain_name, rate
@@ -46,15 +45,9 @@ def _header(reader: RunReader, config: FineTuneConfig) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(plain_name(reader.folder.description()["name"]), anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
-    weights = choices_of(FineTuneConfig)["weights"].in_words(config.weights)
-    crops = "random crops" if config.augmentation != "none" else "no augmentation"
-    settings = (
-        f"{SOURCES[config.data].label} · {config.epochs} epochs · batch {config.batch_size} · learning rate "
-        f"{config.learning_rate:g} · {crops} · {weights} weights · seed {config.seed}"
-    )
     started = history.started(reader.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
-    st.caption(settings + device)
+    st.caption(in_words(config.to_dict()) + device)
     for recovery in history.recoveries(reader.events):
         st.warning(plain(recovery), icon=":material/healing:")
 
@@ -269,12 +262,13 @@ def _log(reader: RunReader) -> None:
 
 def _stopped(reader: RunReader) -> str:
     stopped, step = reader.last_event, history.last_step(reader)
+    where = f"after step {step:,}" if step else "before the first step"
     if isinstance(stopped, Stopped) and stopped.signal:
         return (
-            f"Stopped after step {step:,}: the system asked the training process to end "
-            f"({plain(stopped.signal)}), as it does when the computer shuts down."
+            f"Stopped {where}: the system asked the training process to end ({plain(stopped.signal)}), as it does when "
+            "the computer shuts down."
         )
-    return f"Stopped after step {step:,}."
+    return f"Stopped {where}."
 
 
 def kept(reader: RunReader) -> str:

@@ -6,7 +6,7 @@ from core.models.catalog import Architecture
 from core.runs import devices, store
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, numbers_of
-from pages.fine_tune.values import key_of, value_of
+from pages.fine_tune.values import key_of
 from pages.ui.fields import number_field
 
 
@@ -49,15 +49,3 @@ def choose_settings(known: Architecture) -> list[str]:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}
         st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
     return [problem for problem in problems if problem]
-
-
-def settings_line() -> str:
-    """The settings in one line, for the closed expander."""
-    crops = " · random crops" if value_of("augmentation") != "none" else ""
-    numbers = {
-        name: "?" if value_of(name) is None else f"{value_of(name):,g}"
-        for name in ("epochs", "learning_rate", "batch_size")
-    }
-    return (
-        f"{numbers['epochs']} epochs · learning rate {numbers['learning_rate']} · batch {numbers['batch_size']}{crops}"
-    )

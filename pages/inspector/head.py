@@ -41,7 +41,7 @@ def show_head(described: Description, *, frozen: bool) -> None:
     with before:
         _head_card("As it comes", described.original.head, described.original.parameters)
     with after:
-        _head_card("For your classes", described.head, described.parameters)
+        _head_card("With the new head", described.head, described.parameters)
     st.subheader("What learns", anchor=False)
     share = described.learning / described.parameters
     said = f"**{described.learning:,} of {described.parameters:,} parameters** learn ({_percent(share)})."
@@ -72,7 +72,7 @@ def show_way_on(network: str, settings: tuple[str, int, str, int]) -> None:
                 icon=":material/image_search:",
                 query_params={"network": network},
             )
-    st.caption("On the Fine-tune page, the photos that you choose decide how many classes the new head has.")
+    st.caption("On the page Fine-tune, the photos decide how many classes the new head has: the sample has ten.")
 
 
 def _megabytes(parameters: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.models.description import Description, Layer, Shape
+from pages.ui.format import counted
 
 _MAX_TABLE_HEIGHT = 560
 _ROW_HEIGHT = 35
@@ -55,7 +56,7 @@ def show_blocks(described: Description) -> None:
         )
         outside = described.parameters - sum(block.parameters for block in described.blocks)
         if outside:
-            st.caption(f"{_number(outside, 'parameter')} more belong to the network itself, outside its blocks.")
+            st.caption(f"{counted(outside, 'parameter')} more belong to the network itself, outside its blocks.")
 
 
 def show_layers(described: Description) -> None:
@@ -63,7 +64,7 @@ def show_layers(described: Description) -> None:
     st.subheader("Layers", anchor=False)
     st.caption(
         f"In the order in which they first run; outputs are for one input of {_shape(described.input_shape)}. "
-        f"**In all: {_number(len(described.layers), 'layer')}, {_number(described.parameters, 'parameter')}, "
+        f"**In all: {counted(len(described.layers), 'layer')}, {counted(described.parameters, 'parameter')}, "
         f"{described.learning:,} of them learning.**"
     )
     rows = [_layer_row(layer) for layer in described.layers]
@@ -121,8 +122,3 @@ def _shape(shape: Shape | None) -> str:
 def _rest(shape: Shape) -> str:
     """Says that there are more values than are shown."""
     return ", …" if len(shape) > 1 else ""
-
-
-def _number(number: int, noun: str) -> str:
-    """ "1 layer", "52 layers"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ from core.runs.events import STEP_FORMATS, Failed, Fitted
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
 from pages.ui import run_actions
-from pages.ui.format import coefficient, plain
+from pages.ui.format import coefficient, counted, plain
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.live_chart import live_chart
 from pages.ui.problems import problems_shown
@@ -73,7 +73,7 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
             )
         case Status.FINISHED:
             assert isinstance(last, Fitted)
-            st.success(f"Fitted: {config.epochs:,} epochs in {last.seconds:.2g} s.", icon=icon)
+            st.success(f"Fitted: {counted(config.epochs, 'epoch')} in {last.seconds:.2g} s.", icon=icon)
         case Status.STOPPED:
             st.info(f"Stopped after epoch {num_steps:,}.", icon=icon)
         case Status.FAILED:
@@ -123,5 +123,5 @@ def _curves_chart(
     }
     description = "Loss, weight and bias of every epoch, none so far"
     if loss is not None:
-        description = f"Loss over {len(steps):,} of {config.epochs:,} epochs, now {coefficient(loss)}"
+        description = f"Loss over {len(steps):,} of {counted(config.epochs, 'epoch')}, now {coefficient(loss)}"
     live_chart(figure, key="linear-fit-curves", numbers=numbers, height=_CHART_HEIGHT, description=description)

@@ -9,7 +9,7 @@ from core.data.arrival import Arrival
 from core.data.points import Line, Points
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
-from pages.ui.format import coefficient
+from pages.ui.format import coefficient, counted
 
 
 def compare(config: LinearFitConfig, fitted: Fitted, steps: NDArray[np.void]) -> None:
@@ -22,7 +22,7 @@ def compare(config: LinearFitConfig, fitted: Fitted, steps: NDArray[np.void]) ->
         sentences.insert(0, how_far(config, _judge(config, drawn, first, trained)))
     st.markdown("\n\n".join(sentences))
     rows = {
-        f"**Trained**, {config.epochs:,} epochs": trained,
+        f"**Trained**, {counted(config.epochs, 'epoch')}": trained,
         "**Exact**, least squares": points.minimum(drawn),
         f"**Exact** with weight decay {config.weight_decay:g}": points.minimum(drawn, weight_decay=config.weight_decay),
         "Truth with the mean of the noise, *y* = 2*x* + 4": points.EXPECTED,

@@ -28,7 +28,7 @@ def main() -> None:
     if listed:
         _list(listed)
     else:
-        st.markdown("No run yet. Teach a network your photos, and it will be listed here, with all that came of it.")
+        st.markdown("No run yet. Train a network, and it will be listed here with all its results.")
         st.page_link(places.FINE_TUNE.script, label="Set up the first run", icon=":material/model_training:")
     show_trash()
 

@@ -20,6 +20,11 @@ def count(number: float) -> str:
     return f"{number / 1e6:.1f} M" if number >= 1e6 else f"{number:,.0f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 epoch", "1,000 epochs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def rate(per_second: float) -> str:
     """ "2.41", "1,120": three digits tell enough."""
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"

@@ -97,7 +97,7 @@ def test_change_from_the_preset_is_said(home: Path) -> None:
     page = open_page()
     assert "changed from the preset" not in texts(page)
     field(page, "Epochs").set_value(7).run()
-    assert "7 epochs · learning rate 0.01 · batch 32 · changed from the preset" in texts(page)
+    assert "7 epochs · learning rate 0.01 · batch 32 · 224 pixels · changed from the preset" in texts(page)
 
 
 def test_lesson_preset_fills_in_its_settings(started: list[FineTuneConfig]) -> None:

@@ -1,0 +1,34 @@
+"""The settings of a fine-tuning in one line, as a form, a run and a race show them. Pure."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.data.sources import SOURCES
+from core.runs.config import FineTuneConfig
+from core.runs.settings import choices_of
+from pages.ui.format import counted, plain_name
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """A line of Markdown that says these settings, by their names in `FineTuneConfig`; "?" where one is not known."""
+    parts = [_PHRASES[name](value, values) for name, value in values.items() if name in _PHRASES]
+    return " · ".join(part for part in parts if part)
+
+
+def _weights(value: str, values: Mapping[str, Any]) -> str:
+    if value == "file":
+        return f"weights from {plain_name(Path(str(values.get('weights_file'))).name)}"
+    return "random weights" if value == "random" else f"{choices_of(FineTuneConfig)['weights'].in_words(value)} weights"
+
+
+_PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
+    "data": lambda value, _: SOURCES[value].label,
+    "epochs": lambda value, _: "? epochs" if value is None else counted(value, "epoch"),
+    "learning_rate": lambda value, _: f"learning rate {'?' if value is None else f'{value:g}'}",
+    "batch_size": lambda value, _: f"batch {'?' if value is None else f'{value:,}'}",
+    "image_size": lambda value, _: f"{'?' if value is None else value} pixels",
+    "augmentation": lambda value, _: "" if value == "none" else "random crops",
+    "weights": _weights,
+    "seed": lambda value, _: f"seed {value}",
+}
