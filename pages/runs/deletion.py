@@ -11,6 +11,7 @@ from core.runs.overview import Summary
 from pages.runs.selection import selected_ids, show_selected
 from pages.runs.words import megabytes
 from pages.ui.format import plain_name
+from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
 
 _KEEP_DELETED_S = 7 * 24 * 3600.0
@@ -31,6 +32,7 @@ def delete_button(selected: Sequence[Summary]) -> None:
     )
 
 
+@one_at_a_time()
 def _delete(selected: Sequence[Summary]) -> None:
     deleted: list[str] = []
     for summary in selected:
@@ -57,6 +59,7 @@ def offer_undo() -> None:
         st.button("Undo", icon=":material/undo:", on_click=_restore, args=([run.id for run in deleted],), key="undo")
 
 
+@one_at_a_time()
 def _restore(run_ids: Sequence[str]) -> None:
     for run_id in run_ids:
         if RunFolder(store.home() / "runs" / run_id).path.exists():

@@ -1,13 +1,16 @@
 """One click, one start: none is lost, and a second one on one form finds what the first has started. Knows no form.
 
-Streamlit ends a script wherever it next draws something as soon as the browser asks for another run of it. A click that
-the script has not come to by then would be lost, so it is noted before anything is drawn. A click that comes while the
-first one is worked on runs the script again with the button pressed, at the address that the browser knew. So what was
+As soon as the browser asks for another run of a script, Streamlit begins it beside the one that is still at work, which
+ends wherever it next draws something. A click that the script has not come to by then would be lost, so it is noted
+before anything is drawn. A click that comes while the first one is worked on runs the script again with the button
+pressed, at the address that the browser knew. So one of a session's scripts at a time does what was asked for, what was
 started is noted in the session in the same breath, and the form counts as another one only once it was drawn without a
 click.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -15,6 +18,8 @@ _CLICKED = "clicked_form"  # the form on which Start was clicked, until that was
 _PAGE = "page"  # the page that is shown
 _STARTED = "started_from"  # of each form, the run that a click on it has started
 _OPENED = "opened_run"  # the run that was last on the page
+_TURN = "turn"  # the session's lock
+_mutex = threading.Lock()
 
 
 def note_click(form: str) -> None:
@@ -40,14 +45,24 @@ def start_once(form: str, start: Callable[[], str] | None) -> str | None:
     `start` must draw nothing. It may raise, and then the form can be clicked again. It is None where the form says
     nothing that could be started.
     """
-    started: dict[str, str] = st.session_state.setdefault(_STARTED, {})
-    clicked = st.session_state.pop(_CLICKED, None) == form and start is not None
-    if form in started and not clicked and st.session_state.get(_OPENED) == started[form]:
-        del started[form]  # its run was on the page since: the form is another one
-    if form not in started and clicked:
-        assert start is not None
-        started[form] = start()
-    return started.get(form)
+    with one_at_a_time():
+        started: dict[str, str] = st.session_state.setdefault(_STARTED, {})
+        clicked = st.session_state.pop(_CLICKED, None) == form and start is not None
+        if form in started and not clicked and st.session_state.get(_OPENED) == started[form]:
+            del started[form]  # its run was on the page since: the form is another one
+        if form not in started and clicked:
+            assert start is not None
+            started[form] = start()
+        return started.get(form)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let no other script of this session do anything of the kind meanwhile."""
+    with _mutex:
+        turn: threading.Lock = st.session_state.setdefault(_TURN, threading.Lock())
+    with turn:
+        yield
 
 
 def note_opened(run_id: str) -> None:

@@ -8,6 +8,7 @@ from core.runs import jobs, store
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
 from core.runs.status import read_status
+from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
 
 
@@ -20,9 +21,12 @@ def stop(*folders: RunFolder) -> None:
 
 @problems_in_a_toast()
 def resume(resumed: Sequence[RunReader]) -> None:
-    """Have runs go on; those that are going on already, by an earlier click or another tab,
-    are left alone, and the page shows them.
-    """
+    """Have runs go on. Those that go on already, by an earlier click or in another tab, are left alone."""
+    with one_at_a_time():
+        _resume(resumed)
+
+
+def _resume(resumed: Sequence[RunReader]) -> None:
     try:
         if not any(read_status(reader).is_live for reader in resumed):
             jobs.resume(store.home(), *(reader.folder for reader in resumed))

@@ -1,5 +1,6 @@
 """A second click that comes while the browser still shows the form finds what the first one has started."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> No
 @pytest.mark.parametrize(
     ("place", "label", "ends"),
     [
-        (FINE_TUNE, "Start fine-tuning", "pages.fine_tune.form._show_plan"),
+        (FINE_TUNE, "Start fine-tuning", "pages.fine_tune.form.show_plan"),
         (LINEAR_FIT, "Fit the line", "pages.linear_fit.form._largest_learning_rate"),
     ],
 )
@@ -118,7 +119,7 @@ def test_click_on_a_page_that_was_left_starts_nothing_later(
 ) -> None:
     page = open_page(FINE_TUNE)
     with monkeypatch.context() as context:
-        context.setattr("pages.fine_tune.form._show_plan", lambda *_: st.stop())
+        context.setattr("pages.fine_tune.form.show_plan", lambda *_: st.stop())
         button(page, "Start fine-tuning").click().run()
     page.switch_page(LINEAR_FIT.script).run().switch_page(FINE_TUNE.script).run()
     assert not started
@@ -164,3 +165,31 @@ def test_click_meant_for_another_form_or_for_one_that_cannot_start_is_forgotten(
     note_click("form")
     forget_click()
     assert start_once("form", starts.pop) is None
+
+
+@pytest.mark.usefixtures("session")
+def test_script_that_comes_while_another_one_starts_the_run_waits_and_opens_that() -> None:
+    """Streamlit runs the script for a second click beside the one that still works on the first."""
+    begun, may_end = threading.Event(), threading.Event()
+    opened: list[str | None] = []
+
+    def slow() -> str:
+        begun.set()
+        assert may_end.wait(20)
+        return "a"
+
+    def script(start: Callable[[], str]) -> None:
+        note_click("form")
+        opened.append(start_once("form", start))
+
+    first = threading.Thread(target=script, args=(slow,))
+    first.start()
+    assert begun.wait(20)
+    second = threading.Thread(target=script, args=(lambda: "another",))
+    second.start()
+    second.join(0.2)
+    assert second.is_alive(), "it waits for what the first one starts"
+    may_end.set()
+    first.join()
+    second.join()
+    assert opened == ["a", "a"]
