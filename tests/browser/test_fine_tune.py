@@ -129,7 +129,7 @@ def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Brow
         2 + len(list(store.newest(server.home))) - 2, timeout=10_000
     )
     other.get_by_role("button", name="Stop waiting").click()
-    expect(status(other, "Stopped after step 0")).to_be_visible()
+    expect(status(other, "Stopped before the first step")).to_be_visible()
     other.context.close()
 
 
