@@ -86,7 +86,7 @@ def test_spare_worker_trains_like_any_other(home: Path) -> None:
 
 def test_spare_worker_ends_with_its_server() -> None:
     code = (
-        "import sys; from core.runs import jobs\n"
+        "import sys; from core.runs import workers\n"
         "workers.prepare(); print(workers._spare[0].pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
