@@ -32,6 +32,8 @@ def shown(name: object, *, most: int = MAX_NAME) -> str:
     One that has letters written from right to left is isolated: the words beside it keep their place.
     """
     text = " ".join(str(name).split())
+    if _is_plain(text, most):
+        return text or NO_NAME
     if whole := _ISOLATED.fullmatch(text):
         text = whole[1]  # shown before
     text = _shortened(list(_pieces(_without_middle(text, most))), most)
@@ -40,12 +42,18 @@ def shown(name: object, *, most: int = MAX_NAME) -> str:
 
 def message(text: object, *, most: int = MAX_MESSAGE) -> str:
     """A sentence about names, made fit to show in the same way; empty where it is."""
-    return _shortened(list(_sentence(_without_middle(" ".join(str(text).split()), most))), most)
+    line = " ".join(str(text).split())
+    return line if _is_plain(line, most) else _shortened(list(_sentence(_without_middle(line, most))), most)
 
 
 def is_invisible(character: str) -> bool:
     """Whether nothing is drawn for a character on its own."""
     return bool(unicodedata.category(character) in _INVISIBLE or _BLANK.match(character) or _SELECTOR.match(character))
+
+
+def _is_plain(text: str, most: int) -> bool:
+    """Whether a text is short and of printable ASCII: most are, and a list of runs shows thousands."""
+    return len(text) <= most and text.isascii() and text.isprintable()
 
 
 def _sentence(text: str) -> Iterator[str]:
