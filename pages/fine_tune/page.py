@@ -50,8 +50,8 @@ def show(run_id: str) -> None:
     """Watch a run, or see how it ended."""
     forget_click()
     try:
+        note_opened(run_id)  # be it gone: or its form would open it for ever
         reader = lookup.reader(run_id)
-        note_opened(run_id)
         racing = lookup.race_of(reader)
         if len(racing) > 1:
             live_race(racing)

@@ -59,8 +59,8 @@ def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
     if run_id is None:
         return None, LinearFitConfig()
     try:
+        note_opened(run_id)  # be it gone: or its form would open it for ever
         reader = lookup.reader(run_id)
-        note_opened(run_id)
         shown = reader.folder.config_of(LinearFitConfig)
         reader.poll()
         return reader, shown

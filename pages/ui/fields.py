@@ -17,7 +17,7 @@ def number_field(about: Number, *, key: str, allowed: Range | None = None) -> st
         key=key,
         step=1 if about.is_whole else None,
         format="%d" if about.is_whole else "%g",
-        help=f"{about.help} Allowed: {about.allowed}.",
+        help=f"{about.help} Allowed: {allowed}.",
     )
     if value is not None and value in allowed:
         return None

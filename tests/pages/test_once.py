@@ -125,6 +125,13 @@ def test_click_on_a_page_that_was_left_starts_nothing_later(
     assert not started
 
 
+def test_run_that_was_deleted_before_it_was_shown_does_not_keep_its_form(started: list[RunFolder]) -> None:
+    page = open_page(FINE_TUNE, run="20300102-030405-00000009")
+    page.session_state["started_from"] = {"fine_tune": "20300102-030405-00000009"}
+    button(page.run(), "Set up a new run").click().run()
+    assert button(page, "Start fine-tuning")
+
+
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session of its own, without a page."""
