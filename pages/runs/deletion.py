@@ -34,15 +34,15 @@ def delete_button(selected: Sequence[Summary]) -> None:
 
 @one_at_a_time()
 def _delete(selected: Sequence[Summary]) -> None:
-    deleted: list[str] = []
+    # Noted first, and filled as it goes: a newer run of the script ends this one where it next asks Streamlit anything.
+    st.session_state[_DELETED] = deleted = list[str]()
     for summary in selected:
-        if summary.id in st.session_state.get(_DELETED, []) and not summary.folder.path.exists():
+        if not summary.folder.path.exists():
             deleted.append(summary.id)  # by an earlier click on the same button
             continue
         with problems_in_a_toast():
             trash.delete(store.home(), summary.folder)
             deleted.append(summary.id)
-    st.session_state[_DELETED] = deleted
     show_selected([run_id for run_id in selected_ids() if run_id not in deleted])
 
 

@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.runs import jobs, linear, store
+from core.runs import jobs, linear, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.folder import RunFolder
-from pages.places import FINE_TUNE, LINEAR_FIT, Place
+from pages.places import FINE_TUNE, LINEAR_FIT, RUNS, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
 from tests.pages.apps import button, open_page
 from tests.pages.test_fine_tune_page import choose_mode
@@ -130,6 +130,26 @@ def test_run_that_was_deleted_before_it_was_shown_does_not_keep_its_form(started
     page.session_state["started_from"] = {"fine_tune": "20300102-030405-00000009"}
     button(page.run(), "Set up a new run").click().run()
     assert button(page, "Start fine-tuning")
+
+
+def test_deletion_can_be_taken_back_though_another_click_ends_its_script(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(home, STARTED, Stopped(step=0))
+    delete = trash.delete
+
+    def delete_and_end(runs_home: Path, folder: RunFolder) -> None:
+        delete(runs_home, folder)
+        monkeypatch.setattr(trash, "delete", delete)
+        st.stop()
+
+    page = open_page(RUNS, compare=folder.id)
+    monkeypatch.setattr(trash, "delete", delete_and_end)
+    click_again(page, "Delete")
+    assert not page.toast
+    assert not page.warning
+    button(page, "Undo").click().run()
+    assert [found.id for found in store.newest(home)] == [folder.id]
 
 
 @pytest.fixture
