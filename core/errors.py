@@ -9,7 +9,8 @@
     ├── TrainingDivergedError    the loss is not a number any more
     ├── StorageError             a disk that refuses to be written to
     ├── NotEnoughDiskError       no room for the checkpoints of a run
-    ├── RunNotFoundError         an id that names no run
+    ├── RunNotFoundError         an id that names no run, or one that is damaged
+    │   └── RunUnreadableError   a run that the disk does not give at the moment, though it may be sound
     ├── PhotoError               a file that is no photo, or one that cannot be read
     └── TrashError               a run that cannot be deleted or restored as things are
 
@@ -54,7 +55,11 @@ class NotEnoughDiskError(UnfreezeError):
 
 
 class RunNotFoundError(UnfreezeError):
-    """An id that names no run."""
+    """An id that names no run, or one whose files hold something that cannot be."""
+
+
+class RunUnreadableError(RunNotFoundError):
+    """A run whose files the disk does not give at the moment. It may be sound."""
 
 
 class PhotoError(UnfreezeError):

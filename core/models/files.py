@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.serialization import safe_globals
 
-from core.errors import WeightsFileError
+from core.errors import ReadingError, WeightsFileError
 from core.models.gate.headers import read_headers
 from core.models.gate.limits import RefusedError
 from core.models.gate.stored import StoredTensor, Unreadable
@@ -64,6 +64,7 @@ def read_tensor(stored: StoredTensor | Unreadable, name: str, source: str) -> Te
 
     Raises:
         WeightsFileError: it is of a kind that cannot be read, or the file has changed.
+        ReadingError: the disk does not give it.
     """
     if isinstance(stored, Unreadable):
         raise WeightsFileError(
@@ -74,6 +75,8 @@ def read_tensor(stored: StoredTensor | Unreadable, name: str, source: str) -> Te
         stored.file.read_into(memoryview(numbers.view(torch.uint8).numpy().data), stored.start)
     except RefusedError as refused:
         raise WeightsFileError(f"{shown(source)} {refused}") from refused
+    except OSError as error:
+        raise ReadingError(f"{shown(source)} cannot be read: {error.strerror}. Try again.") from error
     return numbers.as_strided(stored.shape, stored.strides).clone(memory_format=torch.contiguous_format)
 
 

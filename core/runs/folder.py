@@ -12,6 +12,7 @@
 Nothing is ever truncated: a resumed attempt hides its predecessor's steps from its own first step on.
 """
 
+import errno
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from core.durable import open_file, read_file, replace_file, said_plainly
-from core.errors import RunNotFoundError
+from core.errors import RunNotFoundError, RunUnreadableError
 from core.runs.checked import conform, parse_json
 from core.runs.config import CONFIGS, MAX_LANES, FineTuneConfig, RunConfig
 from core.runs.events import STEP_FORMATS
@@ -33,6 +34,8 @@ _QUEUE = re.compile(r"[a-z]{1,20}(:[0-9]{1,4})?")
 _STEPS = re.compile(r"steps-([1-9][0-9]{0,8})\.bin")
 _MAX_DESCRIPTION_BYTES = 2**20
 _MAX_EVENTS_BYTES = 2**27
+_NO_FILES = (errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EFBIG, errno.ELOOP)  # what stands there is another thing
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 _WAY_OUT = "Repair the file, or delete the run on the page Runs."
 
 
@@ -86,7 +89,7 @@ class RunFolder:
         except FileNotFoundError:  # deleted while somebody looks at it
             return []
         except OSError as error:
-            raise self._damaged("its folder", error) from error
+            raise self._refused("its folder", error) from error
         return sorted(int(name[1]) for name in map(_STEPS.fullmatch, entries) if name)
 
     def write_description(
@@ -129,7 +132,7 @@ class RunFolder:
         except FileNotFoundError as error:
             raise RunNotFoundError(f"There is no run {self.id} here.") from error
         except OSError as error:
-            raise self._damaged("config.json", error) from error
+            raise self._refused("config.json", error) from error
         except ValueError as error:
             raise RunNotFoundError(
                 f"The run {self.id} is damaged: its config.json holds no description. {_WAY_OUT}"
@@ -163,7 +166,7 @@ class RunFolder:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise self._damaged(path.name, error) from error
+            raise self._refused(path.name, error) from error
 
     def event_lines(self) -> list[bytes]:
         """The lines of `events.jsonl`; none where there is no such file.
@@ -190,8 +193,13 @@ class RunFolder:
             file.seek(offset)
             return file.read(max(size - offset, 0))
 
-    def _damaged(self, what: str, error: OSError) -> RunNotFoundError:
-        return RunNotFoundError(f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}. {_WAY_OUT}")
+    def _refused(self, what: str, error: OSError) -> RunNotFoundError:
+        if error.errno in _NO_FILES:
+            return RunNotFoundError(
+                f"The run {self.id} is damaged: {what} cannot be read: {error.strerror}. {_WAY_OUT}"
+            )
+        todo = "Make it readable" if error.errno in _NOT_ALLOWED else "Try again"
+        return RunUnreadableError(f"The run {self.id} cannot be read at the moment: {error.strerror} ({what}). {todo}.")
 
     @property
     def kind(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from core import words
+from core.durable import explain
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
@@ -68,29 +69,30 @@ def summaries(runs_home: Path) -> list[Summary]:
 
 def summarize(folder: RunFolder) -> Summary:
     """What there is to say of one run."""
-    found = _read(folder, _signature(folder))[0]
-    if found.status is not Status.INTERRUPTED:
-        return found
-    is_live = locks.is_held(folder.lock)
-    # After the lock: a worker that writes its last event and exits in between must not read as interrupted.
-    found, so_far = _read(folder, _signature(folder))
-    if found.status is not Status.INTERRUPTED:
-        return found
     try:
-        seconds = _seconds(folder, found.kind, so_far)
+        found = _read(folder, _signature(folder))[0]
+        if found.status is not Status.INTERRUPTED:
+            return found
+        is_live = locks.is_held(folder.lock)
+        # After the lock: a worker that writes its last event and exits in between must not read as interrupted.
+        found, so_far = _read(folder, _signature(folder))
+        if found.status is not Status.INTERRUPTED:
+            return found
+        return replace(
+            found,
+            status=derive_status(is_live, list(so_far)),
+            is_resumable=found.is_resumable and not is_live,
+            seconds=_seconds(folder, found.kind, so_far),
+            size_bytes=size_bytes(folder.path),
+        )
     except RunNotFoundError as error:
-        return _unreadable(folder, error)
-    return replace(
-        found,
-        status=derive_status(is_live, list(so_far)),
-        is_resumable=found.is_resumable and not is_live,
-        seconds=seconds,
-        size_bytes=size_bytes(folder.path),
-    )
+        return _unreadable(folder, str(error))
+    except OSError as error:  # it is we who cannot look at the lock
+        return _unreadable(folder, f"The run {folder.id} cannot be read at the moment: {explain(error, folder.lock)}")
 
 
-def _unreadable(folder: RunFolder, error: RunNotFoundError) -> Summary:
-    return replace(_known(folder), problem=clean(error))
+def _unreadable(folder: RunFolder, problem: str) -> Summary:
+    return replace(_known(folder), problem=clean(problem))
 
 
 def size_bytes(path: Path | str) -> int:
@@ -131,12 +133,12 @@ def _signature(folder: RunFolder) -> tuple[int, ...]:
 def _read(folder: RunFolder, signature: tuple[int, ...]) -> tuple[Summary, tuple[RareEvent, ...]]:
     """The run as its files have it, as if nobody held its lock, and the events that tell its status if somebody does.
 
-    `signature` is what the answer is remembered by.
+    `signature` is what the answer is remembered by; an error is not.
+
+    Raises:
+        RunNotFoundError: it cannot be read.
     """
-    try:
-        found, so_far = _fill(_known(folder))
-    except RunNotFoundError as error:
-        return _unreadable(folder, error), ()
+    found, so_far = _fill(_known(folder))
     # Most runs have ended, and then nobody asks for their events again.
     return found, so_far if found.status is Status.INTERRUPTED else ()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core import durable
-from core.errors import WeightsFileError
+from core.errors import NetworkMissingError, WeightsFileError
 from core.training.checkpoints import is_intact, read_checkpoint
 from core.training.state import TrainingState
 
@@ -24,6 +24,7 @@ from core.training.state import TrainingState
 SAVE_EVERY_S = 45.0
 _KEPT = 2
 _DAMAGED = "damaged-"  # begins the names of files that could not be read, until the run is finished
+_DAMAGED_ON_DISK = "damaged on the disk"
 _LAST = re.compile(r"last(?:-([0-9]{8,}))?\.pt")
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Keeper:
         self._saved = time.monotonic()
         self._saved_best = -math.inf
         self._best_epoch = 0  # whose weights stand in `best.pt`
-        self._unusable: list[Path] = []
+        self._unusable: dict[Path, str] = {}  # and why
         folder.mkdir(exist_ok=True)
         durable.clear_unfinished(folder)
         (folder / ".best.pt").unlink(missing_ok=True)  # of the first format
@@ -99,7 +100,7 @@ class Keeper:
         None: there is no such state. `put_damaged_aside` is to be called once that was said.
 
         Raises:
-            OSError: the disk cannot be read at the moment.
+            OSError, ReadingError: the disk cannot be read at the moment, which says nothing of the files.
         """
         whole = self._read(self._best) or self._read(self._network)
         state: TrainingState | None = None
@@ -108,9 +109,12 @@ class Keeper:
                 try:
                     state = TrainingState.resume(contents, path.name, whole, device=device)
                     break
+                except NetworkMissingError as error:
+                    _log.warning("%s", error)
+                    self._unusable[path] = "the network that it belongs to is missing"
                 except WeightsFileError as error:
                     _log.warning("%s", error)
-                    self._unusable.append(path)
+                    self._unusable[path] = _DAMAGED_ON_DISK
         if state is not None and whole is not None and self._best not in self._unusable and self._best.is_file():
             epoch = int(whole["metrics"]["epoch"])
             # One that is trained again may come out otherwise on an accelerator, and is then written again.
@@ -132,17 +136,17 @@ class Keeper:
                 return read_checkpoint(path)
         except WeightsFileError as error:
             _log.warning("%s", error)
-        self._unusable.append(path)
+        self._unusable[path] = _DAMAGED_ON_DISK
         return None
 
     def _what_was_damaged(self, state: TrainingState | None) -> str:
         if not self._unusable:
             return ""
-        names = " and ".join(path.name for path in self._unusable)
+        names = " and ".join(f"{path.name} ({reason})" for path, reason in self._unusable.items())
         where = f"goes on after step {state.step:,}" if state else "begins again at its first step"
         lost = state is not None and state.lost_best
         forgotten = " The weights of its best epoch are lost: the best of the other epochs counts." if lost else ""
-        return f"Of this run's checkpoints, {names} cannot be used: damaged on the disk. The run {where}.{forgotten}"
+        return f"Of this run's checkpoints, {names} cannot be used. The run {where}.{forgotten}"
 
     def _lasts(self) -> list[Path]:
         """What resuming can begin from, the newest first; one of the first format comes last."""

@@ -163,9 +163,18 @@ def test_a_thousand_damages_cost_their_runs_alone(lived_in: Home) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "events.jsonl", "steps-1.bin"])
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ELOOP])
-def test_file_that_the_system_does_not_give_is_named(
-    lived_in: Home, name: str, code: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.EACCES, "cannot be read at the moment: Permission denied ({}). Make it readable."),
+        (errno.EIO, "cannot be read at the moment: Input/output error ({}). Try again."),
+        (errno.ESTALE, "cannot be read at the moment: Stale file handle ({}). Try again."),
+        (errno.EMFILE, "cannot be read at the moment: Too many open files ({}). Try again."),
+        (errno.ELOOP, "is damaged: {} cannot be read: Too many levels of symbolic links. Repair the file, or delete"),
+    ],
+)
+def test_file_that_the_system_does_not_give_is_named_and_read_as_soon_as_it_is_given(
+    lived_in: Home, name: str, code: int, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = lived_in.run(2)
     before = others(lived_in.path, damaged)
@@ -176,10 +185,12 @@ def test_file_that_the_system_does_not_give_is_named(
             raise OSError(code, os.strerror(code), str(path))
         return opened(path, *arguments, **options)
 
-    monkeypatch.setattr(os, "open", refuse)
-    found = look_at(lived_in.path, damaged)
-    assert any(f"{name} cannot be read: {os.strerror(code)}" in problem for problem in found)
-    assert others(lived_in.path, damaged) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        found = look_at(lived_in.path, damaged)
+        assert any(says.format(name) in problem for problem in found)
+        assert others(lived_in.path, damaged) == before
+    assert not look_at(lived_in.path, damaged)
 
 
 def test_folder_that_may_not_be_entered_is_named(lived_in: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,5 +207,5 @@ def test_folder_that_may_not_be_entered_is_named(lived_in: Home, monkeypatch: py
 
     for name in ("open", "stat", "listdir", "scandir"):
         monkeypatch.setattr(os, name, guard(getattr(os, name)))
-    assert "cannot be read: Permission denied" in look_at(lived_in.path, damaged)[0]
+    assert "cannot be read at the moment: Permission denied" in look_at(lived_in.path, damaged)[0]
     assert others(lived_in.path, damaged) == before

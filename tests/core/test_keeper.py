@@ -12,6 +12,7 @@ import torch
 from core import lane, worker
 from core.errors import WeightsFileError
 from core.models.files import read_file
+from core.models.gate.stored import OpenFile
 from core.runs import locks
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Event, Failed, Finished, Recovered, Step
@@ -138,7 +139,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     said = [event.message for event in follow(folder).events if isinstance(event, Recovered)]
     assert said == [
-        f"Of this run's checkpoints, {names[1]} cannot be used: damaged on the disk. The run goes on after step "
+        f"Of this run's checkpoints, {names[1]} (damaged on the disk) cannot be used. The run goes on after step "
         f"{int(names[0][5:13]):,}."
     ]
     assert outcome(folder) == outcome(undisturbed)
@@ -176,9 +177,10 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
 
 
 @pytest.mark.parametrize("config", [QUICK, FULL], ids=["frozen", "full"])
+@pytest.mark.parametrize("where", [(keeper, "is_intact"), (OpenFile, "read"), (OpenFile, "read_into")])
 @pytest.mark.usefixtures("tiny_data")
 def test_disk_that_cannot_be_read_for_a_moment_costs_nothing(
-    config: FineTuneConfig, home: Path, monkeypatch: pytest.MonkeyPatch
+    config: FineTuneConfig, where: tuple[object, str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [folder] = new_runs(home, [config])
     state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
@@ -186,11 +188,11 @@ def test_disk_that_cannot_be_read_for_a_moment_costs_nothing(
     kept.save(state)
     before = {path.name: path.read_bytes() for path in folder.checkpoints.iterdir()}
 
-    def fail(path: Path) -> bool:
+    def fail(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patched:
-        patched.setattr(keeper, "is_intact", fail)
+        patched.setattr(*where, fail)
         worker.work([lane.Lane(folder, locks.hold(folder.lock))])
     failed = follow(folder).last_event
     assert isinstance(failed, Failed)
@@ -213,7 +215,10 @@ def test_head_without_its_network_is_put_aside_and_not_lost(tmp_path: Path) -> N
     again = Keeper(tmp_path / "checkpoints")
     found, problem = again.load("cpu")
     assert found is None
-    assert problem.endswith("begins again at its first step.")
+    assert problem == (
+        "Of this run's checkpoints, best.pt (damaged on the disk) and last-00000008.pt (the network that it belongs to "
+        "is missing) cannot be used. The run begins again at its first step."
+    )
     again.put_damaged_aside()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         "damaged-best.pt",

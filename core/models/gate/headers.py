@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from core.errors import WeightsFileError
+from core.errors import ReadingError, WeightsFileError
 from core.models.gate import archive
 from core.models.gate.limits import (
     EXPECTED,
@@ -62,6 +62,7 @@ def read_headers(path: Path, *, name: str = "", classes: frozenset[str] = frozen
 
     Raises:
         WeightsFileError: the file is missing, damaged, or holds something else than plain values and tensors.
+        ReadingError: the disk does not give it.
     """
     called = shown(name or path.name)
     if os.path.isdir(path):
@@ -74,8 +75,8 @@ def read_headers(path: Path, *, name: str = "", classes: frozenset[str] = frozen
         return _read(OpenFile(path), classes)
     except RefusedError as refused:
         raise WeightsFileError(f"{called} {refused}") from refused
-    except OSError as error:
-        raise WeightsFileError(f"{called} cannot be opened: {error.strerror}. Make it readable.") from error
+    except OSError as error:  # which says nothing of what is in the file
+        raise ReadingError(f"{called} cannot be read: {error.strerror}. Make it readable, and try again.") from error
     except MemoryError:
         raise
     except Exception as error:  # a damaged or forged file breaks its reader in any way
