@@ -9,9 +9,9 @@ exactly one of Finished, Stopped or Failed, unless it is killed. Runs that race 
 
 import argparse
 import dataclasses
-import errno
 import importlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -21,9 +21,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.durable import clear_unfinished
+from core.durable import clear_unfinished, said_plainly
 from core.errors import TrainingDivergedError, UnfreezeError
-from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError, log_to
+from core.lane import LISTEN_EVERY_S, SIGNALS, Lane, StopRequestedError, explain_fault, log_to
 from core.runs import devices, locks
 from core.runs.config import MAX_LANES
 from core.runs.events import (
@@ -42,6 +42,7 @@ from core.runs.events import (
 from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
 from core.runs.store import home
+from core.runs.writer import append_event
 
 if TYPE_CHECKING:
     from core.training.keeper import Keeper
@@ -79,7 +80,7 @@ def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
         last = Failed(message=str(error), step=writer.last_step, can_resume=can_resume)
     except BaseException as error:
         lane.log.exception("the run failed")
-        last = Failed(message=_explain(error), step=writer.last_step, can_resume=True)
+        last = Failed(message=explain_fault(error), step=writer.last_step, can_resume=True)
     finally:
         lane.is_training = False
         lane.end(last)
@@ -179,10 +180,13 @@ def _drive(state: "TrainingState", keeper: "Keeper", lane: Lane) -> Iterator[Non
                     keeper.save_best(state)
                     raise StopRequestedError
             yield
-    except Exception as error:
-        if not isinstance(error, StopRequestedError):
-            with suppress(OSError):  # what went wrong first is what matters
-                keeper.save_best(state)
+    except StopRequestedError:
+        raise
+    except Exception:
+        try:
+            keeper.save_best(state)
+        except Exception:  # what went wrong first is what matters
+            lane.log.exception("the network of the best epoch could not be saved")
         raise
 
 
@@ -209,16 +213,6 @@ def _remember_devices(runs_home: Path) -> list[devices.DeviceInfo]:
     return found
 
 
-def _explain(error: BaseException) -> str:
-    """A sentence for a fault that no message was written for."""
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
-        return "The device ran out of memory. Start again with a smaller batch size or image size."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full: the run could not write its results. Free some space, then resume or start again."
-    reason = str(error).strip().splitlines()
-    return f"The training broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."
-
-
 def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
     """As a spare: import what training needs, look for devices, and wait for runs and their locks meanwhile.
 
@@ -228,6 +222,7 @@ def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:
     with connection:
         message, locks_held, _, _ = socket.recv_fds(connection, 64 * 1024, MAX_LANES)
         if message:
+            SIGNALS.begin_work()  # before the answer: from then on, nobody else sees to these runs
             connection.sendall(b"!")
     paths = json.loads(message) if message else []
     return [(RunFolder(Path(path)), lock) for path, lock in zip(paths, locks_held, strict=True)]
@@ -254,6 +249,19 @@ def _take_all(folders: list[RunFolder]) -> list[int]:
     return held
 
 
+def _begin(folder: RunFolder, lock: int) -> Lane | None:
+    """The lane of a run. None where its folder refuses, which those who look at it are told."""
+    try:
+        with said_plainly("The run cannot begin", folder.path):
+            return Lane(folder, lock)
+    except UnfreezeError as error:
+        logging.getLogger(f"worker.{folder.id}").error("%s", error)
+        with suppress(OSError):
+            append_event(folder, Failed(message=str(error), step=0, can_resume=True))
+        os.close(lock)
+        return None
+
+
 def main() -> None:
     """Read the command line and work."""
     parser = argparse.ArgumentParser(prog="python -m core.worker", description="Train runs, outside of any browser.")
@@ -267,6 +275,7 @@ def main() -> None:
         if not given:
             return
     elif arguments.run_dir:
+        SIGNALS.begin_work()
         folders = [RunFolder(path.absolute()) for path in arguments.run_dir]
         held = arguments.lock or _take_all(folders)
         given = list(zip(folders, held, strict=True))
@@ -274,9 +283,8 @@ def main() -> None:
         parser.error("a run's folder is needed")
     for _, lock in given:
         os.set_inheritable(lock, False)  # nothing that this process starts may keep a run alive
-    SIGNALS.begin_work()
     log_to([folder for folder, _ in given])
-    work([Lane(folder, lock) for folder, lock in given])
+    work([lane for folder, lock in given if (lane := _begin(folder, lock))])
 
 
 if __name__ == "__main__":

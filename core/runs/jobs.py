@@ -3,16 +3,16 @@
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from core.durable import clear_unfinished, said_plainly
+from core.durable import clear_unfinished, explain, said_plainly
 from core.errors import NotEnoughDiskError, RunNotFoundError, UnfreezeError
 from core.models import catalog
 from core.runs import control, devices, locks, trash, workers
 from core.runs.config import FineTuneConfig, check_race
-from core.runs.events import Queued, Resumed
+from core.runs.events import Failed, Queued, Resumed
 from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
@@ -58,8 +58,7 @@ def _start(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder
         for folder, config, name in zip(folders, configs, default_names(configs), strict=True):
             racing = ids if len(ids) > 1 else ()
             folder.write_description(config, name=name, created=time.time(), queue=device, race=racing)
-        _enqueue(folders, DeviceQueue(runs_home, device), device)
-        workers.set_on(folders, held)
+        _set_on(folders, held, DeviceQueue(runs_home, device))
         return folders
 
 
@@ -85,11 +84,29 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         for folder in folders:
             folder.control.unlink(missing_ok=True)
             clear_unfinished(folder.path)
-            append_event(folder, Resumed())
         # Those that race have one device, and only their worker knows whether the others' is another by now.
         device = str(folders[0].description()["queue"])
-        _enqueue(folders, DeviceQueue(runs_home, device), device)
-        workers.set_on(folders, held)
+        with _recorded_as_resumed(folders):
+            _set_on(folders, held, DeviceQueue(runs_home, device))
+
+
+@contextmanager
+def _recorded_as_resumed(folders: Sequence[RunFolder]) -> Iterator[None]:
+    """Write down that runs go on; where they then do not, write down why, or they would look interrupted."""
+    resumed: list[RunFolder] = []
+    try:
+        for folder in folders:
+            append_event(folder, Resumed())
+            resumed.append(folder)
+        yield
+    except (OSError, UnfreezeError) as error:
+        message = (
+            f"The run cannot be resumed: {explain(error, folders[0].path)}" if isinstance(error, OSError) else error
+        )
+        for folder in resumed:
+            with suppress(OSError):  # what went wrong first is what matters
+                append_event(folder, Failed(message=str(message), step=0, can_resume=True))
+        raise
 
 
 def _hold(stack: ExitStack, folder: RunFolder, *, patience_s: float = 0.0) -> int:
@@ -169,9 +186,19 @@ def default_names(configs: Sequence[FineTuneConfig]) -> list[str]:
     ]
 
 
-def _enqueue(folders: Sequence[RunFolder], queue: DeviceQueue, device: str) -> None:
-    """Take tickets, and say at once whether they mean waiting: the worker needs a second to come to life."""
+def _set_on(folders: Sequence[RunFolder], held: Sequence[int], queue: DeviceQueue) -> None:
+    """Take tickets and set a worker on the runs; where that fails, the tickets are given back.
+
+    Whether they mean waiting is said at once: the worker needs a second to come to life.
+    """
     queue.join(*(folder.id for folder in folders))
-    if queue.ahead_of(folders[0].id):
+    try:
+        if queue.ahead_of(folders[0].id):
+            for folder in folders:
+                append_event(folder, Queued(device=queue.device))
+        workers.set_on(folders, held)
+    except BaseException:
         for folder in folders:
-            append_event(folder, Queued(device=device))
+            with suppress(OSError):
+                queue.leave(folder.id)
+        raise

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import UnfreezeError
@@ -118,9 +119,12 @@ def _see_it_taken(
             _log.warning("worker %d has not taken run %s, so another one does", process.pid, folders[0].id)
             process.kill()
             _spawn_for(folders, kept)
-    except UnfreezeError as error:
+    except (OSError, UnfreezeError) as error:
+        message = str(error) if isinstance(error, UnfreezeError) else _refused(error)
+        _log.error("%s", message)
         for folder in folders:
-            append_event(folder, Failed(message=str(error), step=0, can_resume=True))
+            with suppress(OSError):
+                append_event(folder, Failed(message=message, step=0, can_resume=True))
     finally:
         for lock in kept:
             os.close(lock)
@@ -164,7 +168,10 @@ def _spawn(arguments: list[str], *, pass_fds: Sequence[int], output: int) -> "su
             start_new_session=True,
         )
     except OSError as error:
-        raise UnfreezeError(
-            f"No training process can be started: {error.strerror}. Close other programs, or start Unfreeze again, and "
-            "try again."
-        ) from error
+        raise UnfreezeError(_refused(error)) from error
+
+
+def _refused(error: OSError) -> str:
+    reason = error.strerror or type(error).__name__
+    todo = "Close other programs, or start Unfreeze again, and try again."
+    return f"No training process can be started: {reason}. {todo}"

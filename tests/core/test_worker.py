@@ -16,6 +16,7 @@ import torch
 
 from core import worker
 from core.errors import UnfreezeError
+from core.lane import explain_fault
 from core.models import build
 from core.runs import control, devices, jobs, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
@@ -306,8 +307,8 @@ def test_worker_without_a_lock_of_its_own_takes_it(home: Path) -> None:
     ],
 )
 def test_faults_without_a_message_get_a_sentence(error: BaseException, sentence: str) -> None:
-    assert sentence in worker._explain(error)
-    assert "\n" not in worker._explain(error)
+    assert sentence in explain_fault(error)
+    assert "\n" not in explain_fault(error)
 
 
 def test_damaged_control_asks_for_nothing(tmp_path: Path) -> None:
