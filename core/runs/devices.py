@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,14 +33,33 @@ def remember(runs_home: Path, devices: list[DeviceInfo]) -> None:
 
 
 def remembered(runs_home: Path) -> list[DeviceInfo]:
-    """What was probed on this machine with this torch, the preferred device first; empty if nothing was."""
+    """What was probed on this machine with this torch, the preferred device first; empty if nothing was.
+
+    Every page asks every two seconds, so the answer is kept for as long as the file stays as it is.
+    """
+    path = runs_home / "devices.json"
     try:
-        probed = parse_json(read_file(runs_home / "devices.json", at_most=_MAX_BYTES))
-        if probed["machine"] != _machine():
-            return []
-        return [build(DeviceInfo, device) for device in probed["devices"]]
-    except (AttributeError, OSError, ValueError, KeyError, TypeError):
+        file = os.stat(path)
+        signature = (file.st_mtime_ns, file.st_size, file.st_ino)
+        return list(_read(path, signature, platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", "")))
+    except OSError:
         return []
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, signature: tuple[int, ...], *machine: str) -> tuple[DeviceInfo, ...]:
+    """The devices in the file. `signature` and `machine` are what the answer is kept by.
+
+    Raises:
+        OSError: it cannot be read, which is not kept.
+    """
+    try:
+        probed = parse_json(read_file(path, at_most=_MAX_BYTES))
+        if probed["machine"] != _machine():
+            return ()
+        return tuple(build(DeviceInfo, device) for device in probed["devices"])
+    except (AttributeError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def resolve(runs_home: Path, device: str) -> str:
