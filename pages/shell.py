@@ -27,6 +27,18 @@ _WORDMARK = _ICON.with_name("wordmark.svg")
 _SIDEBAR_POLL_S = 2.0
 _COLLECT_EVERY_S = 30.0
 _NUM_RECENT = 5
+# No one blue is dark enough under the white text of a button and light enough to be read on a dark page: what is chosen
+# has the blue around it and behind it, and the page's own colour for its text. What has the focus has a dark ring and a
+# light one around it, of which one stands out on any colour.
+_STYLE = """<style>
+button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !important; font-weight: 600; }
+:is(a, button, summary):focus-visible {
+    outline: 2px solid #0c161e !important;
+    box-shadow: 0 0 0 4px #e6edf3 !important;
+}
+main:focus-visible { outline: 2px solid currentColor !important; outline-offset: -2px; }
+[data-testid="stElementToolbar"]:focus-within { opacity: 1 !important; }
+</style>"""
 _NAME_LENGTH = 28  # the time after it must still fit
 
 
@@ -37,6 +49,7 @@ def main() -> None:
     start_background()
     page = st.navigation([_page(place) for place in PLACES], position="sidebar")
     st.logo(str(_WORDMARK), size="large", icon_image=str(_ICON))
+    st.html(_STYLE)
     with problems_shown():
         store.check_home(store.home())
         with st.sidebar:

@@ -217,7 +217,7 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
         st.rerun()  # the page, not only this fragment of it
     if reader.folder.has_model:
         with st.expander("Use the model in Python", icon=":material/code:"):
-            st.code(python_snippet(_download_name(reader)), language="python")
+            st.code(python_snippet(_download_name(reader)), language=None)
 
 
 def _download_name(reader: RunReader) -> str:

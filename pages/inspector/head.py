@@ -52,7 +52,7 @@ def show_head(described: Description, *, frozen: bool) -> None:
 def _head_card(title: str, head: Head, total: int) -> None:
     with st.container(border=True):
         st.markdown(f"**{title}**")
-        st.code(f"{head.name}: {head.text}", language="python", wrap_lines=True)
+        st.code(f"{head.name}: {head.text}", language=None, wrap_lines=True)
         st.caption(f"{head.parameters:,} parameters in the head, {total:,} in all.")
 
 

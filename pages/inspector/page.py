@@ -58,13 +58,13 @@ def _describe_lesson(network: str) -> Description:
 def _show_printed(described: Description) -> None:
     with st.expander("print(model)", icon=":material/data_object:"):
         if described.original is None:
-            st.code(described.printed, language="python", height=480)
+            st.code(described.printed, language=None, height=480)
             return
         after, before = st.tabs(["With the new head", "As it comes"])
         with after:
-            st.code(described.printed, language="python", height=480)
+            st.code(described.printed, language=None, height=480)
         with before:
-            st.code(described.original.printed, language="python", height=480)
+            st.code(described.original.printed, language=None, height=480)
 
 
 main()

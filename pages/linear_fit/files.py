@@ -73,7 +73,7 @@ model.eval()""",
 def _way(model: SavedModel) -> None:
     title, explanation, code = _WAYS[model.way]
     st.markdown(f"**{title}**  \n{explanation}")
-    st.code(code, language="python", wrap_lines=True)
+    st.code(code, language=None, wrap_lines=True)
     rows = [
         f"| `{before.name}` | {_value(before)} | {_value(after)} | {'equal' if before == after else '**different**'} |"
         for before, after in zip(model.parameters, model.loaded, strict=True)

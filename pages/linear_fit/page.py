@@ -50,7 +50,7 @@ def main() -> None:
             "`super().__init__()`, the first parameter raises `AttributeError: cannot assign parameters before "
             "Module.__init__() call`."
         )
-        st.code(linear.script(shown), language="python")
+        st.code(linear.script(shown), language=None)
 
 
 def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
