@@ -16,6 +16,7 @@ from core.errors import StorageError
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `replace_file` calls a file until it is whole
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 
@@ -155,7 +156,9 @@ def explain(error: OSError, path: Path) -> str:
     if isinstance(error, TimeoutError):
         return f"another process has kept {path} busy for too long. Try again."
     reason = error.strerror or type(error).__name__
-    return f"{path} does not allow it ({reason}). Make it writable, or set UNFREEZE_HOME to another folder."
+    if error.errno in _NOT_ALLOWED:
+        return f"{path} does not allow it ({reason}). Make it writable, or set UNFREEZE_HOME to another folder."
+    return f"{path} cannot be used ({reason}). Try again, or set UNFREEZE_HOME to another folder."
 
 
 class _Watched:

@@ -51,16 +51,22 @@ def test_refusal_of_a_disk_comes_through_whoever_writes(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EIO])
+CODES = [code for code in sorted(errno.errorcode) if not isinstance(OSError(code, ""), BlockingIOError)]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_every_refusal_is_one_sentence_with_a_way_out(code: int, tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught, durable.said_plainly("The run cannot be started", tmp_path):
         raise OSError(code, os.strerror(code))
     message = str(caught.value)
     assert isinstance(caught.value, UnfreezeError)
+    assert message.count(". ") == 1, "what happened, and what to do"
+    assert os.strerror(code) in message or "is full" in message or "busy" in message
     assert message.startswith("The run cannot be started: ")
-    assert str(tmp_path) in message
+    assert str(tmp_path) in message or code in (errno.EMFILE, errno.ENFILE)
     assert "Errno" not in message
     assert ("is full" in message) == (code in (errno.ENOSPC, errno.EDQUOT))
+    assert ("Make it writable" in message) == (code in (errno.EACCES, errno.EPERM, errno.EROFS))
 
 
 def test_lock_that_is_held_is_no_fault_of_the_disk(tmp_path: Path) -> None:

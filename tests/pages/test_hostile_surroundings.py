@@ -67,7 +67,7 @@ def test_home_that_cannot_be_is_said_on_every_page(place: Place, monkeypatch: py
     monkeypatch.setenv("UNFREEZE_HOME", "/proc/x")
     opened = open_page(place)
     [error] = opened.error
-    assert as_read(error.value).startswith("Unfreeze has no place for its runs: /proc/x does not allow it")
+    assert as_read(error.value).startswith("Unfreeze has no place for its runs: /proc/x cannot be used")
     assert as_read(error.value).endswith("set UNFREEZE_HOME to another folder.")
     assert not opened.title
 
