@@ -6,6 +6,7 @@ it, and the spare worker that makes the first start quick.
 
 import resource
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ from streamlit import config, file_util
 
 from core import helper, reader
 from core.errors import StorageError
-from core.runs import store, workers
+from core.runs import store, trash, workers
 from pages.places import FIRST, PLACES
 
 _HEADERS = {
@@ -111,11 +112,12 @@ def allow_open_files() -> None:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Warm a worker while the browser still opens the page, and let it go with the server."""
+    """Warm a worker while the browser still opens the page, and let it go with the server. Remove old deleted runs."""
     allow_open_files()
     try:
         store.check_home(store.home())
         workers.prepare()
+        threading.Thread(target=trash.purge_once, args=(store.home(),), daemon=True, name="old runs").start()
     except StorageError as error:
         print(error, file=sys.stderr)  # every page says so, too
     yield

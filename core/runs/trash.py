@@ -11,6 +11,7 @@ import errno
 import math
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,10 +24,13 @@ from core.runs import locks, overview
 from core.runs.folder import RunFolder
 from core.runs.overview import clean
 
+KEEP_DAYS = 7  # that a deleted run lies in the trash, at least
 _LET_GO_S = 1.0  # a worker that has written its last event lets go of the lock a moment later
 _GOING = ".going-"  # begins the name of what is being removed for good: nobody can restore a half
 _LAST_PURGE = ".last-purge"  # a file of the home; its modification time is that of the last purge of old runs
 _NO_LOCK = (errno.EISDIR, errno.ELOOP, errno.ENXIO)  # what stands in the lock's place is none: nobody can hold it
+_purging = threading.Lock()
+_purged: dict[Path, str] = {}  # the homes whose old runs were removed, and what went wrong
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,21 +139,34 @@ def purge(runs_home: Path, *, older_than_s: float) -> None:
             marker.touch()
 
 
+def purge_once(runs_home: Path) -> str:
+    """Remove what was deleted a week ago, once in the life of this process. Returns what went wrong, if anything."""
+    with _purging:
+        if runs_home not in _purged:
+            _purged[runs_home] = ""
+            try:
+                purge(runs_home, older_than_s=KEEP_DAYS * 24 * 3600.0)
+            except TrashError as error:
+                _purged[runs_home] = str(error)
+        return _purged[runs_home]
+
+
 def _remove(runs_home: Path, deleted: list[DeletedRun]) -> None:
     path = runs_home / "trash"
-    with _said_plainly("Not everything in the trash could be removed", path), suppress(FileNotFoundError):
+    with _said_plainly("Not everything in the trash could be removed", path):
         for run in deleted:
-            os.rename(path / run.id, path / f"{_GOING}{run.id}")
+            with suppress(FileNotFoundError):  # restored, or removed for good, in another tab
+                os.rename(path / run.id, path / f"{_GOING}{run.id}")
         for name in os.listdir(path) if path.is_dir() else []:
             if name.startswith(_GOING):
                 _remove_for_good(path / name)
 
 
 def _remove_for_good(path: Path) -> None:
-    if path.is_symlink():
-        path.unlink()
-    else:
-        shutil.rmtree(path)
+    """Remove a file or a folder, of which somebody else may remove parts at the same time."""
+    while os.path.lexists(path):
+        with suppress(FileNotFoundError):
+            path.unlink() if path.is_symlink() else shutil.rmtree(path)
 
 
 def _ids(runs_home: Path) -> list[str]:

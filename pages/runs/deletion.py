@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.errors import TrashError
 from core.runs import store, trash
 from core.runs.folder import RunFolder
 from core.runs.overview import Summary
@@ -14,7 +13,6 @@ from pages.ui.format import plain_name
 from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
 
-_KEEP_DELETED_S = 7 * 24 * 3600.0
 _DELETED = "runs_deleted"  # the ids of what was deleted last, for its undo
 
 
@@ -74,7 +72,10 @@ def show_trash() -> None:
     if not deleted:
         return
     with st.expander("Recently deleted", icon=":material/delete:", key="runs_trash"):
-        st.caption("Deleted runs are kept for at least 7 days and then removed when the dashboard is next started.")
+        st.caption(
+            f"Deleted runs are kept for at least {trash.KEEP_DAYS} days and then removed when the dashboard is next "
+            "started."
+        )
         for run in deleted:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 st.markdown(f"{plain_name(run.name)} · {megabytes(run.size_bytes)}", width="content")
@@ -110,13 +111,3 @@ def _confirm_purge(count: int, total: str) -> None:
 @problems_in_a_toast()
 def _delete_for_good() -> None:
     trash.empty(store.home())
-
-
-@st.cache_resource(show_spinner=False)
-def purge_old() -> str:
-    """Once a server: remove what was deleted long ago. Returns what went wrong, if anything."""
-    try:
-        trash.purge(store.home(), older_than_s=_KEEP_DELETED_S)
-    except TrashError as error:
-        return str(error)
-    return ""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.runs import overview, store
+from core.runs import overview, store, trash
 from core.runs.overview import Summary
 from pages import places
-from pages.runs.deletion import offer_undo, purge_old, show_trash
+from pages.runs.deletion import offer_undo, show_trash
 from pages.runs.one import show_one
 from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
@@ -21,7 +21,7 @@ from pages.ui.format import plain
 def main() -> None:
     """Draw the page."""
     st.title("Runs", anchor=False)
-    if problem := purge_old():
+    if problem := trash.purge_once(store.home()):
         st.warning(plain(problem), icon=":material/warning:")
     offer_undo()
     listed = overview.summaries(store.home())

@@ -142,6 +142,42 @@ def test_purge_that_was_cut_off_is_finished_by_the_next(home: Path) -> None:
     assert os.listdir(home / "trash") == [".DS_Store"]
 
 
+def test_run_that_somebody_else_takes_out_of_the_trash_keeps_no_other_in_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other = make_run(home), make_run(home)
+    for folder in (other, gone):
+        trash.delete(home, folder)
+    rename = os.rename
+
+    def too_late(source: Path, target: Path) -> None:
+        if source.name == gone.id and target.name.startswith("."):
+            rename(source, gone.path)  # restored in another tab, in this very moment
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", too_late)
+    trash.empty(home)
+    assert os.listdir(home / "trash") == []
+    assert gone.path.exists()
+
+
+def test_old_runs_are_removed_once_a_process(home: Path) -> None:
+    def delete_long_ago() -> None:
+        folder = make_run(home)
+        trash.delete(home, folder)
+        os.utime(home / "trash" / folder.id, (0, 0))
+
+    home.mkdir()
+    (home / ".last-purge").touch()
+    os.utime(home / ".last-purge", (30 * DAY_S,) * 2)
+    delete_long_ago()
+    assert trash.purge_once(home) == ""
+    assert trash.deleted_runs(home) == []
+    delete_long_ago()
+    assert trash.purge_once(home) == ""
+    assert len(trash.deleted_runs(home)) == 1
+
+
 def test_empty_home_has_no_trash(home: Path) -> None:
     assert trash.deleted_runs(home) == []
     trash.purge(home, older_than_s=0)

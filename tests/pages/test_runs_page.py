@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit
 from streamlit.testing.v1 import AppTest
 
 from core.runs import control, devices, jobs, locks, overview, results, store, trash, workers
@@ -231,7 +230,6 @@ def test_what_lay_long_in_the_trash_is_removed_when_the_server_starts(home: Path
     trash.delete(home, folder)
     os.utime(home / "trash" / folder.id, (0, 0))
     trash.purge(home, older_than_s=0)  # as the server did when it was last started
-    streamlit.cache_resource.clear()
     page = open_page()
     assert not page.expander
     assert trash.deleted_runs(home) == []
