@@ -75,8 +75,9 @@ def stop() -> None:
 
 def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
     module, _, function = target.partition(":")
+    imported = importlib.import_module(module)  # whole, or this process could never do it again
     with _time_limit(limit_s):
-        return getattr(importlib.import_module(module), function)(*arguments)
+        return getattr(imported, function)(*arguments)
 
 
 @contextmanager

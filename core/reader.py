@@ -7,6 +7,7 @@ answers one question within its limits of time and memory, and ends. Never impor
 """
 
 import importlib
+import logging
 import os
 import pickle
 import resource
@@ -31,6 +32,7 @@ _START_S = 120.0  # for importing PyTorch on a busy computer
 _LEAST_S, _BYTES_PER_S, _MOST_S = 20.0, 20e6, 300.0  # of a child's time: for any file, and for its size
 _LEAST_BYTES, _SIZES = 512 * 2**20, 4  # of a child's memory: besides so many times the file's size
 
+_log = logging.getLogger(__name__)
 _mutex = threading.Lock()
 _children = threading.BoundedSemaphore(_MAX_CHILDREN)
 _process: "subprocess.Popen[bytes] | None" = None
@@ -38,22 +40,41 @@ _connection: socket.socket | None = None
 
 
 def prepare() -> None:
-    """Have the waiting process started ahead of the first question. Returns at once."""
+    """Have the waiting process started ahead of the first question. Returns at once.
+
+    Where none can be started, that is said in the log: a question tries again, and says so to its asker.
+    """
+    try:
+        _start()
+    except OSError as error:
+        _log.warning("No process could be started ahead of the next file to read: %s", error)
+
+
+def _start() -> None:
     global _process, _connection
     with _mutex:
         if _process is not None and _process.poll() is None:
             return
-        _connection, theirs = socket.socketpair()
-        with theirs:
-            _process = subprocess.Popen(
-                [sys.executable, "-m", "core.reader", str(theirs.fileno())],
-                cwd=_ROOT,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl+C is the server's
-                # It forks, so it may have neither threads of its own nor a GPU.
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-            )
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = _spawn(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        _process, _connection = process, ours
+
+
+def _spawn(descriptor: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "core.reader", str(descriptor)],
+        cwd=_ROOT,
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl+C is the server's
+        # It forks, so it may have neither threads of its own nor a GPU.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
 
 
 def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
@@ -62,7 +83,8 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
     `name` is the file's, for messages.
 
     Raises:
-        ReadingError: the file takes more time or memory than its size allows, or too many others are being read.
+        ReadingError: the file takes more time or memory than its size allows, too many others are being read, or no
+            process can be started.
     """
     seconds = min(_LEAST_S + num_bytes / _BYTES_PER_S, _MOST_S)
     memory = _LEAST_BYTES + _SIZES * num_bytes
@@ -73,6 +95,11 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
         answer, waiting = _exchange(question, timeout_s=_START_S + seconds)
         if not answer and _has_ended(waiting):  # the waiting process itself, which was idle, or was killed
             answer, _ = _exchange(question, timeout_s=_START_S + seconds)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ReadingError(
+            f"{name} was not read, because no process can be started: {reason}. Close other programs, and try again."
+        ) from error
     finally:
         _children.release()
     if not answer:
@@ -107,7 +134,7 @@ def _has_ended(waiting: "subprocess.Popen[bytes]") -> bool:
 
 def _exchange(question: bytes, *, timeout_s: float) -> "tuple[bytes, subprocess.Popen[bytes]]":
     """What a child answers, nothing if it died, and the waiting process that was asked for it."""
-    prepare()
+    _start()
     ours, theirs = socket.socketpair()
     with ours:
         with theirs, _mutex:

@@ -1,7 +1,9 @@
 """Starting linear fits, which are runs like all others, but light: no queue and no worker, the helper does them."""
 
+import logging
 import os
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from core import helper
@@ -10,6 +12,8 @@ from core.runs import locks
 from core.runs.config import LinearFitConfig
 from core.runs.folder import RunFolder
 from core.runs.store import new_run
+
+_log = logging.getLogger(__name__)
 
 
 def start(runs_home: Path, config: LinearFitConfig) -> RunFolder:
@@ -28,8 +32,17 @@ def start(runs_home: Path, config: LinearFitConfig) -> RunFolder:
         except BaseException:
             os.close(lock)
             raise
-        done.add_done_callback(lambda _: os.close(lock))
+        done.add_done_callback(lambda done: _end(folder, lock, done))
         return folder
+
+
+def _end(folder: RunFolder, lock: int, done: "Future[None]") -> None:
+    """Let go of a fit that has ended, by its own word or not."""
+    try:
+        if not done.cancelled() and (error := done.exception()):
+            _log.error("the fit of run %s ended with %r", folder.id, error)
+    finally:
+        os.close(lock)
 
 
 def default_name(config: LinearFitConfig) -> str:

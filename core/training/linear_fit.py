@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from core.data import points
-from core.errors import TrainingDivergedError
+from core.durable import said_plainly
+from core.errors import TrainingDivergedError, UnfreezeError
 from core.models.lesson import LinearModel
 from core.runs import control
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
-from core.runs.writer import RunWriter
+from core.runs.writer import RunWriter, append_event
 
 _LISTEN_EVERY_S = 0.05
 _log = logging.getLogger(__name__)
@@ -102,15 +103,21 @@ def _check(state: LinearFitState, epoch: int, *values: float) -> None:
 def record(path: str) -> None:
     """Do the fit of a run's folder, whose lock somebody holds for as long as this takes, and write it down there."""
     folder = RunFolder(Path(path))
-    with RunWriter(folder) as writer:
-        try:
+    try:
+        with said_plainly("The fit cannot be recorded", folder.path), RunWriter(folder) as writer:
             _drive(folder, writer)
-        except TrainingDivergedError as error:
-            writer.append(Failed(message=str(error), step=writer.last_step))
-        except Exception as error:
-            _log.exception("the fit of run %s failed", folder.id)
-            message = f"The fit broke off with {type(error).__name__}: {error}. Fit the line again."
-            writer.append(Failed(message=message, step=writer.last_step))
+    except UnfreezeError as error:
+        _fail(folder, str(error))
+    except Exception as error:
+        _log.exception("the fit of run %s failed", folder.id)
+        _fail(folder, f"The fit broke off with {type(error).__name__}: {error}. Fit the line again.")
+
+
+def _fail(folder: RunFolder, message: str) -> None:
+    try:
+        append_event(folder, Failed(message=message, step=0))
+    except OSError as error:  # the fit then reads as interrupted
+        _log.error("run %s: %s This could not be written down: %s", folder.id, message, error)
 
 
 def _drive(folder: RunFolder, writer: RunWriter) -> None:

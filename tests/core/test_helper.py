@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,13 @@ def test_answer_that_does_not_come_is_not_waited_for() -> None:
     with pytest.raises(UnfreezeError, match="not answered"):
         helper.call("time:sleep", 30.0, timeout_s=0.05)
     assert helper.call("os:getpid", timeout_s=20.0) != os.getpid(), "the next question does not wait behind it"
+
+
+def test_limit_of_time_does_not_cut_off_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that was imported by half could never be imported again."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nanswer = int\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert helper._run("slow_to_import:answer", (), limit_s=0.1) == 0
 
 
 def test_what_nobody_waits_for_has_a_limit_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """Linear fits: the course's numbers, the exact answers beside them, and fits as runs."""
 
 import base64
+import errno
 import math
 import os
 from pathlib import Path
@@ -23,6 +24,7 @@ from core.runs.config import LinearFitConfig
 from core.runs.events import STEP_FORMATS, Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
 from core.runs.status import Status, derive_status, is_resumable, read_status
+from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
 from tests.conftest import follow, wait_until
 
@@ -209,6 +211,33 @@ def test_unexpected_fault_is_said_in_a_sentence(home: Path, monkeypatch: pytest.
     record(str(folder.path))
     failure = follow(folder).last_event
     assert failure == Failed(message="The fit broke off with RuntimeError: no such kernel. Fit the line again.", step=0)
+
+
+@pytest.mark.parametrize("method", ["__init__", "append", "close"])
+def test_disk_that_refuses_ends_the_fit_with_a_sentence(
+    home: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = make_run(home)
+    monkeypatch.setattr(RunWriter, method, refuse)
+    record(str(folder.path))
+    failure = follow(folder).last_event
+    assert isinstance(failure, Failed)
+    assert failure.message.startswith("The fit cannot be recorded: the disk of ")
+
+
+@pytest.mark.worker
+def test_fault_of_the_helper_itself_is_in_the_log(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit = helper.submit
+    monkeypatch.setattr(helper, "submit", lambda target, path: submit("core.training.linear_fit:no_such", path))
+    folder = linear.start(home, LinearFitConfig(epochs=3))
+    wait_until(lambda: not locks.is_held(folder.lock))
+    assert folder.id in caplog.text
+    assert "no_such" in caplog.text
 
 
 @pytest.mark.worker

@@ -1,5 +1,6 @@
 """Processes that read users' files: each answers once, within limits, and none keeps another one waiting."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -53,6 +54,20 @@ def test_slow_file_is_given_up_and_keeps_nobody_waiting(tmp_path: Path, monkeypa
     assert slow.is_alive()
     fifo.write_bytes(b"")
     slow.join()
+
+
+def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for where in ((reader.subprocess, "Popen"), (reader.socket, "socketpair")):
+        reader.stop()
+        with monkeypatch.context() as patched:
+            patched.setattr(*where, refuse)
+            reader.prepare()
+            with pytest.raises(ReadingError, match=r"^holiday\.pth was not read, because .*: Too many open files\. "):
+                ask("os:getpid")
+        assert ask("os:getpid")
 
 
 @pytest.mark.long
