@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ReadingError
+from core.words import size
 
 _ROOT = Path(__file__).parents[1]
 # What children need and must not import anew each time.
@@ -104,7 +105,7 @@ def ask(target: str, *arguments: Any, name: str, num_bytes: int) -> Any:
         _children.release()
     if not answer:
         raise ReadingError(
-            f"{name} could not be read within {seconds:.0f} s and {memory / 1e9:.1f} GB of memory. Try again, or "
+            f"{name} could not be read within {seconds:.0f} s and {size(memory)} of memory. Try again, or "
             "choose another file."
         )
     succeeded, result = pickle.loads(answer)

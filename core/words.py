@@ -122,3 +122,14 @@ def _turns(text: str) -> bool:
 
 def _isolated(text: str) -> str:
     return f"{_ISOLATE}{text}{_END}"
+
+
+def size(num_bytes: float) -> str:
+    """What a file or a disk holds, in decimal units and three digits: "812 bytes", "37.2 kB", "13.5 MB", "1.24 GB"."""
+    if num_bytes < 1_000:
+        return "1 byte" if num_bytes == 1 else f"{num_bytes:.0f} bytes"
+    value, unit = num_bytes / 1e3, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if value >= 999.5:
+            value, unit = value / 1e3, larger
+    return f"{value:.3g} {unit}" if value < 999.5 else f"{value:,.0f} {unit}"

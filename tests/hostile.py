@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[Writer, str]] = {
     "many opcodes": (described_by(b"]" * 600_000 + b"."), "describes more than any network"),
     "many names": (described_by(b"(" + b"ctorch\nint\n" * 100_000 + b"t."), "describes more than any network"),
     "many opcodes in parts": (old_pickles, "describes more than any network"),
-    "overlapping slices": (overlapping_slices, "its tensors overlap, and reading them takes 2.0 GB"),
+    "overlapping slices": (overlapping_slices, "its tensors overlap, and reading them takes 2 GB"),
     "long description": (described_by(b"]" * 5_000_000 + b"."), "describes more than any network"),
     "copies": (described_by(_COPIES), "describes more than any network"),
     "inside itself": (described_by(_INSIDE_ITSELF), "nested more than 32 levels deep"),

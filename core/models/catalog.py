@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.models.torchvision_classifiers import CLASSIFIERS, HUB, Classifier
+from core.words import size
 
 Channels = tuple[float, float, float]
 Kernel = Literal["bilinear", "bicubic"]  # how photos are resized, under torchvision's names
@@ -56,7 +57,7 @@ class Architecture:
 
 def _from_torchvision(row: Classifier, description: str | None = None) -> Architecture:
     """What torchvision's table says of a network."""
-    download = f"{row.megabytes:,} MB" if row.megabytes < 1000 else f"{row.megabytes / 1000:.1f} GB"
+    download = size(1e6 * row.megabytes)
     # SWAG (Singh et al., 2022): https://github.com/facebookresearch/SWAG says so.
     licence = " They are for non-commercial use only (CC BY-NC 4.0)." if "swag" in row.weights_file else ""
     mean, std = row.channel_mean, row.channel_std

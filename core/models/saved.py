@@ -31,11 +31,6 @@ class SavedModel:
     def file_name(self) -> str:
         return FILE_NAMES[self.way]
 
-    @property
-    def is_equal(self) -> bool:
-        """Whether every parameter came back as it was, to the last digit."""
-        return self.parameters == self.loaded
-
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:

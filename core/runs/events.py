@@ -93,7 +93,6 @@ STEP_FORMATS = {
     "fine_tune": StepFormat(Step, step="u4", images="u4", loss="f8", learning_rate="f8", seconds="f8"),
     "linear_fit": StepFormat(LinearStep, step="u4", loss="f8", weight="f8", bias="f8", seconds="f8"),
 }
-STEP_DTYPE = STEP_FORMATS["fine_tune"].dtype
 
 
 @dataclass(frozen=True, slots=True)

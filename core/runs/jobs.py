@@ -19,6 +19,7 @@ from core.runs.reader import RunReader
 from core.runs.status import derive_status, is_resumable
 from core.runs.store import new_run
 from core.runs.writer import append_event
+from core.words import size
 
 _LET_GO_S = 1.0
 _SPARE_DISK_BYTES = 200 * 2**20
@@ -152,8 +153,8 @@ def check_disk(runs_home: Path, *configs: FineTuneConfig) -> None:
         free, needed = shutil.disk_usage(existing).free, sum(map(disk_needed_bytes, configs))
     if free < needed:
         raise NotEnoughDiskError(
-            f"The disk of {runs_home} has {free / 1e9:.2f} GB free, but the checkpoints of this training need "
-            f"{needed / 1e9:.2f} GB. {_way_to_space(runs_home)}"
+            f"The disk of {runs_home} has {size(free)} free, but the checkpoints of this training need {size(needed)}. "
+            f"{_way_to_space(runs_home)}"
         )
 
 
@@ -162,10 +163,9 @@ def _way_to_space(runs_home: Path) -> str:
     deleted = trash.size_bytes(runs_home)
     if not deleted:
         return "Free some space, or set UNFREEZE_HOME to a folder on another disk."
-    size = f"{deleted / 1e9:.2f} GB" if deleted >= 1e9 else f"{deleted / 1e6:,.0f} MB"
     return (
-        f"Deleted runs still take {size}: “Delete for good” under “Recently deleted” on the page Runs frees it. Or set "
-        "UNFREEZE_HOME to a folder on another disk."
+        f"Deleted runs still take {size(deleted)}: “Delete for good” under “Recently deleted” on the page Runs frees "
+        "it. Or set UNFREEZE_HOME to a folder on another disk."
     )
 
 

@@ -11,6 +11,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
+from core.words import size
 from pages.fine_tune.python_snippet import python_snippet
 from pages.fine_tune.values import reuse
 from pages.fine_tune.words import in_words
@@ -140,7 +141,7 @@ def _doing(now: progress.Progress, quiet_s: float) -> str:
 def time_left(remaining_s: float | None, *, quiet_s: float, patience_s: float) -> str:
     """How long training still takes, to be added to a line; or for how long it has not gone on, if that is too long."""
     if quiet_s > patience_s:
-        return f" · no step for {duration(quiet_s)}"
+        return f" · no news for {duration(quiet_s)}"
     return f" · about {duration(remaining_s)} left" if remaining_s is not None else ""
 
 
@@ -204,9 +205,8 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
             )
         clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
         if reader.folder.has_model:
-            megabytes = reader.folder.best_checkpoint.stat().st_size / 1e6
             st.download_button(
-                f"Download the model ({megabytes:.0f} MB)",
+                f"Download the model ({size(reader.folder.best_checkpoint.stat().st_size)})",
                 data=reader.folder.best_checkpoint.read_bytes,
                 file_name=_download_name(reader),
                 mime="application/octet-stream",

@@ -5,6 +5,7 @@ import streamlit as st
 from core.models.catalog import ARCHITECTURES
 from core.models.description import Description, Head
 from core.runs.config import FineTuneConfig
+from core.words import size
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui.format import count
 
@@ -21,7 +22,7 @@ def show_numbers(described: Description) -> None:
             else f"{described.multiply_adds / 1e9:.2f} G",
             f"For one input, in convolutions and matrix products: {described.multiply_adds:,}.",
         ),
-        "Weights": (_megabytes(described.parameters), "As float32, four bytes a parameter."),
+        "Weights": (size(4 * described.parameters), "As float32, four bytes a parameter."),
         "Layers": (
             f"{len(described.layers):,}",
             f"Modules that compute something themselves; {with_parameters:,} of them hold parameters.",
@@ -73,10 +74,6 @@ def show_way_on(network: str, settings: tuple[str, int, str, int]) -> None:
                 query_params={"network": network},
             )
     st.caption("On the page Fine-tune, the photos decide how many classes the new head has: the sample has ten.")
-
-
-def _megabytes(parameters: int) -> str:
-    return f"{parameters * 4 / 1e6:,.1f} MB" if parameters >= 1e5 else f"{parameters * 4:,} bytes"
 
 
 def _percent(share: float) -> str:

@@ -100,7 +100,7 @@ def _search(classes: Sequence[str]) -> None:
     found = [name for name in classes if part.casefold() in name.casefold()]
     st.caption(f"{len(found):,} of {len(classes):,} classes" + (f", the first {_FOUND}" if len(found) > _FOUND else ""))
     with st.container(height=280, border=False):
-        st.markdown("  \n".join(map(_shown, found[:_FOUND])) or "No class is called so.")
+        st.markdown("  \n".join(map(_shown, found[:_FOUND])) or "No class has that name.")
 
 
 def _shown(name: str) -> str:

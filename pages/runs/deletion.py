@@ -7,8 +7,8 @@ import streamlit as st
 from core.runs import store, trash
 from core.runs.folder import RunFolder
 from core.runs.overview import Summary
+from core.words import size
 from pages.runs.selection import selected_ids, show_selected
-from pages.runs.words import megabytes
 from pages.ui.format import plain_name
 from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
@@ -51,9 +51,9 @@ def offer_undo() -> None:
     if not deleted:
         return
     what = f"“{plain_name(deleted[0].name)}”" if len(deleted) == 1 else f"{len(deleted)} runs"
-    size = megabytes(sum(run.size_bytes for run in deleted))
+    freed = size(sum(run.size_bytes for run in deleted))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.info(f"Deleted {what} ({size}).", icon=":material/delete:")
+        st.info(f"Deleted {what} ({freed}).", icon=":material/delete:")
         st.button("Undo", icon=":material/undo:", on_click=_restore, args=([run.id for run in deleted],), key="undo")
 
 
@@ -78,7 +78,7 @@ def show_trash() -> None:
         )
         for run in deleted:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{plain_name(run.name)} · {megabytes(run.size_bytes)}", width="content")
+                st.markdown(f"{plain_name(run.name)} · {size(run.size_bytes)}", width="content")
                 st.button(
                     "Restore",
                     icon=":material/restore_from_trash:",
@@ -86,7 +86,7 @@ def show_trash() -> None:
                     args=([run.id],),
                     key=f"runs_restore_{run.id}",
                 )
-        total = megabytes(sum(run.size_bytes for run in deleted))
+        total = size(sum(run.size_bytes for run in deleted))
         if st.button(f"Delete for good ({total})", icon=":material/delete_forever:", key="runs_purge"):
             _confirm_purge(len(deleted), total)
 

@@ -2,6 +2,7 @@
 
 from core.runs.overview import Summary
 from core.runs.status import Status
+from core.words import size
 from pages.ui.format import duration, plain
 
 # A table's cells take no icons of a font.
@@ -31,11 +32,6 @@ def in_words(summary: Summary) -> str:
         "" if summary.best_accuracy is None else f"{summary.best_accuracy:.1%} best on validation",
         "" if summary.seconds is None else duration(summary.seconds),
         plain(summary.device),
-        megabytes(summary.size_bytes),
+        size(summary.size_bytes),
     ]
     return " · ".join(part for part in parts if part)
-
-
-def megabytes(size_bytes: int) -> str:
-    """ "28 MB", "37 kB"."""
-    return f"{size_bytes / 1e6:,.0f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:,.0f} kB"

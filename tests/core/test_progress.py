@@ -10,7 +10,7 @@ import pytest
 
 from core.runs import progress
 from core.runs.events import (
-    STEP_DTYPE,
+    STEP_FORMATS,
     Checkpointed,
     Evaluated,
     Evaluating,
@@ -32,7 +32,7 @@ BUNDLED = replace(
 
 
 def steps(count: int, seconds_each: float = 0.5) -> np.ndarray:
-    made = np.zeros(count, STEP_DTYPE)
+    made = np.zeros(count, STEP_FORMATS["fine_tune"].dtype)
     made["step"] = np.arange(1, count + 1)
     made["seconds"] = made["step"] * seconds_each
     made["images"] = 10
@@ -101,7 +101,7 @@ class Follower:
             self.events.append(event)
 
     def measure(self) -> progress.Progress:
-        array = np.array(self.steps, STEP_DTYPE) if self.steps else np.empty(0, STEP_DTYPE)
+        array = np.array(self.steps, STEP_FORMATS["fine_tune"].dtype)
         now = progress.measure(self.events, array)
         assert now is not None
         return now

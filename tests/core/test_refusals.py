@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,15 +57,12 @@ sys.addaudithook(REFUSAL.hook)
 def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process is started, and no power cut is to be survived."""
     monkeypatch.setattr(workers, "_spawn", lambda *_, **__: subprocess.Popen(["true"]))
-    monkeypatch.setattr(helper, "submit", lambda *_: _Done())
+    done: Future[None] = Future()
+    done.set_result(None)
+    monkeypatch.setattr(helper, "submit", lambda *_: done)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     yield
     REFUSAL.left = -1
-
-
-class _Done:
-    def add_done_callback(self, callback: Callable[[object], object]) -> None:
-        callback(self)
 
 
 def deleted_run(home: Path) -> RunFolder:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from core.errors import RunNotFoundError
 from core.runs import store, trash
 from core.runs.config import FineTuneConfig
-from core.runs.events import STEP_DTYPE, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
+from core.runs.events import STEP_FORMATS, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
 from core.runs.folder import RunFolder, is_id
 from core.runs.reader import RunReader
 from core.runs.writer import RunWriter
@@ -75,7 +75,7 @@ def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
         writer.append(step(2))
     path = folder.steps(1)
     whole = path.read_bytes()
-    path.write_bytes(whole[: STEP_DTYPE.itemsize + 5])
+    path.write_bytes(whole[: STEP_FORMATS["fine_tune"].dtype.itemsize + 5])
     reader = follow(folder)
     assert reader.steps["step"].tolist() == [1]
     path.write_bytes(whole)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import words
-from core.words import NO_NAME, message, shown
+from core.words import NO_NAME, message, shown, size
 from tests.names import NAMES
 
 # Any character, and often enough those that are invisible, turn text around, or stand on others.
@@ -91,3 +91,22 @@ def test_sentence_keeps_what_it_says_around_an_endless_name() -> None:
 
 def test_names_to_try_are_shown_unlike_each_other() -> None:
     assert len({shown(name) for name in NAMES if name.strip()}) == len([name for name in NAMES if name.strip()])
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "looks"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1 kB"),
+        (37_240, "37.2 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (13_535_272, "13.5 MB"),
+        (1_238_000_000, "1.24 GB"),
+        (9.1e15, "9,100 TB"),
+    ],
+)
+def test_size_has_three_digits_and_its_unit(num_bytes: float, looks: str) -> None:
+    assert size(num_bytes) == looks

@@ -154,7 +154,7 @@ def test_low_disk_space_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch
     usage = shutil.disk_usage("/")._replace(free=10**7)
     monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
     page = open_page()
-    assert "has 0.01 GB free" in as_read(page.error[0].value)
+    assert "has 10 MB free" in as_read(page.error[0].value)
     assert button(page, "Start fine-tuning").disabled
 
 
@@ -193,7 +193,7 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
     monkeypatch.setattr(RunReader, "quiet_s", 19.0)  # a slow step
     assert " · about 15 s left" in page.run().get("progress")[0].proto.text
     monkeypatch.setattr(RunReader, "quiet_s", 130.0)
-    assert "step 20 of 114 · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
+    assert "step 20 of 114 · no news for 2 min 10 s" in page.run().get("progress")[0].proto.text
     os.close(lock)
 
 

@@ -48,7 +48,7 @@ def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypat
     page = open_page(folders[0].id)
     assert f" · about {duration(left_s)} left" in page.get("progress")[0].proto.text
     monkeypatch.setattr(RunReader, "quiet_s", 130.0)
-    assert " · no step for 2 min 10 s" in page.run().get("progress")[0].proto.text
+    assert " · no news for 2 min 10 s" in page.run().get("progress")[0].proto.text
     for lock in held:
         os.close(lock)
 

@@ -21,11 +21,3 @@ TOO_MANY = f"holds more than {MAX_TENSORS:,} tensors, which no network of Unfree
 
 class RefusedError(Exception):
     """Why a file is not read, as the part of a sentence that follows its name."""
-
-
-def size(num_bytes: float) -> str:
-    """ "37 KB", "9.1 GB"."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if num_bytes >= scale:
-            return f"{num_bytes / scale:,.1f} {unit}" if num_bytes < 10 * scale else f"{num_bytes / scale:,.0f} {unit}"
-    return f"{num_bytes:,.0f} bytes"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.models.gate.limits import EXPANSION_FOR_FREE, MAX_DIMENSIONS, MAX_EXPANSION, RefusedError, size
-from core.words import shown
+from core.models.gate.limits import EXPANSION_FOR_FREE, MAX_DIMENSIONS, MAX_EXPANSION, RefusedError
+from core.words import shown, size
 
 # Bytes of a number, by its type's name in torch; what is not here cannot be weights of a network.
 ITEM_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2} | {
