@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, file_util
 
-from core import helper, reader
+from core import helper, sandbox
 from core.errors import StorageError
 from core.runs import store, trash, workers
 from pages.places import FIRST, PLACES
@@ -123,7 +123,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
     workers.release_spare()
     helper.stop()
-    reader.stop()
+    sandbox.stop()
 
 
 def open_first(request: Request) -> Response:

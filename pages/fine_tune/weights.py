@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import reader
+from core import sandbox
 from core.models.catalog import Architecture
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, settings_of
@@ -29,7 +29,7 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
         st.caption("The network starts from nothing: expect low accuracy on few photos.")
     if weights != "file":
         return None
-    reader.prepare()
+    sandbox.prepare()
     path = st.text_input(
         "File",
         key=key_of("weights_file"),

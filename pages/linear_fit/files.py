@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core import helper, reader
+from core import helper, sandbox
 from core.errors import UnfreezeError
 from core.models.saved import LoadedModel, NamedTensor, SavedModel
 from core.runs.events import Fitted
@@ -103,7 +103,8 @@ def loaded_file() -> tuple[LoadedModel | None, str | None]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _loaded(name: str, contents: bytes) -> LoadedModel:
-    loaded: LoadedModel = reader.ask("core.models.saving:load_line", name, contents, name=name, num_bytes=len(contents))
+    question = "core.models.saving:load_line"
+    loaded: LoadedModel = sandbox.ask(question, name, contents, name=name, num_bytes=len(contents))
     return loaded
 
 

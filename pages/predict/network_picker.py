@@ -4,7 +4,7 @@ from itertools import islice
 
 import streamlit as st
 
-from core import reader
+from core import sandbox
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.predict.answers import NetworkRef
@@ -35,7 +35,7 @@ def pick_network() -> NetworkRef | None:
         width="stretch",
     )
     if source != "pretrained":
-        reader.prepare()
+        sandbox.prepare()
     if source == "run":
         ref = _pick_run(runs)
     elif source == "file":

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import reader
+from core import sandbox
 from core.errors import ReadingError, UnfreezeError
 from pages.ui.format import plain
 
@@ -35,7 +35,7 @@ def problem(target: str, *arguments: Any, path: str) -> str | None:
 def _ask(target: str, *arguments: Any, path: str) -> tuple[str | None, bool]:
     """What is wrong, and whether the same file may be found sound another time."""
     try:
-        return reader.ask(target, *arguments, name=Path(path).name, num_bytes=version(path)[1]), False
+        return sandbox.ask(target, *arguments, name=Path(path).name, num_bytes=version(path)[1]), False
     except UnfreezeError as error:
         return str(error), isinstance(error, ReadingError)
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from core import helper, reader
+from core import helper, sandbox
 from core.errors import UnfreezeError
 from core.runs import devices, overview, workers
 from core.runs.devices import DeviceInfo
@@ -31,8 +31,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         raise UnfreezeError("There is no helper here.")
 
     monkeypatch.setattr(helper, "call", refuse)
-    monkeypatch.setattr(reader, "ask", refuse)
-    monkeypatch.setattr(reader, "prepare", lambda: None)
+    monkeypatch.setattr(sandbox, "ask", refuse)
+    monkeypatch.setattr(sandbox, "prepare", lambda: None)
 
 
 @pytest.fixture(scope="module")

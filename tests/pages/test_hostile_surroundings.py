@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core import helper, reader
+from core import helper, sandbox
 from core.errors import UnfreezeError
 from core.runs import control, devices, folder, jobs, linear, locks, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
@@ -45,8 +45,8 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
     monkeypatch.setattr(helper, "call", refuse)
-    monkeypatch.setattr(reader, "ask", refuse)
-    monkeypatch.setattr(reader, "prepare", lambda: None)
+    monkeypatch.setattr(sandbox, "ask", refuse)
+    monkeypatch.setattr(sandbox, "prepare", lambda: None)
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 

@@ -10,7 +10,7 @@ import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from core import helper, reader
+from core import helper, sandbox
 from core.data.sources import SOURCES
 from core.errors import UnfreezeError
 from core.models import imagenet
@@ -40,8 +40,8 @@ def quiet(home: Path, warmed: "Future[tuple[str, ...]]", monkeypatch: pytest.Mon
     """No process is started, and the devices are known."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: warmed)
-    monkeypatch.setattr(reader, "prepare", lambda: None)
-    monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: None)  # nothing is wrong
+    monkeypatch.setattr(sandbox, "prepare", lambda: None)
+    monkeypatch.setattr(sandbox, "ask", lambda target, *arguments, name, num_bytes: None)  # nothing is wrong
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper, reader
+from core import helper, sandbox
 from core.errors import ReadingError
 from core.models import build
 from core.runs import devices, workers
@@ -35,8 +35,8 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what a reader would do happens here."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: Future())
-    monkeypatch.setattr(reader, "prepare", lambda: None)
-    monkeypatch.setattr(reader, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))
+    monkeypatch.setattr(sandbox, "prepare", lambda: None)
+    monkeypatch.setattr(sandbox, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
@@ -82,20 +82,20 @@ def test_file_that_was_not_read_for_lack_of_time_is_kept_until_a_click_asks_agai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place
 ) -> None:
     save(tmp_path / "sound.pth", dict(build.build_random(SMALL, 10, seed=0).state_dict()))
-    answer = reader.ask
+    answer = sandbox.ask
     asked: list[str] = []
 
     def busy(target: str, *arguments: object, name: str, num_bytes: int) -> None:
         asked.append(name)
         raise ReadingError(f"{name} was not read.")
 
-    monkeypatch.setattr(reader, "ask", busy)
+    monkeypatch.setattr(sandbox, "ask", busy)
     path = str(tmp_path / "sound.pth")
     query = {"architecture": SMALL, "weights": "file", "weights_file": path} | {"network": SMALL, "file": path}
     page = open_page(place, **query).run()
     assert only_error(page) == "sound.pth was not read."
     assert asked == ["sound.pth"], "not asked anew by whatever else is done on the page"
-    monkeypatch.setattr(reader, "ask", answer)
+    monkeypatch.setattr(sandbox, "ask", answer)
     button(page, "Check the file again").click().run()
     assert not page.error
     assert not [button for button in page.button if button.label == "Check the file again"]

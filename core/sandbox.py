@@ -3,7 +3,7 @@
 A process with PyTorch imported waits and never computes, so it can fork: a child is there within some 30 milliseconds,
 answers one question within its limits of time and memory, and ends. Never imports torch before that process does.
 
-    python -m core.reader FD    wait for questions on that socket, until its other end is closed
+    python -m core.sandbox FD    wait for questions on that socket, until its other end is closed
 """
 
 import importlib
@@ -68,7 +68,7 @@ def _start() -> None:
 
 def _spawn(descriptor: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "core.reader", str(descriptor)],
+        [sys.executable, "-m", "core.sandbox", str(descriptor)],
         cwd=_ROOT,
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,

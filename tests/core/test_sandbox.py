@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core import reader
+from core import sandbox
 from core.errors import ReadingError, WeightsFileError
 from tests.conftest import wait_until
 
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.worker
 @pytest.fixture(scope="module", autouse=True)
 def stopped() -> Iterator[None]:
     yield
-    reader.stop()
+    sandbox.stop()
 
 
 def ask(target: str, *arguments: object) -> object:
-    return reader.ask(target, *arguments, name="holiday.pth", num_bytes=0)
+    return sandbox.ask(target, *arguments, name="holiday.pth", num_bytes=0)
 
 
 def test_every_question_has_a_process_of_its_own_and_exceptions_come_back() -> None:
@@ -42,7 +42,7 @@ def test_file_that_breaks_its_reader_is_refused_by_name(target: str, argument: t
 
 
 def test_slow_file_is_given_up_and_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_LEAST_S", 0.3)
+    monkeypatch.setattr(sandbox, "_LEAST_S", 0.3)
     with pytest.raises(ReadingError, match="could not be read within"):
         ask("signal:pause")
     monkeypatch.undo()
@@ -60,11 +60,11 @@ def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    for where in ((reader.subprocess, "Popen"), (reader.socket, "socketpair")):
-        reader.stop()
+    for where in ((sandbox.subprocess, "Popen"), (sandbox.socket, "socketpair")):
+        sandbox.stop()
         with monkeypatch.context() as patched:
             patched.setattr(*where, refuse)
-            reader.prepare()
+            sandbox.prepare()
             with pytest.raises(ReadingError, match=r"^holiday\.pth was not read, because .*: Too many open files\. "):
                 ask("os:getpid")
         assert ask("os:getpid")
@@ -75,5 +75,5 @@ def test_reader_that_was_killed_is_started_anew() -> None:
     before = ask("os:getppid")
     assert isinstance(before, int)
     os.kill(before, 9)
-    wait_until(lambda: reader._process is None or reader._process.poll() is not None)
+    wait_until(lambda: sandbox._process is None or sandbox._process.poll() is not None)
     assert ask("os:getppid") != before
