@@ -42,7 +42,7 @@ class RunConfig:
 
 _SEED = Range(0, 2**31 - 1)
 _LEARNING_RATE = Range(0, 10, excludes_minimum=True)
-_MOMENTUM = Range(0, 0.999)
+_MOMENTUM = Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=Range(0, 0.999))
 _WEIGHT_DECAY = Range(0, 1)
 
 
@@ -122,9 +122,7 @@ class FineTuneConfig(RunConfig):
     learning_rate: float = setting(
         1e-2, Number(label="Learning rate", help="How far each step moves the weights.", allowed=_LEARNING_RATE)
     )
-    momentum: float = setting(
-        0.9, Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=_MOMENTUM)
-    )
+    momentum: float = setting(0.9, _MOMENTUM)
     weight_decay: float = setting(
         1e-2,
         Number(label="Weight decay", help="How strongly weights are pulled towards zero.", allowed=_WEIGHT_DECAY),
@@ -205,9 +203,7 @@ class LinearFitConfig(RunConfig):
             allowed=_LEARNING_RATE,
         ),
     )
-    momentum: float = setting(
-        0.9, Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=_MOMENTUM)
-    )
+    momentum: float = setting(0.9, _MOMENTUM)
     weight_decay: float = setting(
         1e-2,
         Number(

@@ -1,9 +1,11 @@
 """The form of a fine-tuning, or of a race: every choice is explained, every number is checked where it is typed."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.errors import UnfreezeError
-from core.models.catalog import ARCHITECTURES
+from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import jobs, store
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
@@ -12,8 +14,10 @@ from pages.fine_tune import lanes
 from pages.fine_tune.plan import show_photos, show_plan
 from pages.fine_tune.settings import choose_settings
 from pages.fine_tune.values import (
-    MODES,
+    MODE,
+    PRESET,
     apply_preset,
+    follow_preset,
     is_preset,
     key_of,
     open_form,
@@ -24,6 +28,7 @@ from pages.fine_tune.values import (
 )
 from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
+from pages.ui.fields import choice_field
 from pages.ui.format import plain
 from pages.ui.once import note_click
 
@@ -58,54 +63,12 @@ def fine_tune_form() -> list[FineTuneConfig]:
 
 def _form() -> tuple[list[FineTuneConfig], str | None]:
     """The choices. Returns a configuration a lane, none where something is wrong, and what forbids to start them."""
-    architecture = st.selectbox(
-        "Network",
-        ARCHITECTURES,
-        format_func=lambda name: ARCHITECTURES[name].label,
-        key=key_of("architecture"),
-        on_change=start_from_the_best_weights,
-    )
-    known = ARCHITECTURES[architecture]
-    st.caption(known.description)
-    weights_problem = choose_weights(architecture, known)
-
-    st.segmented_control(
-        "What learns",
-        MODES,
-        format_func=lambda name: MODES[name],
-        key=key_of("mode"),
-        required=True,
-        on_change=apply_preset,
-        width="stretch",
-    )
-    st.caption(_MODE_HELP[value_of("mode")])
-    is_race = value_of("mode") == "race"
-    preset = st.segmented_control(
-        "Preset",
-        PRESETS,
-        format_func=lambda name: PRESETS[name].label,
-        key="preset",
-        default="quick",
-        required=True,
-        on_change=apply_preset,
-        width="stretch",
-    )
-    st.caption(PRESETS[preset].description)
-    # A label that stays: with another one it would be another expander, closed again after every change.
-    with st.expander("Settings", icon=":material/tune:"):
-        problems = choose_settings(known)
-    changed = "" if is_preset(preset) else " · changed from the preset"
-    image_size = known.image_size or value_of("image_size")
-    shown = {name: value_of(name) for name in ("epochs", "learning_rate", "batch_size", "augmentation")}
-    st.caption(in_words({**shown, "image_size": image_size}) + changed)
-    chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([], None)
-
-    values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
-    values["weights_file"] = weights_path() if values["weights"] == "file" else None
-    values["image_size"] = image_size
-    configs: list[FineTuneConfig] = []
-    if not (weights_problem or problems or lanes_problem):
-        configs = [FineTuneConfig(**{**values, **lane}) for lane in chosen or [{}]]
+    network = _choose_network()
+    weights_problem = choose_weights(network, ARCHITECTURES[network])
+    is_race = _choose_what_learns() == "race"
+    problems = _choose_settings(ARCHITECTURES[network])
+    chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([{}], None)
+    configs = [] if weights_problem or problems or lanes_problem else [_config(lane) for lane in chosen]
     race_problem = _race_problem(configs) if is_race and configs else None
     disk_problem = _disk_problem(configs)
     for problem in [*problems, lanes_problem, race_problem, disk_problem]:
@@ -121,6 +84,45 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
         args=(FORM,),
     )
     return configs, race_problem or disk_problem
+
+
+def _choose_network() -> str:
+    network: str = st.selectbox(
+        "Network",
+        ARCHITECTURES,
+        format_func=lambda name: ARCHITECTURES[name].label,
+        key=key_of("architecture"),
+        on_change=start_from_the_best_weights,
+    )
+    st.caption(ARCHITECTURES[network].description)
+    return network
+
+
+def _choose_what_learns() -> str:
+    mode = choice_field(MODE, key=key_of("mode"), on_change=follow_preset)
+    st.caption(_MODE_HELP[mode])
+    return mode
+
+
+def _choose_settings(known: Architecture) -> list[str]:
+    """A preset, and what can be set otherwise. Returns what is wrong with the settings."""
+    preset = choice_field(PRESET, key="preset", on_change=apply_preset)
+    st.caption(PRESETS[preset].description)
+    # A label that stays: with another one it would be another expander, closed again after every change.
+    with st.expander("Settings", icon=":material/tune:"):
+        problems = choose_settings(known)
+    changed = "" if is_preset(preset) else " · changed from the preset"
+    shown = {name: value_of(name) for name in ("epochs", "learning_rate", "batch_size", "augmentation")}
+    st.caption(in_words({**shown, "image_size": known.image_size or value_of("image_size")}) + changed)
+    return problems
+
+
+def _config(lane: dict[str, Any]) -> FineTuneConfig:
+    """What the form says, but for what a lane of a race has of its own."""
+    values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
+    values["weights_file"] = weights_path() if values["weights"] == "file" else None
+    values["image_size"] = ARCHITECTURES[values["architecture"]].image_size or values["image_size"]
+    return FineTuneConfig(**{**values, **lane})
 
 
 def _race_problem(configs: list[FineTuneConfig]) -> str | None:

@@ -7,7 +7,7 @@ from core.runs import devices, store
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, numbers_of
 from pages.fine_tune.values import key_of
-from pages.ui.fields import number_field
+from pages.ui.fields import choice_field, number_field
 
 
 def choose_settings(known: Architecture) -> list[str]:
@@ -35,15 +35,7 @@ def choose_settings(known: Architecture) -> list[str]:
             key=key_of("precision"),
             help=precision.help,
         )
-    augmentation = choices["augmentation"]
-    st.segmented_control(
-        augmentation.label,
-        augmentation.options,
-        format_func=augmentation.in_words,
-        key=key_of("augmentation"),
-        required=True,
-        help=augmentation.help,
-    )
+    choice_field(choices["augmentation"], key=key_of("augmentation"))
     known_devices = devices.remembered(store.home())
     if len(known_devices) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}

@@ -3,7 +3,8 @@
 The settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
 """
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
@@ -11,19 +12,26 @@ from core.models.catalog import ARCHITECTURES
 from core.runs import devices, store
 from core.runs.config import FineTuneConfig
 from core.runs.presets import PRESETS
-from core.runs.settings import choices_of, settings_of
+from core.runs.settings import Choice, choices_of, settings_of
 from pages.fine_tune import lanes
 from pages.ui.address import absolute_path, read_settings, write_settings
 
 FormMode = Literal["frozen", "full", "race"]
-MODES = {**choices_of(FineTuneConfig)["mode"].options, "race": "Race both"}
+_MODES = choices_of(FineTuneConfig)["mode"]
+MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
+_MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in
+PRESET = Choice(
+    label="Preset",
+    help="Fills in all settings below. Each can be changed afterwards.",
+    options={name: preset.label for name, preset in PRESETS.items()},
+)
 
 
 def reuse(config: FineTuneConfig, **changes: Any) -> None:
     """Go back to the form with a run's settings filled in. For a button's `on_click`."""
     _fill_in(config.to_dict() | changes)
     lanes.reset()
-    st.session_state["preset"] = next(filter(is_preset, PRESETS), "quick")
+    _name_preset()
     st.query_params.clear()
 
 
@@ -40,8 +48,22 @@ def is_preset(preset: str) -> bool:
 
 def apply_preset() -> None:
     """Fill in the settings of the preset for the chosen mode."""
-    for name, value in PRESETS[st.session_state["preset"]].settings(st.session_state[key_of("mode")]).items():
-        st.session_state[key_of(name)] = value
+    _fill_in(PRESETS[st.session_state["preset"]].settings(value_of("mode")))
+
+
+def follow_preset() -> None:
+    """Fill in the settings of the preset for a mode that was just chosen, but for those that are somebody's own."""
+    preset = PRESETS[st.session_state["preset"]]
+    before = preset.settings(st.session_state[_MODE_BEFORE])
+    after = preset.settings(value_of("mode"))
+    _fill_in({name: value for name, value in after.items() if value_of(name) == before[name]})
+    st.session_state[_MODE_BEFORE] = value_of("mode")
+
+
+def _name_preset() -> None:
+    """Choose the preset that has the settings of the form."""
+    st.session_state["preset"] = next(filter(is_preset, PRESETS), "quick")
+    st.session_state[_MODE_BEFORE] = value_of("mode")
 
 
 def open_form() -> list[str]:
@@ -61,6 +83,7 @@ def open_form() -> list[str]:
     defaults = {name: value for name, value in _defaults(mode["mode"]).items() if name != "mode"}
     settings, more_problems = read_settings(st.query_params, defaults, choices)
     _fill_in(mode | settings)
+    _name_preset()
     lane_problem = lanes.read(st.query_params.get("lanes"))
     return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
 
@@ -69,7 +92,7 @@ def _choices() -> dict[str, tuple[str, ...]]:
     """What the address may name."""
     choices = {name: tuple(about.options) for name, about in choices_of(FineTuneConfig).items()}
     found = tuple(info.name for info in devices.remembered(store.home()))
-    return choices | {"mode": tuple(MODES), "device": ("auto", *found)}
+    return choices | {"mode": get_args(FormMode), "device": ("auto", *found)}
 
 
 def write_address() -> None:

@@ -8,6 +8,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, settings_of
 from pages.fine_tune.values import key_of, value_of, weights_path
 from pages.ui import file_check
+from pages.ui.fields import choice_field
 from pages.ui.format import plain
 
 
@@ -17,14 +18,7 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
     choices = [name for name in about.options if name != "pretrained" or known.has_pretrained]
     if value_of("weights") not in choices:
         st.session_state[key_of("weights")] = choices[-1]
-    weights = st.segmented_control(
-        about.label,
-        choices,
-        format_func=about.in_words,
-        key=key_of("weights"),
-        required=True,
-        width="stretch",
-    )
+    weights = choice_field(about, key=key_of("weights"), options=choices)
     if weights == "random":
         st.caption("The network starts from nothing: expect low accuracy on few photos.")
     if weights != "file":

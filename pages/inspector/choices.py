@@ -7,14 +7,15 @@ import streamlit as st
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
 from core.runs.config import FineTuneConfig
-from core.runs.settings import Range, numbers_of
+from core.runs.settings import Range, choices_of, numbers_of
 from pages.ui.address import read_settings, write_settings
+from pages.ui.fields import choice_field
 from pages.ui.format import plain
 
-_MODES = {"frozen": "Frozen", "full": "Full"}
+_MODE = choices_of(FineTuneConfig)["mode"]
 _CLASSES = Range(1, 100_000)
 _DEFAULTS = {"network": FineTuneConfig().architecture, "classes": 10, "mode": "frozen", "image_size": 224}
-_CHOICES = {"network": (*ARCHITECTURES, *LESSON_NETWORKS), "mode": tuple(_MODES)}
+_CHOICES = {"network": (*ARCHITECTURES, *LESSON_NETWORKS), "mode": tuple(_MODE.options)}
 LABELS = {name: known.label for name, known in (ARCHITECTURES | LESSON_NETWORKS).items()}
 
 
@@ -32,15 +33,7 @@ def choose() -> tuple[str, int, str, int] | None:
     with right:
         mode_column, classes_column, size_column = st.columns(3)
     with mode_column:
-        st.segmented_control(
-            "What learns",
-            _MODES,
-            format_func=lambda name: _MODES[name],
-            key=key_of("mode"),
-            required=True,
-            width="stretch",
-            help="Frozen: only the new last layer learns. Full: every layer does.",
-        )
+        choice_field(_MODE, key=key_of("mode"))
     with classes_column:
         num_classes = st.number_input(
             "Classes", key=key_of("classes"), step=1, help=f"What the new head tells apart. Allowed: {_CLASSES}."

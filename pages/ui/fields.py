@@ -1,8 +1,10 @@
 """Fields of a form, drawn from what a setting says of itself, each checked where it is typed."""
 
+from collections.abc import Callable, Sequence
+
 import streamlit as st
 
-from core.runs.settings import Number, Range
+from core.runs.settings import Choice, Number, Range
 from pages.ui.format import plain
 
 
@@ -25,3 +27,24 @@ def number_field(about: Number, *, key: str, allowed: Range | None = None) -> st
     problem = f"{about.label} must be {allowed}, but it is {typed}."
     st.markdown(f":red[:material/error: {plain(problem)}]")
     return problem
+
+
+def choice_field(
+    about: Choice, *, key: str, options: Sequence[str] = (), on_change: Callable[[], None] | None = None
+) -> str:
+    """A row of options, of which one is chosen. Returns it.
+
+    `options` narrows what the setting offers.
+    """
+    chosen = st.segmented_control(
+        about.label,
+        options or list(about.options),
+        format_func=about.in_words,
+        key=key,
+        required=True,
+        on_change=on_change or "rerun",
+        width="stretch",
+        help=about.help,
+    )
+    assert chosen is not None  # it is required
+    return chosen

@@ -79,7 +79,7 @@ OF_THE_RUN = [
 ]
 
 
-def refusals(saved: dict[str, Any], folder: Path, damages: list[tuple[str, Any]], read: Callable[[Path], Any]) -> None:
+def check_refusals(saved: dict[str, Any], folder: Path, damages: list[tuple[str, Any]], read: Callable[[Path], Any]) -> None:
     """Every damage is refused by the file's name, in our words."""
     path = folder / "forged.pt"
     for where, value in damages:
@@ -91,7 +91,7 @@ def refusals(saved: dict[str, Any], folder: Path, damages: list[tuple[str, Any]]
 
 
 def test_forged_network_is_refused(saved: dict[str, Any], tmp_path: Path) -> None:
-    refusals(saved, tmp_path, OF_THE_NETWORK, load_network)
+    check_refusals(saved, tmp_path, OF_THE_NETWORK, load_network)
     ref = NetworkRef(kind="checkpoint", path=str(tmp_path / "forged.pt"))
     assert str(check(ref)).startswith("forged.pt ")
 
@@ -99,7 +99,7 @@ def test_forged_network_is_refused(saved: dict[str, Any], tmp_path: Path) -> Non
 def test_forged_run_does_not_go_on(saved: dict[str, Any], tmp_path: Path) -> None:
     load_network(tmp_path / "whole.pt")
     TrainingState.load(tmp_path / "whole.pt", None)
-    refusals(saved, tmp_path, OF_THE_RUN, lambda path: TrainingState.load(path, None))
+    check_refusals(saved, tmp_path, OF_THE_RUN, lambda path: TrainingState.load(path, None))
 
 
 def test_head_of_other_classes_does_not_go_on(saved: dict[str, Any], tmp_path: Path) -> None:

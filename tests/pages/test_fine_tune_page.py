@@ -351,9 +351,30 @@ def test_every_change_stands_in_the_address(started: list[FineTuneConfig]) -> No
     assert page.query_params == {}
     field(page, "Epochs").set_value(5).run()
     choose_mode(page, "full")
-    assert page.query_params == {"mode": "full"}
+    assert page.query_params == {"mode": "full", "epochs": "5"}
     field(page, "Learning rate").set_value(0.5).run()
-    assert page.query_params == {"mode": "full", "learning_rate": "0.5"}
+    assert page.query_params == {"mode": "full", "epochs": "5", "learning_rate": "0.5"}
+
+
+def test_settings_of_ones_own_outlast_another_choice_of_what_learns(started: list[FineTuneConfig]) -> None:
+    page = open_page()
+    field(page, "Epochs").set_value(5).run()
+    for mode, learning_rate in (("full", 0.003), ("race", 0.003), ("frozen", 0.01)):
+        choose_mode(page, mode)
+        assert field(page, "Epochs").value == 5
+        assert field(page, "Learning rate").value == learning_rate, "as the preset has it"
+    for preset, epochs in (("lesson", 3), ("quick", 20)):
+        page.button_group(key="preset").set_value(preset).run()
+        assert field(page, "Epochs").value == epochs, "a click on a preset fills in all"
+
+
+def test_address_opens_with_the_preset_that_it_holds(started: list[FineTuneConfig]) -> None:
+    lesson = {name: str(value) for name, value in PRESETS["lesson"].full.items()}
+    page = open_page(mode="full", **lesson)
+    assert page.button_group(key="preset").value == "lesson"
+    choose_mode(page, "frozen")
+    assert field(page, "Learning rate").value == 1e-4
+    assert "changed from the preset" not in texts(page)
 
 
 def test_nonsense_in_the_address_is_said(started: list[FineTuneConfig]) -> None:
