@@ -79,7 +79,9 @@ OF_THE_RUN = [
 ]
 
 
-def check_refusals(saved: dict[str, Any], folder: Path, damages: list[tuple[str, Any]], read: Callable[[Path], Any]) -> None:
+def check_refusals(
+    saved: dict[str, Any], folder: Path, damages: list[tuple[str, Any]], read: Callable[[Path], Any]
+) -> None:
     """Every damage is refused by the file's name, in our words."""
     path = folder / "forged.pt"
     for where, value in damages:
