@@ -293,5 +293,8 @@ REFUSED: dict[str, tuple[Writer, str]] = {
 REFUSED_STATISTICS: dict[str, tuple[Writer, str]] = {
     "negative variance": (changing(one_number(-1e-3), "running_var"), "holds a negative variance"),
     "half a batch": (changing(lambda tensor: tensor + 0.5, "num_batches_tracked"), "should hold whole numbers"),
-    "negative count": (changing(lambda tensor: tensor - 5, "num_batches_tracked"), "numbers that cannot be there"),
+    "negative count": (
+        changing(lambda tensor: tensor - 5, "num_batches_tracked"),
+        "numbers that are not possible there",
+    ),
 }

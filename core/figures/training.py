@@ -67,7 +67,7 @@ def compare_training(lanes: Sequence[Lane], *, chart_id: str) -> Figure:
     buckets = max(MAX_POINTS // (2 * max(len(lanes), 1)), 100)
     data: list[dict[str, Any]] = []
     for index, lane in enumerate(lanes):
-        group = {"legendgroup": f"lane {index}"}
+        group = {"legendgroup": str(index)}
         hover = f"<extra>{literal(lane.label)}</extra>"
         smooth_hover = {"hovertemplate": "%{y:.4f}" + hover}
         validation_hover = {"hovertemplate": "%{y:.1%} after epoch %{customdata}" + hover}

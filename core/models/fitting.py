@@ -103,10 +103,10 @@ def _problem_of_numbers(weight: Tensor, found: Tensor, name: str, expected: Mapp
         if weight.isinf().any():
             return "holds numbers too large for float32."
         if name.endswith("running_var") and weight.min() < 0:
-            return "holds a negative variance, which cannot be. The network was damaged before it was saved."
+            return "holds a negative variance, which is not possible. The network was damaged before it was saved."
         return None
     if weight.min() < 0 or weight.max() >= _limit(name, expected):
-        return "holds numbers that cannot be there. The network was damaged before it was saved."
+        return "holds numbers that are not possible there. The network was damaged before it was saved."
     return None
 
 

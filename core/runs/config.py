@@ -63,7 +63,7 @@ class FineTuneConfig(RunConfig):
         "efficientnet_lite0",
         Choice(
             label="Network",
-            help="The network that learns.",
+            help="The network to fine-tune.",
             options={name: known.label for name, known in ARCHITECTURES.items()},
         ),
     )
@@ -114,10 +114,15 @@ class FineTuneConfig(RunConfig):
     )
     epochs: int = setting(
         20,
-        Number(label="Epochs", help="How often every training photo is seen.", allowed=Range(1, 1_000), is_whole=True),
+        Number(
+            label="Epochs",
+            help="How often the network sees every training photo.",
+            allowed=Range(1, 1_000),
+            is_whole=True,
+        ),
     )
     batch_size: int = setting(
-        32, Number(label="Batch size", help="Photos a step.", allowed=Range(1, 1_024), is_whole=True)
+        32, Number(label="Batch size", help="Photos in one step.", allowed=Range(1, 1_024), is_whole=True)
     )
     learning_rate: float = setting(
         1e-2, Number(label="Learning rate", help="How far each step moves the weights.", allowed=_LEARNING_RATE)
@@ -166,13 +171,13 @@ def check_race(configs: Sequence[FineTuneConfig]) -> None:
         ValueError: too few or too many, two that are the same, or some that differ in what a race shares.
     """
     if not 2 <= len(configs) <= MAX_LANES:
-        raise ValueError(f"a race needs 2 to {MAX_LANES} lanes, got {len(configs)}")
+        raise ValueError(f"a race needs 2 to {MAX_LANES} runs, got {len(configs)}")
     for name in _SHARED_IN_A_RACE:
         values = {str(getattr(config, name)) for config in configs}
         if len(values) > 1:
-            raise ValueError(f"{name} must be the same in every lane of a race, got {' and '.join(sorted(values))}")
+            raise ValueError(f"{name} must be the same in every run of a race, got {' and '.join(sorted(values))}")
     if len(set(configs)) < len(configs):
-        raise ValueError("two lanes of a race must differ in something, got the same settings twice")
+        raise ValueError("two runs of a race must differ in something, got the same settings twice")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ import errno
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -150,19 +152,21 @@ class RunFolder:
             raise RunNotFoundError(f"The run {self.id} is of a kind that this version of Unfreeze does not know.")
         if not _QUEUE.fullmatch(queue):
             raise RunNotFoundError(
-                f"The run {self.id} is damaged: its config.json names a device that cannot be. {_WAY_OUT}"
+                f"The run {self.id} is damaged: its config.json names a device that is not possible. {_WAY_OUT}"
             )
         return {**description, "name": name}
 
-    def open(self, path: Path) -> BinaryIO:
-        """Open one of the run's files to read it.
+    @contextmanager
+    def open(self, path: Path) -> Iterator[BinaryIO]:
+        """Open one of the run's files to read it, and say in a sentence of our own what fails until it is closed.
 
         Raises:
             FileNotFoundError: there is none.
             RunNotFoundError: it cannot be read.
         """
         try:
-            return open_file(path)
+            with open_file(path) as file:
+                yield file
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -190,8 +194,7 @@ class RunFolder:
             size = os.fstat(file.fileno()).st_size
             if size > _MAX_EVENTS_BYTES:
                 raise RunNotFoundError(f"The run {self.id} is damaged: its events.jsonl is too large. {_WAY_OUT}")
-            file.seek(offset)
-            return file.read(max(size - offset, 0))
+            return os.pread(file.fileno(), max(size - offset, 0), offset)
 
     def _refused(self, what: str, error: OSError) -> RunNotFoundError:
         if error.errno in _NO_FILES:

@@ -61,7 +61,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         read_transform(described["transform"])
         check_fields(described)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise WeightsFileError(f"{shown(path.name)} is damaged: what it says of its run cannot be.") from error
+        raise WeightsFileError(f"{shown(path.name)} is damaged: what it says of its run is not possible.") from error
     contents: dict[str, Any] = load(described, path.name)
     return contents
 
@@ -83,7 +83,7 @@ def load_network(path: Path) -> TrainedNetwork:
         check_image_size(architecture, transform.image_size)
     except ValueError as error:
         raise WeightsFileError(
-            f"{shown(path.name)} is damaged: its image size, mean or deviation is one that cannot be."
+            f"{shown(path.name)} is damaged: its image size, mean or deviation is not possible."
         ) from error
     model = build.build_for_weights(architecture, weights, shown(path.name)).eval()
     if len(classes) != len(heads.get_head(model, architecture).weight):

@@ -30,12 +30,13 @@ from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
 from pages.ui.fields import choice_field
 from pages.ui.format import plain
+from pages.ui.glossary import glossary
 from pages.ui.once import note_click
 
 _MODE_HELP = {
-    "frozen": "Only the new last layer learns; everything before it keeps what it learned from ImageNet. Fast.",
-    "full": "Every layer learns on, from where its weights start. Slower, and it wants more photos to pay off.",
-    "race": "Both ways train turn about, from the same new layer and on the same batches, into one chart.",
+    "frozen": "Only the new last layer is trained. All other layers keep their weights. Fast.",
+    "full": "Every layer is trained, starting from its present weights. Slower, and it needs more photos.",
+    "race": "Trains both ways side by side: with the same new layer, on the same batches, in one chart.",
 }
 FORM = "fine_tune"
 
@@ -46,7 +47,7 @@ def fine_tune_form() -> list[FineTuneConfig]:
     st.title("Fine-tune", anchor=False)
     st.markdown(
         "Take a network that was trained on a million photos, teach it new classes, and watch every step. It learns "
-        "from the sample on this page; training on your own photos is not possible yet."
+        "from the sample on this page. Training on your own photos is not possible yet."
     )
     for problem in problems:
         st.warning(plain(problem), icon=":material/link_off:")
@@ -57,6 +58,7 @@ def fine_tune_form() -> list[FineTuneConfig]:
         show_photos(value_of("data"))
         if configs:
             show_plan(configs)
+        glossary()
     write_address()
     return [] if obstacle else configs
 

@@ -39,7 +39,9 @@ def read(text: str | None) -> str | None:
             lanes.append(("", None))
     is_good = all(mode in _MODES and (rate is None or rate in _RATES) for mode, rate in lanes)
     if not is_good or not 2 <= len(lanes) <= MAX_LANES:
-        return f"The address names lanes that cannot be: “{text[:60]}”. One frozen and one full lane are filled in."
+        return (
+            f"The address names a race that is not possible: “{text[:60]}”. One frozen and one full run are filled in."
+        )
     _fill_in(lanes)
     return None
 
@@ -65,31 +67,31 @@ def choose(learning_rate: float | None) -> tuple[list[dict[str, Any]], str | Non
     for position, number in enumerate(numbers, start=1):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             mode = st.selectbox(
-                f"Lane {position}", _MODES, format_func=lambda name: _MODES[name], key=_key(number, "mode")
+                f"Run {position}", _MODES, format_func=lambda name: _MODES[name], key=_key(number, "mode")
             )
             own_rate = st.number_input(
-                f"Learning rate of lane {position}",
+                f"Learning rate of run {position}",
                 key=_key(number, "learning_rate"),
                 step=None,
                 format="%g",
                 placeholder="as set" if learning_rate is None else f"{learning_rate:g}",
-                help=f"Empty: that of the settings. Allowed: {_RATES}.",
+                help=f"Leave it empty to use the one of the settings. Allowed: {_RATES}.",
             )
             st.button(
                 "",
                 icon=":material/close:",
                 key=_key(number, "remove"),
-                help=f"Remove lane {position}",
+                help=f"Remove run {position}",
                 on_click=_remove,
                 args=(number,),
                 disabled=len(numbers) <= 2,
             )
         if own_rate is not None and own_rate not in _RATES:
-            problem = f"The learning rate of lane {position} must be {_RATES}, but it is {own_rate:g}."
+            problem = f"The learning rate of run {position} must be {_RATES}, but it is {own_rate:g}."
             st.markdown(f":red[:material/error: {plain(problem)}]")
         chosen.append({"mode": mode} | ({} if own_rate is None else {"learning_rate": own_rate}))
     if len(numbers) < MAX_LANES:
-        st.button("Add a lane", icon=":material/add:", on_click=_add, key="add_lane")
+        st.button("Add a run", icon=":material/add:", on_click=_add, key="add_lane")
     return chosen, problem
 
 

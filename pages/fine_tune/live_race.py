@@ -60,7 +60,7 @@ def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
         st.rerun()  # once: the whole page, which polls as the new statuses need it
     is_live = any(status.is_live for status in statuses)
     overall = min(map(_fraction, readers, statuses))  # the race lasts as long as its slowest lane
-    tab_title(f"{overall:.0%}" if is_live else "Race over")
+    tab_title(f"{overall:.0%}" if is_live else "Race finished")
     with st.container(horizontal=is_live, vertical_alignment="bottom"):
         if is_live:
             _progress_row(readers, statuses, overall)
@@ -99,7 +99,7 @@ def _doing(live: Sequence[RunReader], statuses: Sequence[Status]) -> str:
     under_way = [now for now in measured if now is not None]
     if Status.RUNNING in statuses and under_way:
         now = max(under_way, key=lambda now: now.remaining_s or 0.0)
-        lanes_left = "" if len(live) == len(statuses) else f" · {len(live)} of {len(statuses)} lanes under way"
+        lanes_left = "" if len(live) == len(statuses) else f" · {len(live)} of {len(statuses)} runs are still training"
         step = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
         return f"{step}{_time_left(live, measured)}{lanes_left}"
     if Status.QUEUED in statuses:
@@ -126,7 +126,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
         if isinstance(reader.last_event, Failed):
             st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=STATUS_ICONS[status])
         elif status is not Status.FINISHED:
-            ended = "was stopped" if status is Status.STOPPED else "ended in mid-run: its process was killed"
+            ended = "was stopped" if status is Status.STOPPED else "broke off: its process was killed"
             st.info(f"{_name(reader)} {ended} {_where(reader)}.", icon=STATUS_ICONS[status])
     unfinished = [
         reader for reader, status in zip(readers, statuses, strict=True) if is_resumable(status, reader.last_event)
@@ -134,7 +134,7 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
     clicked = False
     with st.container(horizontal=True):
         if unfinished:
-            label = "Resume the race" if len(unfinished) > 1 else "Resume the lane"
+            label = "Resume the race" if len(unfinished) > 1 else "Resume the run"
             st.button(
                 label, type="primary", icon=":material/play_arrow:", on_click=run_actions.resume, args=(unfinished,)
             )
@@ -148,7 +148,11 @@ def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
             ):
                 st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
         clicked = st.button(
-            "Change settings", icon=":material/tune:", on_click=_reuse, args=(readers,), help="Set up another race."
+            "Change settings",
+            icon=":material/tune:",
+            on_click=_reuse,
+            args=(readers,),
+            help="Set up another race with these settings.",
         )
     if clicked:
         st.rerun()  # the page, not only this fragment of it
@@ -171,19 +175,19 @@ def _proof(readers: Sequence[RunReader]) -> None:
     if start is None:
         return
     if not start.head_hash or not start.rows_hash:
-        what = "began with different new layers" if not start.head_hash else "trained on different photos"
-        st.warning(f"This race is not fair: its lanes {what}. Start it again.", icon=":material/balance:")
+        what = "started with different new layers" if not start.head_hash else "trained on different photos"
+        st.warning(f"This race is not fair: its runs {what}. Start it again.", icon=":material/balance:")
         return
     first_losses = {float(reader.steps["loss"][0]) for reader in readers if len(reader.steps)}
     why_not_alike = (
-        " Their first losses differ all the same: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
+        " Their first losses still differ: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
         "network runs them as in prediction."
     )
     epochs = counted(start.epochs, "epoch")
     st.caption(
-        f":material/balance: A fair race: every lane began with the same new layer ({plain(start.head_hash)}) and "
+        f":material/balance: A fair race: every run started with the same new layer ({plain(start.head_hash)}) and "
         f"trained on the same photos in the same order, for {epochs} ({plain(start.rows_hash)})."
-        f"{why_not_alike if len(first_losses) > 1 else ''} Seconds are each lane's own; the others' turns do not count."
+        f"{why_not_alike if len(first_losses) > 1 else ''} The seconds count a run's own work only."
     )
 
 

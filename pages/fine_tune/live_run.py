@@ -13,7 +13,7 @@ from core.runs.reader import RunReader
 from core.runs.status import Status, is_resumable, read_status
 from core.words import size
 from pages.fine_tune.python_snippet import python_snippet
-from pages.fine_tune.values import reuse
+from pages.fine_tune.values import FormMode, reuse
 from pages.fine_tune.words import in_words
 from pages.places import PREDICT
 from pages.ui import lookup, run_actions
@@ -65,7 +65,7 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
         _state(reader, config, status, now)
     if status is Status.QUEUED:
-        st.caption("One training a device runs at a time. This one starts by itself; the page need not stay open.")
+        st.caption("Only one training runs on a device at a time. This one starts by itself. You can close this page.")
     if now is not None or status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
         _chart(reader, config, now)
 
@@ -103,8 +103,8 @@ def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progr
             _log(reader)
         case Status.INTERRUPTED:
             st.warning(
-                f"The training process ended in mid-run, after step {history.last_step(reader):,}: it was killed, or "
-                f"the computer restarted.{kept(reader)}",
+                f"The training broke off after step {history.last_step(reader):,}: its process was killed, or the "
+                f"computer restarted.{kept(reader)}",
                 icon=STATUS_ICONS[status],
             )
             _next(reader, config, status)
@@ -150,10 +150,10 @@ def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
     device = str(reader.folder.description()["queue"])
     ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
     if not ahead:
-        return "It is this run's turn …"
+        return "This run is next …"
     first = lookup.name_of(ahead[0])
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-    return f"Queued: waiting for “{first}”{others} to leave the {'CPU' if device == 'cpu' else plain(device)}"
+    return f"Queued on the {'CPU' if device == 'cpu' else plain(device)}: “{first}”{others} must finish first"
 
 
 def _finished(reader: RunReader, config: FineTuneConfig) -> None:
@@ -162,11 +162,13 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
     started = history.started(reader.events)  # None where a damaged line has cost it
     photos = f"{started.test_images:,} test photos" if started else "test photos"
     trained = (
-        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters" if started else "The network"
+        f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters were"
+        if started
+        else "The network was"
     )
     st.success(
         f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
-        f"{finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). {trained} learned in "
+        f"{finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). {trained} trained in "
         f"{duration(finished.seconds)}.",
         icon=STATUS_ICONS[Status.FINISHED],
     )
@@ -184,24 +186,26 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 icon=":material/play_arrow:",
                 on_click=run_actions.resume,
                 args=([reader],),
-                help="Goes on from the last checkpoint, or from the start where there is none.",
+                help="Continues from the last checkpoint, or from the start if there is none.",
             )
         if reader.folder.has_model and st.button(
             "Predict with it",
             type="primary" if status is Status.FINISHED else "secondary",
             icon=":material/image_search:",
-            help="Drop photos, and see what this network takes them for.",
+            help="Drop photos and see what this network recognises in them.",
         ):
             st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
         if status is Status.FINISHED:
-            other = "full" if config.mode == "frozen" else "frozen"
+            other: FormMode = "full" if config.mode == "frozen" else "frozen"
             clicked |= st.button(
-                f"Compare with {other} fine-tuning",
+                f"Set up {other} fine-tuning",
                 icon=":material/compare_arrows:",
                 on_click=reuse,
-                args=(config,),
-                kwargs={"mode": other},
-                help="The same settings and seed, with the other part of the network learning.",
+                args=(config, other),
+                help=(
+                    "With the same seed and settings, but for the learning rate and the epochs where they "
+                    "were those of the preset. To compare both runs, select them on the page Runs."
+                ),
             )
         clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
         if reader.folder.has_model:
@@ -244,9 +248,9 @@ def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | N
         "Training loss": f"{smoothed[-1]:.4f}" if len(smoothed) else "–",
         "Best validation accuracy": "–" if best is None else f"{best:.1%}",
         "Steps a second": "–" if steps_per_second is None else rate(steps_per_second),
-        "Parameters that learn": count(started.trainable_parameters) if started else "–",
+        "Trainable parameters": count(started.trainable_parameters) if started else "–",
     }
-    description = "Loss of every step, none so far"
+    description = "Loss of every step; no step yet"
     if started and len(steps):
         description = f"Loss over {steps['step'][-1]:,} of {started.total_steps:,} steps"
         description += f", now {steps['loss'][-1]:.4f}"

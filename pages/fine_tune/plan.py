@@ -25,8 +25,8 @@ def show_photos(data: str) -> None:
     st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
     st.caption(f"Classes: {', '.join(data_set.classes)}.")
     st.caption(
-        f"A tenth of the training photos is held back to validate every epoch; the {len(data_set.test)} test photos "
-        f"are scored once, at the end. Source: {source.citation}."
+        "A tenth of the training photos is set aside for validation: it measures the accuracy after every epoch. The "
+        f"{len(data_set.test)} test photos are used once, at the end. Source: {source.citation}."
     )
 
 
@@ -44,15 +44,16 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
         f"{num_classes} classes.\n"
         f"2. {_who_learns(configs, head, parameters)}\n"
         f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
-        f"**{steps * config.epochs:,} steps** in all{' for each lane' if len(configs) > 1 else ''}, drawn as they come."
+        f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
+        "shows each one at once."
     )
 
 
 def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> str:
-    """How many parameters learn, in a sentence; for a race, one count a way to fine-tune."""
+    """How many parameters are trained, in a sentence; for a race, one count a way to fine-tune."""
     learning = {config.mode: head if config.mode == "frozen" else parameters for config in configs}
     if len(configs) == 1:
         (number,) = learning.values()
-        return f"**{number:,} of {parameters:,} parameters** learn ({number / parameters:.1%})."
-    counts = " and ".join(f"**{number:,}** in a {mode} lane" for mode, number in learning.items())
-    return f"{len(configs)} lanes start from the same new layer. Of {parameters:,} parameters, {counts} learn."
+        return f"**{number:,} of {parameters:,} parameters** are trained ({number / parameters:.1%})."
+    counts = " and ".join(f"**{number:,}** in a {mode} run" for mode, number in learning.items())
+    return f"{len(configs)} runs start with the same new layer. Of {parameters:,} parameters, {counts} are trained."

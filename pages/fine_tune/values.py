@@ -27,11 +27,14 @@ PRESET = Choice(
 )
 
 
-def reuse(config: FineTuneConfig, **changes: Any) -> None:
-    """Go back to the form with a run's settings filled in. For a button's `on_click`."""
-    _fill_in(config.to_dict() | changes)
+def reuse(config: FineTuneConfig, mode: FormMode | None = None) -> None:
+    """Go back to the form with a run's settings filled in, as far as they fit another mode. For `on_click`."""
+    _fill_in(config.to_dict())
     lanes.reset()
     _name_preset()
+    if mode is not None:
+        st.session_state[key_of("mode")] = mode
+        follow_preset()
     st.query_params.clear()
 
 

@@ -20,7 +20,7 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
         st.session_state[key_of("weights")] = choices[-1]
     weights = choice_field(about, key=key_of("weights"), options=choices)
     if weights == "random":
-        st.caption("The network starts from nothing: expect low accuracy on few photos.")
+        st.caption("The network starts with random weights. With few photos, expect a low accuracy.")
     if weights != "file":
         return None
     sandbox.prepare()
@@ -31,9 +31,9 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
         help=settings_of(FineTuneConfig)["weights_file"].help,
     )
     if known.weights_url:
-        st.caption(f"ImageNet weights to fetch by hand: {plain(known.weights_url)}")
+        st.caption(f"ImageNet weights, to download by hand: {plain(known.weights_url)}")
     if not path:
-        st.caption("Name a file to start from.")
+        st.caption("Type the path of the file to start from.")
         return "no file"
     problem = _file_problem(architecture, str(weights_path()))
     if problem is None:

@@ -36,7 +36,10 @@ def choose() -> tuple[str, int, str, int] | None:
         choice_field(_MODE, key=key_of("mode"))
     with classes_column:
         num_classes = st.number_input(
-            "Classes", key=key_of("classes"), step=1, help=f"What the new head tells apart. Allowed: {_CLASSES}."
+            "Classes",
+            key=key_of("classes"),
+            step=1,
+            help=f"How many classes the new head tells apart. Allowed: {_CLASSES}.",
         )
     with size_column:
         if known.image_size:

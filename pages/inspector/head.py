@@ -14,8 +14,11 @@ def show_numbers(described: Description) -> None:
     """What the network amounts to."""
     with_parameters = sum(layer.parameters > 0 for layer in described.layers)
     numbers = {
-        "Parameters": (f"{described.parameters:,}", "All numbers that training can set."),
-        "That learn": (f"{described.learning:,}", "The parameters whose requires_grad is True."),
+        "Parameters": (f"{described.parameters:,}", "All numbers of the network that can be trained."),
+        "Trainable": (
+            f"{described.learning:,}",
+            "The parameters that training changes: those whose requires_grad is True.",
+        ),
         "Multiply-adds": (
             count(described.multiply_adds)
             if described.multiply_adds < 1e9
@@ -40,13 +43,17 @@ def show_head(described: Description, *, frozen: bool) -> None:
     st.subheader("The head", anchor=False)
     before, after = st.columns(2, gap="medium")
     with before:
-        _head_card("As it comes", described.original.head, described.original.parameters)
+        _head_card("Original", described.original.head, described.original.parameters)
     with after:
         _head_card("With the new head", described.head, described.parameters)
     st.subheader("What learns", anchor=False)
     share = described.learning / described.parameters
-    said = f"**{described.learning:,} of {described.parameters:,} parameters** learn ({_percent(share)})."
-    why = "Freezing leaves the new head alone to learn." if frozen else "Every layer learns on from where it starts."
+    said = f"**{described.learning:,} of {described.parameters:,} parameters** are trainable ({_percent(share)})."
+    why = (
+        "When the network is frozen, only the new head is trained."
+        if frozen
+        else "Every layer is trained, starting from its present weights."
+    )
     st.progress(share, text=f"{said} {why}")
 
 

@@ -16,7 +16,10 @@ def main() -> None:
     helper.prepare("core.models.architecture")
     problems = open_choices()
     st.title("Architecture Inspector", anchor=False)
-    st.markdown("See what a network is made of, what a new head changes, and what freezing leaves to learn.")
+    st.markdown(
+        "See the layers of a network, what a new head changes, and which parameters are still trained when "
+        "it is frozen."
+    )
     for problem in problems:
         st.warning(plain(problem), icon=":material/link_off:")
     settings = choose()
@@ -60,7 +63,7 @@ def _show_printed(described: Description) -> None:
         if described.original is None:
             st.code(described.printed, language=None, height=480)
             return
-        after, before = st.tabs(["With the new head", "As it comes"])
+        after, before = st.tabs(["With the new head", "Original"])
         with after:
             st.code(described.printed, language=None, height=480)
         with before:

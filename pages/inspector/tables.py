@@ -65,7 +65,7 @@ def show_layers(described: Description) -> None:
     st.caption(
         f"In the order in which they first run; outputs are for one input of {_shape(described.input_shape)}. "
         f"**In all: {counted(len(described.layers), 'layer')}, {counted(described.parameters, 'parameter')}, "
-        f"{described.learning:,} of them learning.**"
+        f"{described.learning:,} of them trainable.**"
     )
     rows = [_layer_row(layer) for layer in described.layers]
     columns = {

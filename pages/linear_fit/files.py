@@ -39,7 +39,7 @@ def _saved(weight: float, bias: float) -> tuple[SavedModel, ...]:
 _WAYS = {
     "state_dict": (
         "Way 1: the state dict",
-        "Only the named tensors, in an ordered dict: whoever loads them builds the network first. `eval()` matters "
+        "Only the named tensors, in an ordered dict: to load them, build the network first. `eval()` matters "
         "where there is Dropout or BatchNorm, which behave differently in training.",
         """\
 torch.save(model.state_dict(), "linear_model.pth")
@@ -54,8 +54,9 @@ model.eval()""",
     ),
     "module": (
         "Way 2: the whole module",
-        "The network, too, by the name of its class. Unpickling a class can run code, so PyTorch refuses it by "
-        "default; here an allow-list names the classes that may come, and the check is never turned off.",
+        "The tensors and the network, which is saved by the name of its class. Loading a class can run code, so "
+        "PyTorch refuses it by default. Here a list names the classes that are allowed, and the check is never "
+        "turned off.",
         """\
 from torch.serialization import safe_globals
 

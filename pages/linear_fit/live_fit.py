@@ -60,12 +60,12 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
     """What is going on, in one line of one height, so that the charts stay where they are."""
     icon = STATUS_ICONS[status] if status else ":material/lightbulb:"
     if reader is None or status is None:
-        st.info("The dashed green line is the exact answer. Fit the line to see how near training comes.", icon=icon)
+        st.info("The dashed green line is the exact answer. Fit the line to see how close training comes.", icon=icon)
         return
     last = reader.last_event
     match status:
         case Status.STARTING | Status.QUEUED:
-            st.info("Warming up PyTorch …", icon=icon)
+            st.info("Loading PyTorch …", icon=icon)
         case Status.RUNNING:
             st.info(f"Epoch {num_steps:,} of {config.epochs:,}", icon=icon)
             st.button(

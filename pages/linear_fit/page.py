@@ -25,7 +25,7 @@ def main() -> None:
     st.title("Linear Fit", anchor=False)
     st.markdown(
         "Train the smallest network there is, one weight and one bias, on 30 points of *y* = 2*x* + 3 plus noise, "
-        "and see how near it comes to the exact answer."
+        "and see how close it comes to the exact answer."
     )
     reader, shown = _open_run()
     run_id = reader.folder.id if reader else None

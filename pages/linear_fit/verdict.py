@@ -56,7 +56,7 @@ def how_far(config: LinearFitConfig, judged: Arrival) -> str:
     pace = f"{pace} every {max(round(judged.halves_every), 1):,} epochs"
     if judged.has_arrived:
         return (
-            f"**Training has reached its goal:** weight and bias stand where more epochs would leave them. "
+            f"**Training has converged:** more epochs would not change weight and bias. "
             f"{pace[0].upper()}{pace[1:]}, and it had {config.epochs:,}."
         )
     return (

@@ -83,7 +83,7 @@ def _say(classes: tuple[str, ...]) -> None:
     if len(classes) == 1:
         st.caption(f"Knows one class, {_shown(classes[0])}: that is its answer to every photo.")
         return
-    rest = "Anything else is taken for one of them."
+    rest = "Its answer to any photo is one of them."
     if all(name == f"class {number}" for number, name in enumerate(classes)):
         st.caption(f"Knows {len(classes):,} classes by their numbers: the file holds no names. {rest}")
     elif len(classes) <= _LISTED:

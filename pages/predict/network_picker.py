@@ -105,7 +105,7 @@ def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
             if folder.has_model:
                 runs[wanted] = folder
             else:
-                st.warning("That run has no complete epoch yet, so there is no network of it. Choose another one.")
+                st.warning("This run has not finished an epoch yet, so it has no network. Choose another run.")
         except RunNotFoundError as error:
             st.warning(plain(str(error)))
     if not runs:
@@ -147,8 +147,8 @@ def _pick_file() -> NetworkRef | None:
         help="On the computer that runs Unfreeze: a model downloaded from a run, or a state dict "
         "(.pth, .pt or .safetensors).",
     ).strip()
-    name = _pick_architecture("Network of a plain state dict", list(ARCHITECTURES))
-    st.caption("A model that was downloaded from a run knows its own network.")
+    name = _pick_architecture("Network that these weights belong to", list(ARCHITECTURES))
+    st.caption("A model that was downloaded from a run names its own network.")
     if not typed:
         return None
     path = absolute_path(typed)

@@ -11,7 +11,7 @@ from pages.predict.photo_drop import choose_photos
 def main() -> None:
     """Draw the page."""
     st.title("Predict", anchor=False)
-    st.markdown("Drop photos, and see what a network takes them for. They stay on this computer.")
+    st.markdown("Drop photos and see what a network recognises in them. They stay on this computer.")
     drop_zone, choice = st.columns([3, 2], gap="large")
     with choice:
         ref = pick_network()
@@ -21,7 +21,7 @@ def main() -> None:
     if ref is not None and classes is not None:
         show_answers(ref, photos)
     elif photos:
-        st.info("These photos wait for a network.", icon=":material/hourglass_empty:")
+        st.info("Choose a network for these photos.", icon=":material/hourglass_empty:")
 
 
 main()

@@ -106,7 +106,7 @@ def _offer(examples: ExampleSet | None, *, is_known: bool) -> None:
     """The way to photos for whoever has none at hand, or why there are none."""
     if examples is None:
         if is_known:
-            st.caption("There are no bundled photos for this network: it knows other classes than theirs.")
+            st.caption("The bundled photos show classes that this network does not know.")
         return
     with_examples = st.session_state.get(_WITH_EXAMPLES, False)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -59,7 +59,7 @@ def _draw(words: str, asked: Sequence[str], *, before: list[tuple[str, str, Stat
             "Test": st.column_config.NumberColumn(format="%.1f%%", help="Accuracy on the test photos"),
             "Validation": st.column_config.NumberColumn(format="%.1f%%", help="Best accuracy on validation photos"),
             "Seconds": st.column_config.NumberColumn(
-                format="%.1f", help="The run's own clock: waiting, and others' turns in a race, do not count"
+                format="%.1f", help="Time spent on training: waiting, and the other runs of a race, do not count"
             ),
             "Size": st.column_config.NumberColumn(format="bytes", help="On the disk, with its checkpoints"),
             "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
@@ -80,7 +80,7 @@ def _frame(rows: Sequence[Summary]) -> pd.DataFrame:
         "Test": [_percent(summary.test_accuracy) for summary in rows],
         "Validation": [_percent(summary.best_accuracy) for summary in rows],
         "Network": [message(summary.network) for summary in rows],
-        "Learns": [summary.mode for summary in rows],
+        "What learns": [summary.mode for summary in rows],
         "Seconds": [summary.seconds for summary in rows],
         "Started": [summary.created for summary in rows],
         "Device": [message(summary.device) for summary in rows],

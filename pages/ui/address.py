@@ -21,7 +21,7 @@ def read_settings(
         value = _parse(text, default)
         if value is None or (name in choices and value not in choices[name]):
             shown = f"{text[:40]}…" if len(text) > 40 else text
-            problems.append(f"The address says {name} = “{shown}”, which cannot be. The default is filled in instead.")
+            problems.append(f"The address says {name} = “{shown}”, which is not possible. The default is used instead.")
         else:
             settings[name] = value
     return settings, problems

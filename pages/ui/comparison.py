@@ -61,11 +61,11 @@ def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
             f"{accuracy}, epoch {result.best.epoch}" if result.best else accuracy
             for accuracy, result in zip(_best_in_bold(list(map(_best_accuracy, results))), results, strict=True)
         ],
-        "Its own time": [duration(result.seconds) if result.seconds else "–" for result in results],
+        "Training time": [duration(result.seconds) if result.seconds else "–" for result in results],
         "Steps a second": [
             "–" if result.steps_per_second is None else rate(result.steps_per_second) for result in results
         ],
-        "Parameters that learn": ["–" if result.parameters is None else count(result.parameters) for result in results],
+        "Trainable parameters": ["–" if result.parameters is None else count(result.parameters) for result in results],
     }
     cells = {name: [plain(value) for value in values] if name in settings else values for name, values in rows.items()}
     lines = [f"| {name} | {' | '.join(values)} |" for name, values in cells.items()]

@@ -31,4 +31,4 @@ def _resume(resumed: Sequence[RunReader]) -> None:
         if not any(read_status(reader).is_live for reader in resumed):
             jobs.resume(store.home(), *(reader.folder for reader in resumed))
     except BlockingIOError:
-        st.toast("The run is going on already.")
+        st.toast("The run is training already.")

@@ -79,7 +79,7 @@ def test_two_clicks_do_one_thing(page: Page, server: Server, busy_device: RunFol
     resumed = stopped_run(server.home)
     page.goto(f"{server.url}?run={resumed.id}")
     click_twice(page, "Resume", delay_ms)
-    expect(page.get_by_text("Queued: waiting for")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Queued on the")).to_be_visible(timeout=20_000)
     wait_until(lambda: resumed.attempts())
     assert (resumed.path / "events.jsonl").read_text().count('"Resumed"') == 1
     expect(page.get_by_test_id("stToast")).to_have_count(0)

@@ -112,7 +112,7 @@ def test_finished_run_opens_in_another_browser_and_downloads_its_model(page: Pag
     other.goto(page.url)
     expect(status(other, "test photos are recognised")).to_be_visible(timeout=20_000)
     wait_for_points(other, 114)
-    other.get_by_role("button", name="Compare with full fine-tuning").click()
+    other.get_by_role("button", name="Set up full fine-tuning").click()
     expect(other.get_by_text("3,383,818 of 3,383,818 parameters")).to_be_visible()
     other.context.close()
 
@@ -122,7 +122,7 @@ def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Brow
     other = browser.new_context().new_page()
     other.goto(server.url)
     other.get_by_role("button", name="Start fine-tuning").click()
-    expect(other.get_by_text("Queued: waiting for “EfficientNet-Lite0, full” to leave the CPU")).to_be_visible()
+    expect(other.get_by_text("Queued on the CPU: “EfficientNet-Lite0, full” must finish first")).to_be_visible()
     assert all_alive(server.home)[0] == first
     assert len(all_alive(server.home)) == 2
     expect(page.get_by_test_id("stSidebarUserContent").get_by_role("link")).to_have_count(
@@ -145,7 +145,7 @@ def test_killed_worker_is_seen_within_five_seconds_and_resumed(page: Page, serve
     run_id = start(page)
     folder = store.find(server.home, run_id)
     os.kill(int(folder.log.read_text().split("worker ")[1].split()[0]), signal.SIGKILL)
-    expect(status(page, "ended in mid-run")).to_be_visible(timeout=5_000)
+    expect(status(page, "broke off after step")).to_be_visible(timeout=5_000)
     expect(page.get_by_text("training on")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=10_000)

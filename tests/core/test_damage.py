@@ -193,6 +193,27 @@ def test_file_that_the_system_does_not_give_is_named_and_read_as_soon_as_it_is_g
     assert not look_at(lived_in.path, damaged)
 
 
+@pytest.mark.parametrize("name", ["events.jsonl", "steps-1.bin"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_file_that_the_disk_does_not_give_once_it_is_open_is_named(
+    lived_in: Home, name: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = lived_in.run(2)
+    before = others(lived_in.path, damaged)
+    read, inode = os.pread, os.stat(damaged.path / name).st_ino
+
+    def refuse(file: int, size: int, offset: int) -> bytes:
+        if os.fstat(file).st_ino == inode:
+            raise OSError(code, os.strerror(code))
+        return read(file, size, offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", refuse)
+        assert f"at the moment: {os.strerror(code)} ({name}). Try again." in look_at(lived_in.path, damaged)[0]
+        assert others(lived_in.path, damaged) == before
+    assert not look_at(lived_in.path, damaged)
+
+
 def test_folder_that_may_not_be_entered_is_named(lived_in: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = lived_in.run(2)
     before = others(lived_in.path, damaged)

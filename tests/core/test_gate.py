@@ -138,7 +138,7 @@ def test_positions_of_a_transformer_cannot_point_beyond_their_table() -> None:
     rows = len(expected[name.replace("index", "bias_table")])
     for index in (-1, rows):
         wrong = torch.full(expected[name].shape, index)
-        with pytest.raises(WeightsFileError, match="holds numbers that cannot be there"):
+        with pytest.raises(WeightsFileError, match="holds numbers that are not possible there"):
             fitting.as_weight(wrong, name=name, expected=expected, source="mine.pth")
     fitting.as_weight(torch.full(expected[name].shape, rows - 1), name=name, expected=expected, source="mine.pth")
 

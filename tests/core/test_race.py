@@ -162,7 +162,7 @@ def test_spare_worker_takes_a_whole_race(home: Path) -> None:
 @pytest.mark.parametrize(
     ("configs", "sentence"),
     [
-        ([FROZEN], "needs 2 to 4 lanes, got 1"),
+        ([FROZEN], "needs 2 to 4 runs, got 1"),
         ([FROZEN] * (MAX_LANES + 1), "got 5"),
         ([FROZEN, FROZEN], "the same settings twice"),
         ([FROZEN, dataclasses.replace(FULL, seed=1)], "seed must be the same"),

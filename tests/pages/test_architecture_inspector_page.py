@@ -51,7 +51,7 @@ def choose(page: AppTest, **values: Any) -> AppTest:
 
 def test_default_opens_without_an_address() -> None:
     page = open_page()
-    assert "12,810 of 3,383,818 parameters** learn (0.38%)" in texts(page)
+    assert "12,810 of 3,383,818 parameters** are trainable (0.38%)" in texts(page)
     assert address(page) == {}
 
 
@@ -59,14 +59,14 @@ def test_address_opens_the_network_and_keeps_it() -> None:
     given = {"network": "resnet18", "classes": "5", "mode": "full", "image_size": "96"}
     page = open_page(**given)
     parameters = f"{11_689_512 - 513_000 + 513 * 5:,}"
-    assert numbers(page)["Parameters"] == numbers(page)["That learn"] == parameters
-    assert f"{parameters} of {parameters} parameters** learn (100%)" in texts(page)
+    assert numbers(page)["Parameters"] == numbers(page)["Trainable"] == parameters
+    assert f"{parameters} of {parameters} parameters** are trainable (100%)" in texts(page)
     assert address(page) == given
 
 
 @pytest.mark.parametrize(("network", "share"), [("resnet18", "0.05%"), ("vit_h_14", "0.0020%"), ("my_cnn", "99.9%")])
 def test_little_is_never_nothing_and_nearly_all_is_never_all(network: str, share: str) -> None:
-    assert f"learn ({share})" in texts(open_page(network=network))
+    assert f"are trainable ({share})" in texts(open_page(network=network))
 
 
 def test_head_is_shown_before_and_after() -> None:
@@ -81,7 +81,7 @@ def test_head_is_shown_before_and_after() -> None:
 def test_headline_numbers_are_exact() -> None:
     assert numbers(open_page(network="resnet18")) == {
         "Parameters": "11,181,642",
-        "That learn": "5,130",
+        "Trainable": "5,130",
         "Multiply-adds": "1.81 G",
         "Weights": "44.7 MB",
         "Layers": "52",
@@ -120,7 +120,7 @@ def test_every_network_of_the_catalog_and_the_course_can_be_chosen() -> None:
 def test_every_choice_reaches_the_figures_and_the_address() -> None:
     page = choose(open_page(), network="alexnet", classes=3, mode="full", image_size=64)
     assert address(page) == {"network": "alexnet", "classes": "3", "mode": "full", "image_size": "64"}
-    assert numbers(page)["That learn"] == f"{61_100_840 - 4097 * 1000 + 4097 * 3:,}"
+    assert numbers(page)["Trainable"] == f"{61_100_840 - 4097 * 1000 + 4097 * 3:,}"
     assert "one input of (1, 3, 64, 64)" in texts(page)
 
 
@@ -143,15 +143,15 @@ def test_network_of_the_course_says_why_it_has_no_head(name: str) -> None:
 def test_network_itself_may_be_a_layer() -> None:
     page = open_page(network="linear_model")
     assert list(page.dataframe[-1].value["Layer"]) == ["(the network itself)"]
-    assert "In all: 1 layer, 2 parameters, 2 of them learning." in texts(page)
+    assert "In all: 1 layer, 2 parameters, 2 of them trainable." in texts(page)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("network", "<b>x</b>", "The address says network = “<b>x</b>”, which cannot be"),
-        ("mode", "race", "The address says mode = “race”, which cannot be"),
-        ("classes", "many", "The address says classes = “many”, which cannot be"),
+        ("network", "<b>x</b>", "The address says network = “<b>x</b>”, which is not possible"),
+        ("mode", "race", "The address says mode = “race”, which is not possible"),
+        ("classes", "many", "The address says classes = “many”, which is not possible"),
         ("classes", "0", "Classes must be between 1 and 100,000, but it is 0."),
         ("image_size", "31", "Image size must be between 32 and 512, but it is 31."),
     ],
@@ -199,4 +199,4 @@ def test_failing_helper_is_said_and_asked_again(monkeypatch: pytest.MonkeyPatch)
         page = open_page(network="resnet18", classes="77")
         assert page.error[0].value == "The helper process ended \\*unexpectedly\\*\\."
     next(button for button in page.button if button.label == "Try again").click().run()
-    assert numbers(page)["That learn"] == f"{513 * 77:,}"
+    assert numbers(page)["Trainable"] == f"{513 * 77:,}"

@@ -174,7 +174,7 @@ def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
     assert "Epoch 1 of 2 · step 10 of 114 · about" in page.get("progress")[0].proto.text
     shown = json.loads(page.get("bidi_component")[0].proto.json)
     assert shown["numbers"]["Steps a second"] == "4"
-    assert shown["numbers"]["Parameters that learn"] == "12,810"
+    assert shown["numbers"]["Trainable parameters"] == "12,810"
     assert "Loss over 10 of 114 steps, now 0.2000" in shown["description"]
     assert "A CPU · float32" in texts(page)
     button(page, "Stop").click().run()
@@ -211,7 +211,7 @@ def test_queued_run_says_what_it_waits_for(home: Path) -> None:
     for run in (waiting_for, folder):
         DeviceQueue(home, "cpu").join(run.id)
     page = open_page(folder.id)
-    assert "waiting for “the first <b>one</b>” to leave the CPU" in as_read(page.get("progress")[0].proto.text)
+    assert "Queued on the CPU: “the first <b>one</b>” must finish first" in as_read(page.get("progress")[0].proto.text)
     button(page, "Stop waiting").click().run()
     assert folder.control.exists()
     assert "starts by itself" in texts(page)
@@ -224,12 +224,12 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
     page = open_page(folder.id)
     assert "84.6% of the 500 test photos are recognised" in page.success[0].value
-    assert "12,810 of 3.4 M parameters learned in 21 s" in page.success[0].value
+    assert "12,810 of 3.4 M parameters were trained in 21 s" in page.success[0].value
     assert "Download the model (3 MB)" in [element.proto.label for element in page.get("download_button")]
     assert f"{folder.id}.pt" in texts(page), "the lines of Python name the file as it is downloaded"
-    button(page, "Compare with full fine-tuning").click().run()
+    button(page, "Set up full fine-tuning").click().run()
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig(epochs=2, mode="full")]
+    assert started == [FineTuneConfig(epochs=2, mode="full", learning_rate=0.003)]
 
 
 def test_settings_of_a_run_can_be_changed(home: Path, started: list[FineTuneConfig]) -> None:
@@ -264,7 +264,7 @@ def test_interrupted_run_shows_its_log_and_can_be_resumed(home: Path, monkeypatc
     resumed: list[str] = []
     monkeypatch.setattr(jobs, "resume", lambda home, folder: resumed.append(folder.id))
     page = open_page(folder.id)
-    assert "ended in mid-run, after step 57" in page.warning[0].value
+    assert "broke off after step 57" in page.warning[0].value
     assert "the last line" in texts(page)
     button(page, "Resume").click().run()
     assert resumed == [folder.id]
@@ -276,7 +276,7 @@ def test_resuming_what_another_tab_has_resumed_does_no_harm(home: Path) -> None:
     lock = locks.hold(folder.lock)
     button(page, "Resume").click().run()
     assert not page.exception
-    assert page.toast[0].value == "The run is going on already."
+    assert page.toast[0].value == "The run is training already."
     os.close(lock)
 
 
@@ -313,7 +313,7 @@ def test_race_trains_both_ways_on_the_same_settings(
     monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
     page = open_page()
     choose_mode(page, "race")
-    assert "in a frozen lane" in texts(page)
+    assert "in a frozen run" in texts(page)
     assert page.query_params["mode"] == "race"
     button(page, "Start the race").click().run()
     settings = PRESETS["quick"].race
@@ -323,17 +323,17 @@ def test_race_trains_both_ways_on_the_same_settings(
 def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
     page = open_page(mode="race")
-    button(page, "Add a lane").click().run()
+    button(page, "Add a run").click().run()
     assert "the same settings twice" in texts(page)
     assert button(page, "Start the race").disabled
-    field(page, "Learning rate of lane 3").set_value(1e-3).run()
+    field(page, "Learning rate of run 3").set_value(1e-3).run()
     assert page.query_params["lanes"] == "frozen,full,full@0.001"
     page.button(key="fine_tune_lane_1_remove").click().run()
     assert page.query_params["lanes"] == "frozen,full@0.001"
-    field(page, "Learning rate of lane 2").set_value(0).run()
+    field(page, "Learning rate of run 2").set_value(0).run()
     assert "greater than 0 and at most 10, but it is 0" in texts(page)
     assert button(page, "Start the race").disabled
-    field(page, "Learning rate of lane 2").set_value(2e-3).run()
+    field(page, "Learning rate of run 2").set_value(2e-3).run()
     button(page, "Start the race").click().run()
     assert [(config.mode, config.learning_rate) for config in started] == [("frozen", 3e-3), ("full", 2e-3)]
 
@@ -380,5 +380,5 @@ def test_address_opens_with_the_preset_that_it_holds(started: list[FineTuneConfi
 def test_nonsense_in_the_address_is_said(started: list[FineTuneConfig]) -> None:
     page = open_page(architecture="<b>x</b>", epochs="nan", lanes="frozen,fall", mode="race")
     said = "\n".join(warning.value for warning in page.warning)
-    assert all(word in said for word in ("architecture", "epochs", "lanes that cannot be"))
+    assert all(word in said for word in ("architecture", "epochs", "a race that is not possible"))
     assert not button(page, "Start the race").disabled

@@ -99,7 +99,7 @@ def test_click_fits_with_the_lessons_settings_and_says_what_came_of_it(started: 
 def test_fit_that_has_arrived_is_said_to_have(started: list[LinearFitConfig]) -> None:
     page = open_page(learning_rate="0.01", weight_decay="0.0")
     button(page, "Fit the line").click().run()
-    assert "**Training has reached its goal:**" in texts(page)
+    assert "**Training has converged:**" in texts(page)
     assert "Weight decay pulls" not in texts(page)
 
 
@@ -162,9 +162,9 @@ def test_another_link_on_the_page_shows_the_other_fits_settings(home: Path) -> N
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("seed", "<b>abc</b>", "The address says seed = “<b>abc</b>”, which cannot be"),
-        ("epochs", "1.5", "The address says epochs = “1.5”, which cannot be"),
-        ("learning_rate", "nan", "The address says learning_rate = “nan”, which cannot be"),
+        ("seed", "<b>abc</b>", "The address says seed = “<b>abc</b>”, which is not possible"),
+        ("epochs", "1.5", "The address says epochs = “1.5”, which is not possible"),
+        ("learning_rate", "nan", "The address says learning_rate = “nan”, which is not possible"),
         ("learning_rate", "99", "Learning rate must be greater than 0 and at most 10, but it is 99"),
     ],
 )
@@ -222,7 +222,7 @@ def test_running_fit_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
 def test_fit_that_has_not_begun_says_what_it_waits_for(home: Path) -> None:
     folder = make_fit(home)
     lock = locks.hold(folder.lock)
-    assert "Warming up PyTorch" in open_page(run=folder.id).info[0].value
+    assert "Loading PyTorch" in open_page(run=folder.id).info[0].value
     os.close(lock)
 
 

@@ -16,7 +16,7 @@ def test_sentence_says_where_the_fit_stands(fit: Fit) -> None:
     assume(fit.way.all())
     sentence = how_far(LinearFitConfig(), fit.judged)
     farthest = np.abs(fit.later).max()
-    assert ("has reached its goal:" in sentence) == fit.judged.has_arrived
+    assert ("has converged:" in sentence) == fit.judged.has_arrived
     if fit.judged.has_arrived or "just passing" in sentence:
         assert np.abs(fit.distance).max() < 0.0051
         assert fit.judged.has_arrived or farthest > 0.004 or fit.judged.reach > 0.0049

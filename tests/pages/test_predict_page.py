@@ -237,13 +237,13 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("classes", "said", "has_examples"),
     [
-        (imagenet.CLASSES, "Knows 1,000 classes. Anything else is taken for one of them.", True),
+        (imagenet.CLASSES, "Knows 1,000 classes. Its answer to any photo is one of them.", True),
         (SOURCES["cifar10_sample"].load().classes, "Knows 10 classes: airplane, automobile, bird, cat,", True),
-        (("dark", "bright"), "Knows 2 classes: dark, bright. Anything else", False),
+        (("dark", "bright"), "Knows 2 classes: dark, bright. Its answer", False),
         (("class 0", "class 1"), "Knows 2 classes by their numbers: the file holds no names.", False),
         (("only",), "Knows one class, only: that is its answer to every photo.", False),
         (("**x**", "y" * 5000), f"Knows 2 classes: **x**, {'y' * 25}", False),
-        (tuple(f"kind {number}" for number in range(13)), "Knows 13 classes. Anything else", False),
+        (tuple(f"kind {number}" for number in range(13)), "Knows 13 classes. Its answer", False),
     ],
     ids=["imagenet", "cifar", "two", "numbers", "one", "hostile", "many"],
 )
@@ -259,13 +259,13 @@ def test_what_a_file_can_answer_is_said_and_decides_on_the_bundled_photos(
     assert "Reading which classes it knows" in texts(page)
     assert "Try the bundled photos" not in labels(page), "nobody knows yet whether it knows theirs"
     drop(page, a_jpg=b"a")
-    assert "These photos wait for a network" in texts(page)
+    assert "Choose a network for these photos" in texts(page)
     warmed.set_result(classes)
     page.run()
     assert said in as_read(texts(page))
     assert names(page) == ["a.jpg"]
     assert ("Try the bundled photos" in labels(page)) == has_examples
-    assert ("There are no bundled photos for this network" in texts(page)) == (not has_examples)
+    assert ("The bundled photos show classes that" in texts(page)) == (not has_examples)
     assert (len(classes) > 12) == ("Part of a name" in {field.label for field in page.text_input})
 
 
@@ -316,7 +316,7 @@ def test_bundled_photos_change_with_the_network_and_go_where_it_knows_other_clas
     page.segmented_control[0].set_value("file").run()
     assert names(page) == ["a.jpg"]
     assert "bundled ones right" not in texts(page)
-    assert "it knows other classes than theirs" in texts(page)
+    assert "classes that this network does not know" in texts(page)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_bundled_photos_change_with_the_network_and_go_where_it_knows_other_clas
     [
         ({"run": "20200101-000000-abcdef"}, "There is no run"),
         ({"run": "../../etc"}, "There is no run"),
-        ({"network": "<b>no</b>"}, "cannot be"),
+        ({"network": "<b>no</b>"}, "is not possible"),
     ],
 )
 def test_address_that_cannot_be_is_said(asked: list[NetworkRef], address: dict[str, str], sentence: str) -> None:
@@ -333,7 +333,7 @@ def test_address_that_cannot_be_is_said(asked: list[NetworkRef], address: dict[s
 
 def test_run_without_a_complete_epoch_is_said(home: Path, asked: list[NetworkRef]) -> None:
     folder = make_run(home, has_checkpoint=False)
-    assert "no complete epoch yet" in texts(open_page(run=folder.id))
+    assert "not finished an epoch yet" in texts(open_page(run=folder.id))
 
 
 def test_file_in_the_address_is_the_network(

@@ -55,7 +55,7 @@ def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypat
 
 def test_race_whose_lanes_saw_different_photos_is_said_to_be_unfair(home: Path) -> None:
     page = open_page(make_race(home, [FINISHED], [FINISHED], full_saw="dead")[0].id)
-    assert "This race is not fair: its lanes trained on different photos" in texts(page)
+    assert "This race is not fair: its runs trained on different photos" in texts(page)
     assert "A fair race" not in texts(page)
 
 
@@ -78,7 +78,7 @@ def test_race_that_was_stopped_can_be_resumed_or_changed(home: Path, monkeypatch
     monkeypatch.setattr(jobs, "resume", lambda home, *runs: resumed.extend(run.id for run in runs))
     page = open_page(folders[0].id)
     assert "was stopped after step 57" in texts(page)
-    button(page, "Resume the lane").click().run()
+    button(page, "Resume the run").click().run()
     assert resumed == [folders[1].id]
     button(page, "Change settings").click().run()
     assert button(page, "Start the race")

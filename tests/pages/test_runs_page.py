@@ -70,7 +70,7 @@ def test_every_run_is_listed_with_what_came_of_it(home: Path) -> None:
     rows = {row["Name"]: row for row in open_page().dataframe[0].value.to_dict("records")}
     good = rows["<b>*good*</b>"]  # a table's cells are text, never Markdown
     assert (good["Status"], good["Test"], good["Validation"], good["Seconds"]) == ("✓ Finished", 84.6, 81.5, 20.0)
-    assert (good["Network"], good["Learns"], good["Device"]) == ("EfficientNet-Lite0", "frozen", "A CPU")
+    assert (good["Network"], good["What learns"], good["Device"]) == ("EfficientNet-Lite0", "frozen", "A CPU")
     assert (rows["bad"]["Status"], rows["bad"]["Note"]) == ("✕ Failed", "It broke.")
     unreadable = next(row for row in rows.values() if row["Status"] == "⚠ Unreadable")
     assert "another version" in unreadable["Note"]
@@ -150,7 +150,7 @@ def test_stopped_run_is_resumed_and_one_that_goes_on_already_does_no_harm(
     page = open_page(folder.id)
     lock = locks.hold(folder.lock)
     button(page, "Resume").click().run()
-    assert page.toast[0].value == "The run is going on already."
+    assert page.toast[0].value == "The run is training already."
     os.close(lock)
     resumed: list[str] = []
     with monkeypatch.context() as patch:

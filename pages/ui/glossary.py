@@ -1,0 +1,24 @@
+"""What the words of training mean, for whoever meets them here first."""
+
+import streamlit as st
+
+_WORDS = {
+    "Network": "A function with millions of numbers, its *parameters* or *weights*, from a photo to a class.",
+    "Head": "The last layer. It turns what the layers before it have found in a photo into a score for every class.",
+    "Frozen": "Not trained. With a frozen network, only the new head is trained.",
+    "Fine-tuning": "To train a network further that was trained before, for classes of one's own.",
+    "Batch": "The few photos that the network looks at together before its weights are changed once.",
+    "Step": "One such change of the weights.",
+    "Epoch": "Once through all training photos.",
+    "Loss": "How wrong the network is, as a number. Training makes it smaller.",
+    "Learning rate": "How far each step changes the weights. Too small is slow, too large makes the loss grow.",
+    "Validation": "To measure the network on photos that it is not trained on, after every epoch.",
+    "Test": "To measure it once, at the end, on photos that have decided nothing before.",
+    "Accuracy": "The share of the photos that the network gets right.",
+}
+
+
+def glossary() -> None:
+    """A button that opens the words."""
+    with st.popover("What do these words mean?", icon=":material/menu_book:", type="tertiary"):
+        st.markdown("\n".join(f"- **{word}:** {meaning}" for word, meaning in _WORDS.items()))
