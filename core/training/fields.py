@@ -84,7 +84,9 @@ def check_head(head: heads.Head, classes: tuple[str, ...], source: str) -> None:
 
 
 def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) -> dict[str, Tensor]:
-    """Copies of those of a module's weights that were saved, on its device.
+    """Copies of those of a module's weights that were saved, on its device and laid out in memory like its own.
+
+    Kernels, and so the last digits of what is computed, differ with the layout.
 
     Raises:
         WeightsFileError: they are not this module's.
@@ -94,7 +96,9 @@ def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) ->
     if any(tensor.shape != expected[name].shape for name, tensor in found.items()):
         raise WeightsFileError(f"{shown(source)} is damaged: its best epoch's weights do not fit its network.")
     return {
-        name: as_weight(tensor, name=name, expected=expected, source=shown(source)).to(expected[name].device)
+        name: torch.empty_like(expected[name]).copy_(
+            as_weight(tensor, name=name, expected=expected, source=shown(source))
+        )
         for name, tensor in found.items()
     }
 
