@@ -10,7 +10,6 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core.errors import RunNotFoundError
-from core.models.catalog import ARCHITECTURES
 from core.runs import devices, queue, store
 from core.runs.config import MAX_LANES
 from core.runs.status import Status, read_status
@@ -130,7 +129,7 @@ def _link(run_id: str) -> None:
         description = folder.description()
         name = str(description["name"])
         if len(lookup.race_of(lookup.reader(run_id))) > 1:
-            name = f"{ARCHITECTURES[folder.config().architecture].label}, race"
+            name = f"{folder.config().in_words('architecture')}, race"
     except RunNotFoundError:
         return
     status = _status(run_id)

@@ -49,6 +49,13 @@ STARTED = Started(
 )
 
 
+def empty_run(home: Path, config: RunConfig | None = None, *, name: str = "mine", queue: str = "cpu") -> RunFolder:
+    """A run that nobody has begun."""
+    folder = store.new_folder(home)
+    folder.write_description(config or FineTuneConfig(epochs=2), name=name, created=0.0, queue=queue)
+    return folder
+
+
 def make_run(
     home: Path,
     *run_events: AnyStep | RareEvent,
@@ -57,8 +64,7 @@ def make_run(
     queue: str = "cpu",
 ) -> RunFolder:
     """A run of these events, as a process that has ended left it."""
-    folder = store.new_folder(home)
-    folder.write_description(config or FineTuneConfig(epochs=2), name=name, created=0.0, queue=queue)
+    folder = empty_run(home, config, name=name, queue=queue)
     with RunWriter(folder) as writer:
         for event in run_events:
             writer.append(event)

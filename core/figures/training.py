@@ -48,7 +48,7 @@ def live_training(
 
     `chart_id` decides what a viewer's zoom belongs to: as long as it stays, so do zoom and legend choices.
     """
-    color = LANE_COLORS[mode]
+    color = lane_colors([mode])[0]
     return {
         "data": [
             {**_raw(steps, MAX_POINTS // 2, color), "name": "Loss of every step", "opacity": 0.45},

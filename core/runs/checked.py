@@ -35,17 +35,28 @@ def build(kind: Callable[..., Built], values: Mapping[str, Any]) -> Built:
     Raises:
         ValueError: a value is missing, or is not what its field's annotation says.
     """
+    try:
+        return kind(**conform_all(values, kind))
+    except TypeError as error:
+        raise ValueError("something is missing") from error
+
+
+def conform_all(values: object, kind: Any, *, any_choice: bool = False) -> dict[str, Any]:
+    """The values that a dataclass knows, as its annotations have them; see `conform`.
+
+    Raises:
+        ValueError: they have no names, or one is something else; the message begins with its name.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError("they have no names")
     annotations = _annotations(kind)
     checked: dict[str, Any] = {}
     for name in annotations.keys() & values.keys():
         try:
-            checked[name] = conform(values[name], annotations[name])
+            checked[name] = conform(values[name], annotations[name], any_choice=any_choice)
         except ValueError as error:
             raise ValueError(f"{name} {error}") from error
-    try:
-        return kind(**checked)
-    except TypeError as error:
-        raise ValueError("something is missing") from error
+    return checked
 
 
 @lru_cache(maxsize=64)
@@ -54,8 +65,10 @@ def _annotations(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def conform(value: object, annotation: Any) -> Any:
+def conform(value: object, annotation: Any, *, any_choice: bool = False) -> Any:
     """The value as the annotation has it: numbers are finite, texts can be sent to a browser.
+
+    With `any_choice`, a text need not be one of those of a `Literal`: it was written by a version with others.
 
     An `Annotated` type carries what its values must lie in, as anything that knows `in` and says what it is as a text.
 
@@ -65,28 +78,30 @@ def conform(value: object, annotation: Any) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner, allowed = arguments
-        checked = conform(value, inner)
+        checked = conform(value, inner, any_choice=any_choice)
         if checked not in allowed:
             raise ValueError(f"must be {allowed}")
         return checked
     if origin is Literal:
+        if any_choice:
+            return _text(value)
         if isinstance(value, str) and value in arguments:
             return value
         raise ValueError(f"must be one of {', '.join(arguments)}")
     if origin in (Union, UnionType):
-        return _conform_to_any(value, arguments)
+        return _conform_to_any(value, arguments, any_choice)
     if origin is tuple:
         if isinstance(value, list | tuple):
-            return tuple(conform(item, arguments[0]) for item in value)
+            return tuple(conform(item, arguments[0], any_choice=any_choice) for item in value)
         raise ValueError("must be a list")
     return _CHECKS[annotation](value)
 
 
-def _conform_to_any(value: object, annotations: tuple[Any, ...]) -> Any:
+def _conform_to_any(value: object, annotations: tuple[Any, ...], any_choice: bool) -> Any:
     problem = ValueError("cannot be")
     for annotation in annotations:
         try:
-            return conform(value, annotation)
+            return conform(value, annotation, any_choice=any_choice)
         except ValueError as error:
             problem = error
     raise problem

@@ -1,12 +1,17 @@
-"""What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done."""
+"""What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done.
+
+Those of a run of the past are read as they were, see `RunConfig.recorded`: today's ranges and catalogs decide what can
+be begun, and not what can be looked at.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
-from core.runs.checked import build
+from core.runs.checked import build, conform_all
+from core.runs.quantities import BelowOne, Count, NotNegative, Positive
 from core.runs.settings import Choice, Number, Range, Text, setting, settings_of
 
 Mode = Literal["frozen", "full"]
@@ -22,9 +27,30 @@ class RunConfig:
     LABEL: ClassVar[str]  # what a person calls it
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Whether this version can do such a run.
+
+        Raises:
+            ValueError: a setting is outside its range; the message names it, its range and the value.
+        """
         for name, about in settings_of(type(self)).items():
             if problem := about.problem_with(name, getattr(self, name)):
                 raise ValueError(problem)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this version can do such a run."""
+        try:
+            self.check()
+        except ValueError:
+            return False
+        return True
+
+    def in_words(self, name: str) -> str:
+        """One of the settings as people read it; not Markdown."""
+        return settings_of(type(self))[name].in_words(getattr(self, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a file."""
@@ -38,6 +64,22 @@ class RunConfig:
             ValueError: a setting is of another type, or out of its range.
         """
         return build(cls, values)
+
+    @classmethod
+    def recorded(cls, values: object) -> Self:
+        """The settings of a run as its file has them, to be read and not to be done again.
+
+        What this version knows no more, or allows no more, is kept as it was. A setting that the file lacks is younger
+        than the run, and has its default.
+
+        Raises:
+            ValueError: a setting is of another type, or is what it could never be.
+        """
+        found = conform_all(values, cls, any_choice=True)
+        config = object.__new__(cls)
+        for entry in fields(cls):  # type: ignore[arg-type]
+            object.__setattr__(config, entry.name, found.get(entry.name, entry.default))
+        return config
 
 
 _SEED = Range(0, 2**31 - 1)
@@ -103,7 +145,7 @@ class FineTuneConfig(RunConfig):
             options={"none": "None", "random_resized_crop": "Random crops"},
         ),
     )
-    image_size: int = setting(
+    image_size: Positive = setting(
         224,
         Number(
             label="Image size",
@@ -112,7 +154,7 @@ class FineTuneConfig(RunConfig):
             is_whole=True,
         ),
     )
-    epochs: int = setting(
+    epochs: Positive = setting(
         20,
         Number(
             label="Epochs",
@@ -121,18 +163,18 @@ class FineTuneConfig(RunConfig):
             is_whole=True,
         ),
     )
-    batch_size: int = setting(
+    batch_size: Positive = setting(
         32, Number(label="Batch size", help="Photos in one step.", allowed=Range(1, 1_024), is_whole=True)
     )
-    learning_rate: float = setting(
+    learning_rate: NotNegative = setting(
         1e-2, Number(label="Learning rate", help="How far each step moves the weights.", allowed=_LEARNING_RATE)
     )
-    momentum: float = setting(0.9, _MOMENTUM)
-    weight_decay: float = setting(
+    momentum: BelowOne = setting(0.9, _MOMENTUM)
+    weight_decay: NotNegative = setting(
         1e-2,
         Number(label="Weight decay", help="How strongly weights are pulled towards zero.", allowed=_WEIGHT_DECAY),
     )
-    seed: int = setting(
+    seed: Count = setting(
         0,
         Number(
             label="Seed", help="The same seed gives the same new layer, order and crops.", allowed=_SEED, is_whole=True
@@ -148,8 +190,9 @@ class FineTuneConfig(RunConfig):
         ),
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
+        """See `RunConfig.check`."""
+        super().check()
         image_size = ARCHITECTURES[self.architecture].image_size
         if image_size not in (None, self.image_size):
             raise ValueError(f"image_size must be {image_size} for {self.architecture}, got {self.image_size}")
@@ -191,7 +234,7 @@ class LinearFitConfig(RunConfig):
     KIND = "linear_fit"
     LABEL = "linear fit"
 
-    epochs: int = setting(
+    epochs: Positive = setting(
         1_000,
         Number(
             label="Epochs",
@@ -200,7 +243,7 @@ class LinearFitConfig(RunConfig):
             is_whole=True,
         ),
     )
-    learning_rate: float = setting(
+    learning_rate: NotNegative = setting(
         1e-4,
         Number(
             label="Learning rate",
@@ -208,8 +251,8 @@ class LinearFitConfig(RunConfig):
             allowed=_LEARNING_RATE,
         ),
     )
-    momentum: float = setting(0.9, _MOMENTUM)
-    weight_decay: float = setting(
+    momentum: BelowOne = setting(0.9, _MOMENTUM)
+    weight_decay: NotNegative = setting(
         1e-2,
         Number(
             label="Weight decay",
@@ -217,7 +260,7 @@ class LinearFitConfig(RunConfig):
             allowed=_WEIGHT_DECAY,
         ),
     )
-    seed: int = setting(
+    seed: Count = setting(
         0,
         Number(
             label="Seed",

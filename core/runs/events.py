@@ -6,35 +6,12 @@ annotations, or is none.
 """
 
 from dataclasses import asdict, dataclass
-from operator import attrgetter
-from struct import Struct
-from typing import Annotated, Any, Literal, cast, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, cast, get_args
 
 from core.runs.checked import build, conform, parse_json
-from core.runs.settings import Range
+from core.runs.quantities import Count, Hash, Positive, Seconds, Share
 
 Split = Literal["validation", "test"]
-
-
-class _Hash:
-    """The hexadecimal digits of a hash, or nothing."""
-
-    def __contains__(self, text: str) -> bool:
-        return len(text) <= 64 and set(text) <= set("0123456789abcdef")
-
-    def __str__(self) -> str:
-        return "the digits of a hash"
-
-
-Count = Annotated[int, Range(0, 2**53)]
-Positive = Annotated[int, Range(1, 2**53)]
-Share = Annotated[float, Range(0, 1)]
-MAX_SECONDS = 1e10  # three hundred years
-Seconds = Annotated[float, Range(0, MAX_SECONDS)]
-Hash = Annotated[str, _Hash()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +37,6 @@ class LinearStep:
 
 
 AnyStep = Step | LinearStep
-
-
-class StepFormat:
-    """One record of a `steps-<attempt>.bin`: fixed-width, little-endian whatever the machine."""
-
-    def __init__(self, kind: type[AnyStep], **types: str) -> None:
-        assert set(types) == set(kind.__dataclass_fields__), kind
-        self.fields = tuple((name, f"<{code}") for name, code in types.items())
-        self._values = attrgetter(*types)
-        self.dtype = np.dtype(list(self.fields))
-        codes = {"u4": "I", "f8": "d"}
-        self._struct = Struct("<" + "".join(codes[code] for code in types.values()))
-        assert self._struct.size == self.dtype.itemsize
-
-    def pack(self, step: AnyStep) -> bytes:
-        """The step's record."""
-        return self._struct.pack(*self._values(step))
-
-    def num_whole(self, records: NDArray[np.void], *, after: int) -> int:
-        """How many records, from the first on, are what a training writes: finite, and numbered on from `after`."""
-        good = np.diff(records["step"].astype(np.int64), prepend=after) > 0
-        for name, code in self.fields:
-            if code == "<f8":
-                good &= np.isfinite(records[name])
-        good &= (records["seconds"] >= 0) & (records["seconds"] <= MAX_SECONDS)
-        return len(good) if good.all() else int(np.argmin(good))
-
-
-# What each kind of run records for every step.
-STEP_FORMATS = {
-    "fine_tune": StepFormat(Step, step="u4", images="u4", loss="f8", learning_rate="f8", seconds="f8"),
-    "linear_fit": StepFormat(LinearStep, step="u4", loss="f8", weight="f8", bias="f8", seconds="f8"),
-}
 
 
 @dataclass(frozen=True, slots=True)

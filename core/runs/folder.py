@@ -26,7 +26,7 @@ from core.durable import open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError, RunUnreadableError
 from core.runs.checked import conform, parse_json
 from core.runs.config import CONFIGS, MAX_LANES, FineTuneConfig, RunConfig
-from core.runs.events import STEP_FORMATS
+from core.runs.step_format import STEP_FORMATS, StepFormat
 
 FORMAT = 1
 Config = TypeVar("Config", bound=RunConfig)
@@ -204,6 +204,24 @@ class RunFolder:
         todo = "Make it readable" if error.errno in _NOT_ALLOWED else "Try again"
         return RunUnreadableError(f"The run {self.id} cannot be read at the moment: {error.strerror} ({what}). {todo}.")
 
+    def step_format(self) -> StepFormat:
+        """The fields that the run itself declares; those of its kind where it declares none.
+
+        Raises:
+            RunNotFoundError: the description cannot be read, or declares what is no format.
+        """
+        return self.declared_format(self.description())
+
+    def declared_format(self, description: dict[str, Any]) -> StepFormat:
+        """What `step_format` finds in the run's description."""
+        try:
+            fields = description.get("step_fields")
+            return STEP_FORMATS[description["kind"]] if fields is None else StepFormat.declared(fields)
+        except ValueError as error:
+            raise RunNotFoundError(
+                f"The run {self.id} is damaged: its config.json does not say what its steps hold. {_WAY_OUT}"
+            ) from error
+
     @property
     def kind(self) -> str:
         """What kind of training it is, a key of `CONFIGS`.
@@ -222,7 +240,7 @@ class RunFolder:
             return "fine_tune"
 
     def config_of(self, kind: type[Config]) -> Config:
-        """The configuration that the run was started with.
+        """The configuration that the run was started with, be it one that this version could start or not.
 
         Raises:
             RunNotFoundError: there is no readable one, or the run is of another kind.
@@ -231,9 +249,11 @@ class RunFolder:
         if description["kind"] != kind.KIND:
             raise RunNotFoundError(f"The run {self.id} is no {kind.LABEL}. Open it from the page Runs.")
         try:
-            return kind.from_dict(description["config"])
-        except (AttributeError, KeyError, ValueError) as error:
-            raise RunNotFoundError(f"The settings of run {self.id} cannot be read: {error}.") from error
+            return kind.recorded(description.get("config"))
+        except ValueError as error:
+            raise RunNotFoundError(
+                f"The run {self.id} is damaged: its settings cannot be read: {error}. {_WAY_OUT}"
+            ) from error
 
     def config(self) -> FineTuneConfig:
         """The configuration of a fine-tuning.

@@ -68,12 +68,15 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
 
     Raises:
         BlockingIOError: a run is alive.
-        UnfreezeError: a run is finished, or has failed for good.
+        UnfreezeError: a run is finished, or has failed for good, or is one that this version cannot train.
         RunNotFoundError: a run cannot be read.
         NotEnoughDiskError: the disk has no room for the checkpoints.
         StorageError: the disk refuses.
     """
-    check_disk(runs_home, *(folder.config() for folder in folders))
+    configs = [folder.config() for folder in folders]
+    for config in configs:
+        _check_today(config)
+    check_disk(runs_home, *configs)
     with said_plainly("The run cannot be resumed", runs_home), ExitStack() as stack:
         # A worker that has written its last event lets go a moment later.
         held = [_hold(stack, folder, patience_s=_LET_GO_S) for folder in folders]
@@ -89,6 +92,13 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         device = str(folders[0].description()["queue"])
         with _recorded_as_resumed(folders):
             _set_on(folders, held, DeviceQueue(runs_home, device))
+
+
+def _check_today(config: FineTuneConfig) -> None:
+    try:
+        config.check()
+    except ValueError as error:
+        raise UnfreezeError(f"The run cannot be resumed: this version of Unfreeze cannot train it: {error}.") from error
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from core.durable import explain
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
-from core.runs.events import MAX_SECONDS, STEP_FORMATS, Evaluated, Failed, Finished, Fitted, RareEvent
+from core.runs.events import Evaluated, Failed, Finished, Fitted, RareEvent
 from core.runs.folder import RunFolder
+from core.runs.quantities import MAX_SECONDS
 from core.runs.status import Status, derive_status, is_resumable
 
 _MAX_REMEMBERED = 20_000
@@ -82,7 +83,7 @@ def summarize(folder: RunFolder) -> Summary:
             found,
             status=derive_status(is_live, list(so_far)),
             is_resumable=found.is_resumable and not is_live,
-            seconds=_seconds(folder, found.kind, so_far),
+            seconds=_seconds(folder, so_far),
             size_bytes=size_bytes(folder.path),
         )
     except RunNotFoundError as error:
@@ -172,7 +173,7 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         is_resumable=kind == "fine_tune" and is_resumable(status, last),
         best_accuracy=_best_accuracy(so_far),
         test_accuracy=last.test_accuracy if isinstance(last, Finished) else None,
-        seconds=_seconds(folder, kind, so_far),
+        seconds=_seconds(folder, so_far),
         device=clean(started.device_label) if started else "",
         problem=clean(last.message) if isinstance(last, Failed) else "",
     )
@@ -211,20 +212,18 @@ def _best_accuracy(so_far: tuple[RareEvent, ...]) -> float | None:
     return max((evaluated.accuracy for evaluated in history.validations(so_far)), default=None)
 
 
-def _seconds(folder: RunFolder, kind: str | None, so_far: tuple[RareEvent, ...]) -> float | None:
+def _seconds(folder: RunFolder, so_far: tuple[RareEvent, ...]) -> float | None:
     """The newest reading of the run's own clock."""
     last = so_far[-1] if so_far else None
     if isinstance(last, Finished | Fitted):
         return last.seconds
     readings = [event.seconds for event in so_far if isinstance(event, Evaluated)]
-    last_step = _last_step_seconds(folder, kind)
+    last_step = _last_step_seconds(folder)
     return max(readings if last_step is None else [*readings, last_step], default=None)
 
 
-def _last_step_seconds(folder: RunFolder, kind: str | None) -> float | None:
-    if kind is None:
-        return None
-    dtype = STEP_FORMATS[kind].dtype
+def _last_step_seconds(folder: RunFolder) -> float | None:
+    dtype = folder.step_format().dtype
     for attempt in reversed(folder.attempts()):
         try:
             with folder.open(folder.steps(attempt)) as file:

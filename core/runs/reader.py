@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runs import events, locks
-from core.runs.events import STEP_FORMATS, RareEvent
+from core.runs.events import RareEvent
 from core.runs.folder import RunFolder
+from core.runs.step_format import STEP_FORMATS, StepFormat
 
 _STEPS_AT_ONCE = 2**19
 
@@ -22,13 +23,13 @@ class RunReader:
         self.folder = folder
         self.events: list[RareEvent] = []
         self._kind = folder.kind_or_default
-        self._format = STEP_FORMATS[self._kind]
-        self._dtype = self._format.dtype
+        self._format = STEP_FORMATS[self._kind]  # of what viewers get
+        self._recorded: StepFormat | None = None  # of what stands in the file, once it was asked for
         # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
         # poll that finds more. Take it once for what belongs together, and do not write to it.
-        self.steps: NDArray[np.void] = np.empty(0, self._dtype)
+        self.steps: NDArray[np.void] = np.empty(0, self._format.dtype)
         self._event_times: list[float] = []
-        self._steps = np.empty(1024, self._dtype)
+        self._steps = np.empty(1024, self._format.dtype)
         self._num_steps = 0
         self._attempt = 0
         self._step_offset = 0
@@ -88,38 +89,39 @@ class RunReader:
                 continue
             if attempt > self._attempt:
                 self._attempt, self._step_offset, self._is_torn = attempt, 0, False
+            if self._recorded is None:
+                self._recorded = self.folder.step_format()
             try:
                 with self.folder.open(self.folder.steps(attempt)) as file:
-                    while not self._is_torn and (new := self._next_steps(file)) is not None:
-                        self._take(new)
+                    while not self._is_torn and (new := self._next_steps(file, self._recorded.dtype)) is not None:
+                        self._take(new, self._recorded)
             except FileNotFoundError:
                 return  # deleted while somebody looks at it
 
-    def _next_steps(self, file: BinaryIO) -> NDArray[np.void] | None:
+    def _next_steps(self, file: BinaryIO, dtype: np.dtype[np.void]) -> NDArray[np.void] | None:
         """The next whole records of the newest attempt, or None where there are none yet."""
-        size = self._dtype.itemsize
+        size = dtype.itemsize
         data = os.pread(file.fileno(), _STEPS_AT_ONCE * size, self._step_offset)
         num_records = len(data) // size
-        return np.frombuffer(data[: num_records * size], self._dtype) if num_records else None
+        return np.frombuffer(data[: num_records * size], dtype) if num_records else None
 
-    def _take(self, new: NDArray[np.void]) -> None:
+    def _take(self, new: NDArray[np.void], recorded: StepFormat) -> None:
         """Add what is good of new records; after one that is not, nothing of the attempt is believed."""
         before = int(self._steps["step"][self._num_steps - 1]) if self._step_offset else 0
-        good = new[: self._format.num_whole(new, after=before)]
+        good = new[: recorded.num_whole(new, after=before)]
         self._is_torn = len(good) < len(new)
         if not len(good):
             return
         if self._step_offset == 0:  # a resume supersedes what was recorded after its starting point
             self._num_steps = int(np.searchsorted(self._steps["step"][: self._num_steps], good["step"][0]))
         self._step_offset += good.nbytes
-        self._append(good)
+        self._append(recorded.aligned(good, self._format), starts_attempt=self._step_offset == good.nbytes)
 
-    def _append(self, new: NDArray[np.void]) -> None:
+    def _append(self, new: NDArray[np.void], *, starts_attempt: bool) -> None:
         needed = self._num_steps + len(new)
-        starts_attempt = self._step_offset == new.nbytes
         if needed > len(self._steps) or starts_attempt:
             # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
-            grown = np.empty(max(2 * needed, 1024), self._dtype)
+            grown = np.empty(max(2 * needed, 1024), self._format.dtype)
             grown[: self._num_steps] = self._steps[: self._num_steps]
             self._steps = grown
         self._steps[self._num_steps : needed] = new

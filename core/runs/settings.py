@@ -3,12 +3,16 @@
 Forms, addresses, comparisons and messages derive from it, so a new setting is one line in its configuration.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
+from core.words import shown
+
 Value = TypeVar("Value")
 _ABOUT = "setting"
+_FEW = 8  # options that a sentence can list
 
 
 class Range(NamedTuple):
@@ -27,6 +31,8 @@ class Range(NamedTuple):
     def __str__(self) -> str:
         if self.excludes_minimum:
             return f"greater than {self.minimum:,} and at most {self.maximum:,}"
+        if self.maximum == math.inf:
+            return f"at least {self.minimum:,}"
         return f"between {self.minimum:,} and {self.maximum:,}"
 
 
@@ -62,11 +68,16 @@ class Choice:
 
     def problem_with(self, name: str, value: Any) -> str | None:
         """What is wrong with a value, in one sentence that begins with the setting's name, or None."""
-        return None if value in self.options else f"{name} must be one of {', '.join(self.options)}, got {value!r}"
+        if value in self.options:
+            return None
+        known = "one that this version knows"
+        if len(self.options) <= _FEW:
+            known = f"one of {', '.join(self.options)}"
+        return f"{name} must be {known}, got {shown(value)!r}"
 
     def in_words(self, value: Any) -> str:
-        """A value as people read it."""
-        return self.options.get(value, str(value))
+        """A value as people read it; one that another version knew, as it stands in the file."""
+        return self.options[value] if value in self.options else shown(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +93,7 @@ class Text:
 
     def in_words(self, value: Any) -> str:
         """A value as people read it."""
-        return "–" if value is None else str(value)
+        return "–" if value is None else shown(value)
 
 
 Setting = Number | Choice | Text

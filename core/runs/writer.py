@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from core.errors import RunNotFoundError
 from core.runs import events
-from core.runs.events import STEP_FORMATS, AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
+from core.runs.events import AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
 from core.runs.folder import RunFolder
+from core.runs.step_format import STEP_FORMATS, StepFormat
 
 _FLUSH_EVERY_S = 0.05
 _REPORT_PASSING_EVERY_S = 0.5
@@ -23,7 +25,7 @@ class RunWriter:
         self.attempt = (folder.attempts() or [0])[-1] + 1
         self._steps = folder.steps(self.attempt).open("xb", buffering=0)
         self._events = folder.events.open("ab", buffering=0)
-        self._format = STEP_FORMATS[folder.kind_or_default]
+        self._format = _format_of(folder)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._reported_passing = 0.0
@@ -75,6 +77,14 @@ class RunWriter:
         """Put every recorded step on the disk: from there it survives a power cut."""
         self.flush()
         os.fsync(self._steps.fileno())
+
+
+def _format_of(folder: RunFolder) -> StepFormat:
+    """A resumed run's steps are written as its earlier ones were."""
+    try:
+        return folder.step_format()
+    except RunNotFoundError:
+        return STEP_FORMATS[folder.kind_or_default]
 
 
 def append_event(folder: RunFolder, event: RareEvent) -> None:

@@ -122,7 +122,9 @@ def _fail(folder: RunFolder, message: str) -> None:
 
 def _drive(folder: RunFolder, writer: RunWriter) -> None:
     listened = time.monotonic()
-    for event in fit(LinearFitState.new(folder.config_of(LinearFitConfig))):
+    config = folder.config_of(LinearFitConfig)
+    config.check()
+    for event in fit(LinearFitState.new(config)):
         writer.append(event)
         if isinstance(event, LinearStep) and (now := time.monotonic()) - listened >= _LISTEN_EVERY_S:
             listened = now

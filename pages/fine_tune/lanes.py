@@ -21,8 +21,13 @@ def reset() -> None:
 
 
 def fill_in(lanes: Sequence[tuple[str, float]], *, shared: float) -> None:
-    """Set the lanes up; one whose learning rate is the `shared` one of the settings names none of its own."""
-    _fill_in([(mode, None if learning_rate == shared else learning_rate) for mode, learning_rate in lanes])
+    """Set the lanes up; one whose learning rate is the `shared` one of the settings names none of its own.
+
+    Lanes of a mode that there is no more are left out.
+    """
+    known = [(mode, None if learning_rate == shared else learning_rate) for mode, learning_rate in lanes]
+    known = [lane for lane in known if lane[0] in _MODES]
+    _fill_in(known if len(known) >= 2 else _DEFAULT)
 
 
 def read(text: str | None) -> str | None:

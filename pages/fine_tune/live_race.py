@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.models.catalog import ARCHITECTURES
 from core.runs import history, progress
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.reader import RunReader
@@ -39,7 +38,7 @@ def live_race(readers: Sequence[RunReader]) -> None:
 def _header(readers: Sequence[RunReader]) -> None:
     """What the lanes share, and that they began alike."""
     configs = [reader.folder.config() for reader in readers]
-    labels = list(dict.fromkeys(ARCHITECTURES[config.architecture].label for config in configs))
+    labels = list(dict.fromkeys(config.in_words("architecture") for config in configs))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)

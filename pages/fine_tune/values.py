@@ -19,6 +19,7 @@ from pages.ui.address import absolute_path, read_settings, write_settings
 FormMode = Literal["frozen", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
 MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
+_GONE = "fine_tune_gone"  # sentences on what could not be filled in
 _MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in
 PRESET = Choice(
     label="Preset",
@@ -28,8 +29,18 @@ PRESET = Choice(
 
 
 def reuse(config: FineTuneConfig, mode: FormMode | None = None) -> None:
-    """Go back to the form with a run's settings filled in, as far as they fit another mode. For `on_click`."""
-    _fill_in(config.to_dict())
+    """Go back to the form with a run's settings filled in, as far as they fit another mode. For `on_click`.
+
+    What the run had and there is no more is left out, which the form says.
+    """
+    settings = config.to_dict()
+    gone = [name for name, known in _choices().items() if settings[name] not in known]
+    _fill_in(settings | {name: _defaults("frozen")[name] for name in gone})
+    st.session_state[_GONE] = [
+        f"{settings_of(FineTuneConfig)[name].label}: that run had “{config.in_words(name)}”, which is not possible "
+        "here. The default is used instead."
+        for name in gone
+    ]
     lanes.reset()
     _name_preset()
     if mode is not None:
@@ -70,7 +81,7 @@ def _name_preset() -> None:
 
 
 def open_form() -> list[str]:
-    """Fill the form in when it is opened: from the address, or as it was left. Returns what was wrong in the address.
+    """Fill the form in when it is opened: from the address, or as it was left. Returns what could not be filled in.
 
     The widgets' values are gone once another page was shown, so the address is kept for the way back.
     """
@@ -78,7 +89,7 @@ def open_form() -> list[str]:
         # A setting that the last network does not have was not drawn, and is forgotten.
         missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
         _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})
-        return []
+        return list(st.session_state.pop(_GONE, ()))
     if not st.query_params and "fine_tune_address" in st.session_state:
         st.query_params.from_dict(st.session_state["fine_tune_address"])
     choices = _choices()

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.data.sources import SOURCES
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
-from pages.ui.format import counted, plain_name
+from pages.ui.format import counted, plain, plain_name
 
 
 def in_words(values: Mapping[str, Any]) -> str:
@@ -19,16 +18,22 @@ def in_words(values: Mapping[str, Any]) -> str:
 def _weights(value: str, values: Mapping[str, Any]) -> str:
     if value == "file":
         return f"weights from {plain_name(Path(str(values.get('weights_file'))).name)}"
-    return "random weights" if value == "random" else f"{choices_of(FineTuneConfig)['weights'].in_words(value)} weights"
+    return (
+        "random weights"
+        if value == "random"
+        else f"{plain(choices_of(FineTuneConfig)['weights'].in_words(value))} weights"
+    )
 
 
 _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
-    "data": lambda value, _: SOURCES[value].label,
+    "data": lambda value, _: plain(choices_of(FineTuneConfig)["data"].in_words(value)),
     "epochs": lambda value, _: "? epochs" if value is None else counted(value, "epoch"),
     "learning_rate": lambda value, _: f"learning rate {'?' if value is None else f'{value:g}'}",
     "batch_size": lambda value, _: f"batch {'?' if value is None else f'{value:,}'}",
     "image_size": lambda value, _: f"{'?' if value is None else value} pixels",
-    "augmentation": lambda value, _: "" if value == "none" else "random crops",
+    "augmentation": lambda value, _: (
+        "" if value == "none" else plain(choices_of(FineTuneConfig)["augmentation"].in_words(value).lower())
+    ),
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
 }

@@ -10,9 +10,10 @@ from core.data.points import Line, Points
 from core.figures import linear_fit as figures
 from core.models.saved import LoadedModel
 from core.runs.config import LinearFitConfig
-from core.runs.events import STEP_FORMATS, Failed, Fitted
+from core.runs.events import Failed, Fitted
 from core.runs.reader import RunReader
 from core.runs.status import Status, read_status
+from core.runs.step_format import STEP_FORMATS
 from pages.ui import run_actions
 from pages.ui.format import coefficient, counted, plain
 from pages.ui.icons import STATUS_ICONS

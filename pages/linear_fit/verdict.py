@@ -17,7 +17,8 @@ def compare(config: LinearFitConfig, fitted: Fitted, steps: NDArray[np.void]) ->
     drawn, trained = points.draw(config.seed), Line(fitted.weight, fitted.bias)
     st.subheader("Trained or exact?", anchor=False)
     sentences = [_why_the_bias_is_4(config, drawn)]
-    if len(steps) and steps["step"][0] == 1:  # a damaged file may have lost how the fit began
+    # A damaged file may have lost how the fit began; and what is outside today's ranges is not explained.
+    if len(steps) and steps["step"][0] == 1 and config.is_possible:
         first = Line(float(steps["weight"][0]), float(steps["bias"][0]))
         sentences.insert(0, how_far(config, _judge(config, drawn, first, trained)))
     st.markdown("\n\n".join(sentences))

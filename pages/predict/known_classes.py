@@ -57,9 +57,10 @@ def _without_its_file(ref: NetworkRef) -> tuple[str, ...] | None:
     if ref.kind == "file":
         return None
     try:
-        return SOURCES[RunFolder(Path(ref.path).parents[1]).config().data].load().classes
+        data = RunFolder(Path(ref.path).parents[1]).config().data
     except RunNotFoundError:  # its description is damaged, its checkpoint need not be
         return None
+    return SOURCES[data].load().classes if data in SOURCES else None
 
 
 def _in_its_file(warming: "Future[tuple[str, ...]]") -> tuple[str, ...] | None:

@@ -135,7 +135,7 @@ def _describe(folder: RunFolder) -> str:
     except RunNotFoundError as error:
         return plain(str(error))
     return (
-        f"{ARCHITECTURES[config.architecture].label} at {config.image_size} pixels, with the weights of its best epoch."
+        f"{plain(config.in_words('architecture'))} at {config.image_size:,} pixels, with the weights of its best epoch."
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from core.figures import style
 from core.figures import training as figures
-from core.runs.events import STEP_FORMATS
+from core.runs.step_format import STEP_FORMATS
 from tests.core.test_progress import validated
 
 SERIES = hnp.arrays(np.float64, st.integers(1, 30_000), elements=st.floats(-1e3, 1e3, width=32))

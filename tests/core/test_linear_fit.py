@@ -21,9 +21,10 @@ from core.figures import linear_fit as figures
 from core.figures import style
 from core.runs import control, jobs, linear, locks, store
 from core.runs.config import LinearFitConfig
-from core.runs.events import STEP_FORMATS, Failed, Fitted, Fitting, LinearStep, Stopped
+from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
 from core.runs.status import Status, derive_status, is_resumable, read_status
+from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
 from tests.conftest import follow, wait_until

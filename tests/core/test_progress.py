@@ -10,7 +10,6 @@ import pytest
 
 from core.runs import progress
 from core.runs.events import (
-    STEP_FORMATS,
     Checkpointed,
     Evaluated,
     Evaluating,
@@ -22,6 +21,7 @@ from core.runs.events import (
     Step,
     Stopped,
 )
+from core.runs.step_format import STEP_FORMATS
 from tests.core.test_status import FINISHED, STARTED
 
 FULL = STARTED

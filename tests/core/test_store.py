@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from core.errors import RunNotFoundError
 from core.runs import store, trash
 from core.runs.config import FineTuneConfig
-from core.runs.events import STEP_FORMATS, Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
+from core.runs.events import Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
 from core.runs.folder import RunFolder, is_id
 from core.runs.reader import RunReader
+from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
 from tests.conftest import follow
+from tests.samples import empty_run
 
 
 def step(number: int, loss: float = 1.0) -> Step:
@@ -31,7 +33,7 @@ def step(number: int, loss: float = 1.0) -> Step:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return store.new_folder(tmp_path)
+    return empty_run(tmp_path)
 
 
 def test_steps_come_back_to_the_last_digit(folder: RunFolder) -> None:
@@ -87,7 +89,7 @@ def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
 def test_resumes_hide_what_they_supersede(
     attempts: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = store.new_folder(tmp_path_factory.mktemp("runs"))
+    folder = empty_run(tmp_path_factory.mktemp("runs"))
     live = RunReader(folder)
     expected: list[tuple[int, float]] = []
     for attempt, (first, count) in enumerate(attempts, start=1):

@@ -199,7 +199,7 @@ def test_run_in_the_address_is_the_network_and_knows_right_from_wrong(home: Path
     make_run(home, name="newer")
     folder = make_run(home, name=HOSTILE)
     page = open_page(run=folder.id)
-    assert "EfficientNet-Lite0 at 96 pixels" in texts(page)
+    assert "EfficientNet-Lite0 at 96 pixels" in as_read(texts(page))
     try_bundled_photos(page)
     assert asked[0].path == str(folder.best_checkpoint)
     assert ":green[:material/check: Right]" in texts(page)

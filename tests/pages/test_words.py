@@ -6,7 +6,7 @@ from tests.samples import as_read
 
 
 def test_line_of_a_run_says_all_that_its_accuracy_hangs_on() -> None:
-    said = in_words(FineTuneConfig(epochs=1, image_size=64, augmentation="random_resized_crop").to_dict())
+    said = as_read(in_words(FineTuneConfig(epochs=1, image_size=64, augmentation="random_resized_crop").to_dict()))
     before = "ImageNet weights · CIFAR-10 sample · random crops · 64 pixels · 1 epoch"
     assert said == f"{before} · batch 32 · learning rate 0.01 · seed 0"
 
