@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 from core.errors import RunNotFoundError
 from core.runs import devices, queue, store
 from core.runs.config import MAX_LANES
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from pages.places import FIRST, OF_KIND, PLACES, Place
 from pages.ui import lookup
 from pages.ui.format import plain, plain_name
@@ -112,7 +112,7 @@ def _shown_as(run_id: str) -> str:
 def _status(run_id: str) -> Status | None:
     """None where the run's files cannot be read."""
     try:
-        return read_status(lookup.reader(run_id))
+        return lookup.reader(run_id).poll().status
     except RunNotFoundError:
         return None
 

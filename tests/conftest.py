@@ -12,6 +12,7 @@ from core.data.sources import DataSet
 from core.runs import workers
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
+from core.runs.snapshot import Snapshot
 from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]
@@ -76,8 +77,6 @@ def last_checkpoint(folder: RunFolder) -> Path:
     return max(folder.checkpoints.glob("last-*.pt"))
 
 
-def follow(folder: RunFolder) -> RunReader:
-    """A reader that has read all there is."""
-    reader = RunReader(folder)
-    reader.poll()
-    return reader
+def follow(folder: RunFolder) -> Snapshot:
+    """All that there is to read of a run."""
+    return RunReader(folder).poll()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.runs.events import Checkpointed, Evaluated, RareEvent, Recovered, Resumed, Started
-from core.runs.reader import RunReader
 
 
 def started(run_events: Sequence[RareEvent]) -> Started | None:
@@ -59,9 +58,3 @@ def recoveries(run_events: Sequence[RareEvent]) -> list[str]:
 def has_checkpoint(run_events: Sequence[RareEvent]) -> bool:
     """Whether anything was saved."""
     return any(isinstance(event, Checkpointed) for event in run_events)
-
-
-def last_step(reader: RunReader) -> int:
-    """The newest step's number; 0 where there is none."""
-    steps = reader.steps
-    return int(steps["step"][-1]) if len(steps) else 0

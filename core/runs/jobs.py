@@ -81,9 +81,8 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         # A worker that has written its last event lets go a moment later.
         held = [_hold(stack, folder, patience_s=_LET_GO_S) for folder in folders]
         for folder in folders:
-            reader = RunReader(folder)
-            reader.poll()
-            if not is_resumable(derive_status(False, reader.events), reader.last_event):
+            run = RunReader(folder).poll()
+            if not is_resumable(derive_status(False, run.events), run.last_event):
                 raise UnfreezeError("This run has ended for good. Change its settings and start a new one.")
         for folder in folders:
             folder.control.unlink(missing_ok=True)

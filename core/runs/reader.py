@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from core.runs import events, locks
 from core.runs.events import RareEvent
 from core.runs.folder import RunFolder
+from core.runs.snapshot import Snapshot
+from core.runs.status import derive_status
 from core.runs.step_format import STEP_FORMATS, StepFormat
 
 _STEPS_AT_ONCE = 2**19
@@ -21,14 +23,11 @@ class RunReader:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.events: list[RareEvent] = []
+        self._events: tuple[RareEvent, ...] = ()
+        self._times: tuple[float, ...] = ()
         self._kind = folder.kind_or_default
         self._format = STEP_FORMATS[self._kind]  # of what viewers get
         self._recorded: StepFormat | None = None  # of what stands in the file, once it was asked for
-        # Every step once and in order: a structured array with the fields of its kind's `StepFormat`, replaced at every
-        # poll that finds more. Take it once for what belongs together, and do not write to it.
-        self.steps: NDArray[np.void] = np.empty(0, self._format.dtype)
-        self._event_times: list[float] = []
         self._steps = np.empty(1024, self._format.dtype)
         self._num_steps = 0
         self._attempt = 0
@@ -38,36 +37,33 @@ class RunReader:
         self._news = time.monotonic()
         self._mutex = threading.Lock()
 
-    @property
-    def last_event(self) -> RareEvent | None:
-        """The newest of the rare events."""
-        return self.events[-1] if self.events else None
-
-    def time_of(self, event: RareEvent) -> float:
-        """When an event of `events` was written, in seconds of Unix time."""
-        return self._event_times[next(index for index, known in enumerate(self.events) if known is event)]
-
-    @property
-    def quiet_s(self) -> float:
-        """Seconds since a poll last found something new, by a clock that nobody sets."""
-        return time.monotonic() - self._news
-
-    def is_live(self) -> bool:
-        """Whether a worker holds the run, or is about to."""
-        return locks.is_held(self.folder.lock)
-
-    def poll(self) -> None:
-        """Read what has come since the last call.
+    def poll(self) -> Snapshot:
+        """Read what has come since the last call, and say what there is.
 
         Raises:
             RunNotFoundError: a file of the run cannot be read.
         """
         with self._mutex:
+            # The lock first: a worker that writes its last event and exits in between must not read as interrupted.
+            is_live = locks.is_held(self.folder.lock)
             before = (self._event_offset, self._attempt, self._step_offset)
             self._read_events()
             self._read_steps()
             if (self._event_offset, self._attempt, self._step_offset) != before:
                 self._news = time.monotonic()
+            return self._snapshot(is_live)
+
+    def _snapshot(self, is_live: bool) -> Snapshot:
+        steps = self._steps[: self._num_steps]
+        steps.flags.writeable = False
+        return Snapshot(
+            folder=self.folder,
+            status=derive_status(is_live, self._events),
+            events=self._events,
+            times=self._times,
+            steps=steps,
+            quiet_s=time.monotonic() - self._news,
+        )
 
     def _read_events(self) -> None:
         try:
@@ -76,12 +72,10 @@ class RunReader:
             return
         complete = new[: new.rfind(b"\n") + 1]
         self._event_offset += len(complete)
-        for line in complete.splitlines():
-            if read := events.from_line(line, self._kind):  # a damaged line costs that line alone
-                event, written = read
-                # The time first: whoever finds the event finds its time, too.
-                self._event_times.append(written)
-                self.events.append(event)
+        # A damaged line costs that line alone.
+        if read := [found for line in complete.splitlines() if (found := events.from_line(line, self._kind))]:
+            self._events += tuple(event for event, _ in read)
+            self._times += tuple(written for _, written in read)
 
     def _read_steps(self) -> None:
         for attempt in self.folder.attempts():
@@ -120,10 +114,9 @@ class RunReader:
     def _append(self, new: NDArray[np.void], *, starts_attempt: bool) -> None:
         needed = self._num_steps + len(new)
         if needed > len(self._steps) or starts_attempt:
-            # A fresh array: a viewer may still look at the steps that a new attempt supersedes.
+            # A fresh array: a snapshot may still show the steps that a new attempt supersedes.
             grown = np.empty(max(2 * needed, 1024), self._format.dtype)
             grown[: self._num_steps] = self._steps[: self._num_steps]
             self._steps = grown
         self._steps[self._num_steps : needed] = new
         self._num_steps = needed
-        self.steps = self._steps[:needed]

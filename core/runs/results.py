@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
-from core.runs.reader import RunReader
+from core.runs.folder import RunFolder
 from core.runs.settings import settings_of
-from core.runs.status import Status, read_status
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from core.words import shown
 
 _NAME_LENGTH = 48  # a legend has little room
@@ -29,26 +30,25 @@ class Result:
     test_images: int | None
 
 
-def summarize(readers: Sequence[RunReader]) -> list[Result]:
-    """Poll the runs and say what has come of each.
+def summarize(runs: Sequence[Snapshot]) -> list[Result]:
+    """What has come of each of these runs.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    return [_summarize(reader, label) for reader, label in zip(readers, labels(readers), strict=True)]
+    return [_summarize(run, label) for run, label in zip(runs, labels([run.folder for run in runs]), strict=True)]
 
 
-def _summarize(reader: RunReader, label: str) -> Result:
-    status = read_status(reader)
-    steps, finished = reader.steps, reader.last_event
+def _summarize(run: Snapshot, label: str) -> Result:
+    steps, finished = run.steps, run.last_event
     if not isinstance(finished, Finished):
         finished = None
-    started = history.started(reader.events)
-    validations = history.validations(reader.events)
+    started = history.started(run.events)
+    validations = history.validations(run.events)
     worked_s = float(steps["seconds"][-1]) if len(steps) else 0.0
     return Result(
         label=label,
-        status=status,
+        status=run.status,
         parameters=started.trainable_parameters if started else None,
         seconds=finished.seconds if finished else max([worked_s, *(event.seconds for event in validations)]),
         steps_per_second=float(steps["step"][-1]) / worked_s if worked_s else None,
@@ -58,15 +58,15 @@ def _summarize(reader: RunReader, label: str) -> Result:
     )
 
 
-def labels(readers: Sequence[RunReader]) -> list[str]:
+def labels(folders: Sequence[RunFolder]) -> list[str]:
     """A different label for each run: its name and, where that is not enough, its settings, its time, its id.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    found = [shown(reader.folder.description()["name"], most=_NAME_LENGTH) for reader in readers]
-    configs = [reader.folder.config() for reader in readers]
-    ids = [reader.folder.id for reader in readers]
+    found = [shown(folder.description()["name"], most=_NAME_LENGTH) for folder in folders]
+    configs = [folder.config() for folder in folders]
+    ids = [folder.id for folder in folders]
     for distinction in (
         _distinguish(found, configs),
         [f"{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}" for run_id in ids],

@@ -1,9 +1,9 @@
-"""What a run is doing: derived from its lock and its last event, never stored, so it cannot be wrong for long."""
+"""What a run is doing: derived from its lock and its last event, never stored, so it cannot be wrong for long. Pure."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from core.runs.events import Failed, Finished, Fitted, Fitting, Queued, RareEvent, Resumed, Started, Stopped
-from core.runs.reader import RunReader
 
 
 class Status(StrEnum):
@@ -23,14 +23,6 @@ class Status(StrEnum):
         return self in (Status.STARTING, Status.QUEUED, Status.RUNNING)
 
 
-def read_status(reader: RunReader) -> Status:
-    """Poll the run and say what it is doing."""
-    # The lock first: a worker that writes its last event and exits in between must not read as interrupted.
-    is_live = reader.is_live()
-    reader.poll()
-    return derive_status(is_live, reader.events)
-
-
 def is_resumable(status: Status, last: RareEvent | None) -> bool:
     """Whether another attempt makes sense: the run ended before its end, and not by its own numbers."""
     if isinstance(last, Failed):
@@ -38,7 +30,7 @@ def is_resumable(status: Status, last: RareEvent | None) -> bool:
     return status in (Status.STOPPED, Status.INTERRUPTED)
 
 
-def derive_status(is_live: bool, run_events: list[RareEvent]) -> Status:
+def derive_status(is_live: bool, run_events: Sequence[RareEvent]) -> Status:
     """The status of a run by whether its lock is held, and its rare events."""
     last = run_events[-1] if run_events else None
     if isinstance(last, Finished | Fitted):

@@ -7,7 +7,8 @@ import streamlit as st
 from core.runs import history, progress
 from core.runs.events import Failed, Finished, Preparing
 from core.runs.reader import RunReader
-from core.runs.status import Status, is_resumable, read_status
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from pages.fine_tune import lanes
 from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
 from pages.fine_tune.values import reuse
@@ -26,8 +27,9 @@ def live_race(readers: Sequence[RunReader]) -> None:
     Raises:
         RunNotFoundError: a lane's description cannot be read.
     """
-    statuses = [read_status(reader) for reader in readers]
-    _header(readers)
+    runs = [reader.poll() for reader in readers]
+    _header(runs)
+    statuses = [run.status for run in runs]
     poll_s = None
     if any(status.is_live for status in statuses):
         is_starting = all(status is Status.STARTING for status in statuses)
@@ -35,9 +37,9 @@ def live_race(readers: Sequence[RunReader]) -> None:
     st.fragment(_body, run_every=poll_s)(readers, before=statuses)
 
 
-def _header(readers: Sequence[RunReader]) -> None:
+def _header(runs: Sequence[Snapshot]) -> None:
     """What the lanes share, and that they began alike."""
-    configs = [reader.folder.config() for reader in readers]
+    configs = [run.folder.config() for run in runs]
     labels = list(dict.fromkeys(config.in_words("architecture") for config in configs))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
@@ -46,138 +48,135 @@ def _header(readers: Sequence[RunReader]) -> None:
     st.caption(
         in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
     )
-    for reader in readers:
-        for recovery in history.recoveries(reader.events):
-            st.warning(f"{_name(reader)}: {plain(recovery)}", icon=":material/healing:")
+    for run in runs:
+        for recovery in history.recoveries(run.events):
+            st.warning(f"{_name(run)}: {plain(recovery)}", icon=":material/healing:")
 
 
 @problems_shown()
 def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
     """Everything that changes while a race lives: few elements, since each of them is a message a poll."""
-    statuses = [read_status(reader) for reader in readers]
-    if statuses != before:
+    runs = [reader.poll() for reader in readers]
+    if [run.status for run in runs] != before:
         st.rerun()  # once: the whole page, which polls as the new statuses need it
-    is_live = any(status.is_live for status in statuses)
-    overall = min(map(_fraction, readers, statuses))  # the race lasts as long as its slowest lane
+    is_live = any(run.status.is_live for run in runs)
+    overall = min(map(_fraction, runs))  # the race lasts as long as its slowest lane
     tab_title(f"{overall:.0%}" if is_live else "Race finished")
     with st.container(horizontal=is_live, vertical_alignment="bottom"):
         if is_live:
-            _progress_row(readers, statuses, overall)
+            _progress_row(runs, overall)
         else:
-            _ended(readers, statuses)
-    compare_runs(readers)
+            _ended(runs)
+    compare_runs(runs)
     if not is_live:
-        _proof(readers)
+        _proof(runs)
 
 
-def _fraction(reader: RunReader, status: Status) -> float:
+def _fraction(run: Snapshot) -> float:
     """How much of its work a lane has behind it, from 0 to 1; one that has ended has no more to do."""
-    if not status.is_live:
+    if not run.status.is_live:
         return 1.0
-    now = progress.measure(reader.events, reader.steps)
+    now = progress.measure(run.events, run.steps)
     return now.fraction if now else 0.0
 
 
-def _progress_row(readers: Sequence[RunReader], statuses: Sequence[Status], overall: float) -> None:
-    live = [reader for reader, status in zip(readers, statuses, strict=True) if status.is_live]
-    is_stopping = all(reader.folder.control.exists() for reader in live)
-    st.progress(overall, text=_doing(live, statuses))
+def _progress_row(runs: Sequence[Snapshot], overall: float) -> None:
+    live = [run for run in runs if run.status.is_live]
+    is_stopping = all(run.folder.control.exists() for run in live)
+    st.progress(overall, text=_doing(live, among=len(runs)))
     st.button(
         "Stopping …" if is_stopping else "Stop the race",
         icon=":material/stop:",
         on_click=run_actions.stop,
-        args=[reader.folder for reader in live],
+        args=[run.folder for run in live],
         disabled=is_stopping,
         key="stop",
     )
 
 
-def _doing(live: Sequence[RunReader], statuses: Sequence[Status]) -> str:
+def _doing(live: Sequence[Snapshot], *, among: int) -> str:
     """What the lanes that live are doing, in a line."""
-    measured = [progress.measure(reader.events, reader.steps) for reader in live]
+    measured = [progress.measure(run.events, run.steps) for run in live]
     under_way = [now for now in measured if now is not None]
+    statuses = [run.status for run in live]
     if Status.RUNNING in statuses and under_way:
         now = max(under_way, key=lambda now: now.remaining_s or 0.0)
-        lanes_left = "" if len(live) == len(statuses) else f" · {len(live)} of {len(statuses)} runs are still training"
+        lanes_left = "" if len(live) == among else f" · {len(live)} of {among} runs are still training"
         step = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
         return f"{step}{_time_left(live, measured)}{lanes_left}"
     if Status.QUEUED in statuses:
-        return waiting_for(live[0], beside=[reader.folder.id for reader in live])
-    preparing = [reader.last_event for reader in live if isinstance(reader.last_event, Preparing)]
+        return waiting_for(live[0], beside=[run.folder.id for run in live])
+    preparing = [run.last_event for run in live if isinstance(run.last_event, Preparing)]
     return f"{plain(preparing[-1].what)} …" if preparing else "Starting the training process …"
 
 
-def _time_left(live: Sequence[RunReader], measured: Sequence[progress.Progress | None]) -> str:
+def _time_left(live: Sequence[Snapshot], measured: Sequence[progress.Progress | None]) -> str:
     """How long the race still takes: lanes take turns, so it lasts as long as all of them together."""
     left = [now.remaining_s for now in measured if now is not None and now.remaining_s is not None]
     return time_left(
         sum(left) if len(left) == len(live) else None,
-        quiet_s=min(reader.quiet_s for reader in live),
+        quiet_s=min(run.quiet_s for run in live),
         patience_s=sum(now.patience_s for now in measured if now is not None),
     )
 
 
-def _ended(readers: Sequence[RunReader], statuses: Sequence[Status]) -> None:
+def _ended(runs: Sequence[Snapshot]) -> None:
     """How the race came out, and what to do next: the likeliest first."""
-    if all(status is Status.FINISHED for status in statuses):
-        st.success(verdict(readers), icon=":material/trophy:")
-    for reader, status in zip(readers, statuses, strict=True):
-        if isinstance(reader.last_event, Failed):
-            st.error(f"{_name(reader)}: {plain(reader.last_event.message)}", icon=STATUS_ICONS[status])
-        elif status is not Status.FINISHED:
-            ended = "was stopped" if status is Status.STOPPED else "broke off: its process was killed"
-            st.info(f"{_name(reader)} {ended} {_where(reader)}.", icon=STATUS_ICONS[status])
-    unfinished = [
-        reader for reader, status in zip(readers, statuses, strict=True) if is_resumable(status, reader.last_event)
-    ]
+    if all(run.status is Status.FINISHED for run in runs):
+        st.success(verdict(runs), icon=":material/trophy:")
+    for run in runs:
+        if isinstance(run.last_event, Failed):
+            st.error(f"{_name(run)}: {plain(run.last_event.message)}", icon=STATUS_ICONS[run.status])
+        elif run.status is not Status.FINISHED:
+            ended = "was stopped" if run.status is Status.STOPPED else "broke off: its process was killed"
+            st.info(f"{_name(run)} {ended} {_where(run)}.", icon=STATUS_ICONS[run.status])
+    unfinished = [run.folder for run in runs if run.is_resumable]
     clicked = False
     with st.container(horizontal=True):
         if unfinished:
             label = "Resume the race" if len(unfinished) > 1 else "Resume the run"
-            st.button(
-                label, type="primary", icon=":material/play_arrow:", on_click=run_actions.resume, args=(unfinished,)
-            )
-        winner = max(readers, key=_test_accuracy)
-        for reader in readers:
-            if reader.folder.has_model and st.button(
-                f"Predict with {_name(reader)}",
-                type="primary" if reader is winner and not unfinished else "secondary",
+            st.button(label, type="primary", icon=":material/play_arrow:", on_click=run_actions.resume, args=unfinished)
+        winner = max(runs, key=_test_accuracy)
+        for run in runs:
+            if run.folder.has_model and st.button(
+                f"Predict with {_name(run)}",
+                type="primary" if run is winner and not unfinished else "secondary",
                 icon=":material/image_search:",
-                key=f"predict-{reader.folder.id}",
+                key=f"predict-{run.folder.id}",
             ):
-                st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
+                st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
         clicked = st.button(
             "Change settings",
             icon=":material/tune:",
             on_click=_reuse,
-            args=(readers,),
+            args=(runs,),
             help="Set up another race with these settings.",
         )
     if clicked:
         st.rerun()  # the page, not only this fragment of it
 
 
-def _test_accuracy(reader: RunReader) -> float:
+def _test_accuracy(run: Snapshot) -> float:
     """From 0 to 1; less where the lane was not tested."""
-    return reader.last_event.test_accuracy if isinstance(reader.last_event, Finished) else -1.0
+    return run.last_event.test_accuracy if isinstance(run.last_event, Finished) else -1.0
 
 
-def _reuse(readers: Sequence[RunReader]) -> None:
-    configs = [reader.folder.config() for reader in readers]
+def _reuse(runs: Sequence[Snapshot]) -> None:
+    configs = [run.folder.config() for run in runs]
     reuse(configs[0], mode="race")
     lanes.fill_in([(config.mode, config.learning_rate) for config in configs], shared=configs[0].learning_rate)
 
 
-def _proof(readers: Sequence[RunReader]) -> None:
+def _proof(runs: Sequence[Snapshot]) -> None:
     """Whether the comparison is fair: what the lanes' own records say of where they began and what they saw."""
-    start = history.race_start([reader.events for reader in readers])
+    start = history.race_start([run.events for run in runs])
     if start is None:
         return
     if not start.head_hash or not start.rows_hash:
         what = "started with different new layers" if not start.head_hash else "trained on different photos"
         st.warning(f"This race is not fair: its runs {what}. Start it again.", icon=":material/balance:")
         return
-    first_losses = {float(reader.steps["loss"][0]) for reader in readers if len(reader.steps)}
+    first_losses = {float(run.steps["loss"][0]) for run in runs if len(run.steps)}
     why_not_alike = (
         " Their first losses still differ: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
         "network runs them as in prediction."
@@ -190,10 +189,10 @@ def _proof(readers: Sequence[RunReader]) -> None:
     )
 
 
-def _name(reader: RunReader) -> str:
-    return plain_name(reader.folder.description()["name"])
+def _name(run: Snapshot) -> str:
+    return plain_name(run.folder.description()["name"])
 
 
-def _where(reader: RunReader) -> str:
-    step = history.last_step(reader)
+def _where(run: Snapshot) -> str:
+    step = run.last_step
     return f"after step {step:,}" if step else "before its first step"

@@ -10,7 +10,8 @@ from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
-from core.runs.status import Status, is_resumable, read_status
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from core.words import size
 from pages.fine_tune.python_snippet import python_snippet
 from pages.fine_tune.values import FormMode, reuse
@@ -33,41 +34,40 @@ def live_run(reader: RunReader) -> None:
     Raises:
         RunNotFoundError: the run's description cannot be read.
     """
-    config = reader.folder.config()
-    status = read_status(reader)
-    _header(reader, config)
+    run, config = reader.poll(), reader.folder.config()
+    _header(run, config)
     # Always a fragment, polled or not: its elements, and so the chart's zoom, outlast the end of the run.
-    poll_s = {Status.STARTING: STARTING_POLL_S, Status.QUEUED: POLL_S, Status.RUNNING: POLL_S}.get(status)
-    st.fragment(_body, run_every=poll_s)(reader, config, before=status)
+    poll_s = {Status.STARTING: STARTING_POLL_S, Status.QUEUED: POLL_S, Status.RUNNING: POLL_S}.get(run.status)
+    st.fragment(_body, run_every=poll_s)(reader, config, before=run.status)
 
 
-def _header(reader: RunReader, config: FineTuneConfig) -> None:
+def _header(run: Snapshot, config: FineTuneConfig) -> None:
     """What does not change while a run is in one status."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title(plain_name(reader.folder.description()["name"]), anchor=False, width="content")
+        st.title(plain_name(run.folder.description()["name"]), anchor=False, width="content")
         st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
-    started = history.started(reader.events)
+    started = history.started(run.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(in_words(config.to_dict()) + device)
-    for recovery in history.recoveries(reader.events):
+    for recovery in history.recoveries(run.events):
         st.warning(plain(recovery), icon=":material/healing:")
 
 
 @problems_shown()
 def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     """Everything that changes while a run lives: few elements, since each of them is a message a poll."""
-    status = read_status(reader)
-    if status is not before:
+    run = reader.poll()
+    if run.status is not before:
         st.rerun()  # once: the whole page, which polls as the new status needs it
-    now = progress.measure(reader.events, reader.steps)
-    tab_title(f"{now.fraction:.0%}" if status is Status.RUNNING and now else status.capitalize())
+    now = progress.measure(run.events, run.steps)
+    tab_title(f"{now.fraction:.0%}" if run.status is Status.RUNNING and now else run.status.capitalize())
     # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
-    with st.container(horizontal=status.is_live, vertical_alignment="bottom"):
-        _state(reader, config, status, now)
-    if status is Status.QUEUED:
+    with st.container(horizontal=run.status.is_live, vertical_alignment="bottom"):
+        _state(run, config, now)
+    if run.status is Status.QUEUED:
         st.caption("Only one training runs on a device at a time. This one starts by itself. You can close this page.")
-    if now is not None or status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
-        _chart(reader, config, now)
+    if now is not None or run.status is Status.STARTING:  # an empty chart loads Plotly while the worker loads torch
+        _chart(run, config, now)
 
 
 def tab_title(shown: str) -> None:
@@ -78,49 +78,49 @@ def tab_title(shown: str) -> None:
         st.session_state["tab_title"] = title
 
 
-def _state(reader: RunReader, config: FineTuneConfig, status: Status, now: progress.Progress | None) -> None:
+def _state(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None) -> None:
     """What is going on, in words, and what can be done about it."""
-    match status:
+    match run.status:
         case Status.STARTING:
-            last = reader.last_event
+            last = run.last_event
             what = plain(last.what) if isinstance(last, Preparing) else "Starting the training process"
-            _progress_row(reader, 0.0, f"{what} …", stop_label="Stop")
+            _progress_row(run, 0.0, f"{what} …", stop_label="Stop")
         case Status.QUEUED:
-            _progress_row(reader, 0.0, waiting_for(reader), stop_label="Stop waiting")
+            _progress_row(run, 0.0, waiting_for(run), stop_label="Stop waiting")
         case Status.RUNNING:
             assert now is not None
-            _progress_row(reader, now.fraction, _doing(now, reader.quiet_s), stop_label="Stop")
+            _progress_row(run, now.fraction, _doing(now, run.quiet_s), stop_label="Stop")
         case Status.FINISHED:
-            _finished(reader, config)
+            _finished(run, config)
         case Status.STOPPED:
-            st.info(f"{_stopped(reader)}{kept(reader)}", icon=STATUS_ICONS[status])
-            _next(reader, config, status)
+            st.info(f"{_stopped(run)}{kept(run)}", icon=STATUS_ICONS[run.status])
+            _next(run, config)
         case Status.FAILED:
-            failure = reader.last_event
+            failure = run.last_event
             assert isinstance(failure, Failed)
-            st.error(f"{plain(failure.message)}{kept(reader)}", icon=STATUS_ICONS[status])
-            _next(reader, config, status)
-            _log(reader)
+            st.error(f"{plain(failure.message)}{kept(run)}", icon=STATUS_ICONS[run.status])
+            _next(run, config)
+            _log(run)
         case Status.INTERRUPTED:
             st.warning(
-                f"The training broke off after step {history.last_step(reader):,}: its process was killed, or the "
-                f"computer restarted.{kept(reader)}",
-                icon=STATUS_ICONS[status],
+                f"The training broke off after step {run.last_step:,}: its process was killed, or the "
+                f"computer restarted.{kept(run)}",
+                icon=STATUS_ICONS[run.status],
             )
-            _next(reader, config, status)
-            _log(reader)
+            _next(run, config)
+            _log(run)
         case _:
-            assert_never(status)
+            assert_never(run.status)
 
 
-def _progress_row(reader: RunReader, fraction: float, text: str, *, stop_label: str) -> None:
-    is_stopping = reader.folder.control.exists()
+def _progress_row(run: Snapshot, fraction: float, text: str, *, stop_label: str) -> None:
+    is_stopping = run.folder.control.exists()
     st.progress(fraction, text=text)
     st.button(
         "Stopping …" if is_stopping else stop_label,
         icon=":material/stop:",
         on_click=run_actions.stop,
-        args=(reader.folder,),
+        args=(run.folder,),
         disabled=is_stopping,
         key="stop",
     )
@@ -145,10 +145,10 @@ def time_left(remaining_s: float | None, *, quiet_s: float, patience_s: float) -
     return f" · about {duration(remaining_s)} left" if remaining_s is not None else ""
 
 
-def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
+def waiting_for(run: Snapshot, *, beside: Sequence[str] = ()) -> str:
     """What a queued run waits for, in a sentence; `beside` names the runs that it races with."""
-    device = str(reader.folder.description()["queue"])
-    ahead = [run for run in queue.DeviceQueue(store.home(), device).ahead_of(reader.folder.id) if run not in beside]
+    device = str(run.folder.description()["queue"])
+    ahead = [other for other in queue.DeviceQueue(store.home(), device).ahead_of(run.folder.id) if other not in beside]
     if not ahead:
         return "This run is next …"
     first = lookup.name_of(ahead[0])
@@ -156,10 +156,10 @@ def waiting_for(reader: RunReader, *, beside: Sequence[str] = ()) -> str:
     return f"Queued on the {'CPU' if device == 'cpu' else plain(device)}: “{first}”{others} must finish first"
 
 
-def _finished(reader: RunReader, config: FineTuneConfig) -> None:
-    finished = reader.last_event
+def _finished(run: Snapshot, config: FineTuneConfig) -> None:
+    finished = run.last_event
     assert isinstance(finished, Finished)
-    started = history.started(reader.events)  # None where a damaged line has cost it
+    started = history.started(run.events)  # None where a damaged line has cost it
     photos = f"{started.test_images:,} test photos" if started else "test photos"
     trained = (
         f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters were"
@@ -172,30 +172,30 @@ def _finished(reader: RunReader, config: FineTuneConfig) -> None:
         f"{duration(finished.seconds)}.",
         icon=STATUS_ICONS[Status.FINISHED],
     )
-    _next(reader, config, Status.FINISHED)
+    _next(run, config)
 
 
-def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
+def _next(run: Snapshot, config: FineTuneConfig) -> None:
     """What to do with a run that has ended: the likeliest first."""
     with st.container(horizontal=True):
         clicked = False
-        if is_resumable(status, reader.last_event):
+        if run.is_resumable:
             st.button(
                 "Resume",
                 type="primary",
                 icon=":material/play_arrow:",
                 on_click=run_actions.resume,
-                args=([reader],),
+                args=(run.folder,),
                 help="Continues from the last checkpoint, or from the start if there is none.",
             )
-        if reader.folder.has_model and st.button(
+        if run.folder.has_model and st.button(
             "Predict with it",
-            type="primary" if status is Status.FINISHED else "secondary",
+            type="primary" if run.status is Status.FINISHED else "secondary",
             icon=":material/image_search:",
             help="Drop photos and see what this network recognises in them.",
         ):
-            st.switch_page(PREDICT.script, query_params={"run": reader.folder.id})
-        if status is Status.FINISHED:
+            st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
+        if run.status is Status.FINISHED:
             other: FormMode = "full" if config.mode == "frozen" else "frozen"
             clicked |= st.button(
                 f"Set up {other} fine-tuning",
@@ -208,31 +208,31 @@ def _next(reader: RunReader, config: FineTuneConfig, status: Status) -> None:
                 ),
             )
         clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
-        if reader.folder.has_model:
+        if run.folder.has_model:
             st.download_button(
-                f"Download the model ({size(reader.folder.best_checkpoint.stat().st_size)})",
-                data=reader.folder.best_checkpoint.read_bytes,
-                file_name=_download_name(reader),
+                f"Download the model ({size(run.folder.best_checkpoint.stat().st_size)})",
+                data=run.folder.best_checkpoint.read_bytes,
+                file_name=_download_name(run),
                 mime="application/octet-stream",
                 icon=":material/download:",
                 on_click="ignore",
             )
     if clicked:
         st.rerun()  # the page, not only this fragment of it
-    if reader.folder.has_model:
+    if run.folder.has_model:
         with st.expander("Use the model in Python", icon=":material/code:"):
-            st.code(python_snippet(_download_name(reader)), language=None)
+            st.code(python_snippet(_download_name(run)), language=None)
 
 
-def _download_name(reader: RunReader) -> str:
+def _download_name(run: Snapshot) -> str:
     """What the browser calls the downloaded model."""
-    return f"{reader.folder.id}.pt"
+    return f"{run.folder.id}.pt"
 
 
-def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | None) -> None:
+def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None) -> None:
     """The newest numbers, big enough to read from across the room, above the chart."""
-    started, validations = history.started(reader.events), history.validations(reader.events)
-    steps = reader.steps  # once: another viewer's poll may bring more in between
+    started, validations = history.started(run.events), history.validations(run.events)
+    steps = run.steps
     smoothed = figures.smooth(steps["loss"], started.total_steps if started else 1)
     figure = figures.live_training(
         steps,
@@ -240,7 +240,7 @@ def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | N
         validations,
         mode=config.mode,
         steps_per_epoch=started.steps_per_epoch if started else 1,
-        chart_id=reader.folder.id,
+        chart_id=run.folder.id,
     )
     best = max((evaluated.accuracy for evaluated in validations), default=None)
     steps_per_second = now.steps_per_second if now else None
@@ -256,16 +256,16 @@ def _chart(reader: RunReader, config: FineTuneConfig, now: progress.Progress | N
         description += f", now {steps['loss'][-1]:.4f}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
-    live_chart(figure, key=f"chart-{reader.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)
+    live_chart(figure, key=f"chart-{run.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
 
-def _log(reader: RunReader) -> None:
+def _log(run: Snapshot) -> None:
     st.caption("The last lines of its log")
-    st.code(reader.folder.log_tail(12) or "The log is empty.", language=None)
+    st.code(run.folder.log_tail(12) or "The log is empty.", language=None)
 
 
-def _stopped(reader: RunReader) -> str:
-    stopped, step = reader.last_event, history.last_step(reader)
+def _stopped(run: Snapshot) -> str:
+    stopped, step = run.last_event, run.last_step
     where = f"after step {step:,}" if step else "before the first step"
     if isinstance(stopped, Stopped) and stopped.signal:
         return (
@@ -275,6 +275,6 @@ def _stopped(reader: RunReader) -> str:
     return f"Stopped {where}."
 
 
-def kept(reader: RunReader) -> str:
+def kept(run: Snapshot) -> str:
     """A sentence, after another one, where a checkpoint stands."""
-    return " The last checkpoint is kept." if history.has_checkpoint(reader.events) else ""
+    return " The last checkpoint is kept." if history.has_checkpoint(run.events) else ""

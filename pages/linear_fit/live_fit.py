@@ -12,7 +12,8 @@ from core.models.saved import LoadedModel
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted
 from core.runs.reader import RunReader
-from core.runs.status import Status, read_status
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from core.runs.step_format import STEP_FORMATS
 from pages.ui import run_actions
 from pages.ui.format import coefficient, counted, plain
@@ -31,7 +32,7 @@ def live_fit(reader: RunReader | None, config: LinearFitConfig, loaded: LoadedMo
 
     `loaded` is a line to draw beside it.
     """
-    status = read_status(reader) if reader else None
+    status = reader.poll().status if reader else None
     # Always a fragment, polled or not: the charts and their zoom outlast the end of the fit.
     poll_s = _POLL_S if status is not None and status.is_live else None
     st.fragment(_body, run_every=poll_s)(reader, config, loaded, before=status)
@@ -42,35 +43,37 @@ def _body(
     reader: RunReader | None, config: LinearFitConfig, loaded: LoadedModel | None, *, before: Status | None
 ) -> None:
     """Everything that changes while a fit lives."""
-    status = read_status(reader) if reader else None
-    if status is not before:
+    run = reader.poll() if reader else None
+    if (run.status if run else None) is not before:
         st.rerun()  # once: the whole page, with what there is to say of a fit that has ended
-    steps = reader.steps if reader else _NO_STEPS  # once: another viewer's poll may bring more in between
+    steps = run.steps if run else _NO_STEPS
     drawn = points.draw(config.seed)
     exact = points.minimum(drawn)
     with st.container(horizontal=True, vertical_alignment="center"):
-        _state(reader, status, len(steps), config)
+        _state(run, config)
     left, right = st.columns(2, gap="medium")
     with left:
         _points_chart(drawn, exact, steps, loaded, chart_id=f"points {config.seed}")
     with right:
-        _curves_chart(reader, config, steps, exact, points.mean_squared_error(drawn, exact))
+        _curves_chart(run, config, steps, exact, points.mean_squared_error(drawn, exact))
 
 
-def _state(reader: RunReader | None, status: Status | None, num_steps: int, config: LinearFitConfig) -> None:
+def _state(run: Snapshot | None, config: LinearFitConfig) -> None:
     """What is going on, in one line of one height, so that the charts stay where they are."""
-    icon = STATUS_ICONS[status] if status else ":material/lightbulb:"
-    if reader is None or status is None:
-        st.info("The dashed green line is the exact answer. Fit the line to see how close training comes.", icon=icon)
+    if run is None:
+        st.info(
+            "The dashed green line is the exact answer. Fit the line to see how close training comes.",
+            icon=":material/lightbulb:",
+        )
         return
-    last = reader.last_event
-    match status:
+    icon, last, num_steps = STATUS_ICONS[run.status], run.last_event, len(run.steps)
+    match run.status:
         case Status.STARTING | Status.QUEUED:
             st.info("Loading PyTorch …", icon=icon)
         case Status.RUNNING:
             st.info(f"Epoch {num_steps:,} of {config.epochs:,}", icon=icon)
             st.button(
-                "Stop", icon=":material/stop:", on_click=run_actions.stop, args=(reader.folder,), key="linear_fit_stop"
+                "Stop", icon=":material/stop:", on_click=run_actions.stop, args=(run.folder,), key="linear_fit_stop"
             )
         case Status.FINISHED:
             assert isinstance(last, Fitted)
@@ -85,7 +88,7 @@ def _state(reader: RunReader | None, status: Status | None, num_steps: int, conf
                 f"The fit was cut off after epoch {num_steps:,}: its process ended. Fit the line again.", icon=icon
             )
         case _:
-            assert_never(status)
+            assert_never(run.status)
 
 
 def _points_chart(drawn: Points, exact: Line, steps: Any, loaded: LoadedModel | None, *, chart_id: str) -> None:
@@ -106,17 +109,15 @@ def _points_chart(drawn: Points, exact: Line, steps: Any, loaded: LoadedModel | 
     live_chart(figure, key="linear-fit-points", numbers=numbers, height=_CHART_HEIGHT, description=description)
 
 
-def _curves_chart(
-    reader: RunReader | None, config: LinearFitConfig, steps: Any, exact: Line, smallest_loss: float
-) -> None:
+def _curves_chart(run: Snapshot | None, config: LinearFitConfig, steps: Any, exact: Line, smallest_loss: float) -> None:
     figure = figures.fitting_curves(
         steps,
         epochs=config.epochs,
         exact=exact,
         smallest_loss=smallest_loss,
-        chart_id=reader.folder.id if reader else "empty",
+        chart_id=run.folder.id if run else "empty",
     )
-    last = reader.last_event if reader else None
+    last = run.last_event if run else None
     loss = last.loss if isinstance(last, Fitted) else steps["loss"][-1] if len(steps) else None
     numbers = {
         f"Loss · exact {smallest_loss:.4f}": "–" if loss is None else coefficient(loss),

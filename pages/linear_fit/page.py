@@ -8,6 +8,7 @@ from core.runs import linear, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
 from core.runs.reader import RunReader
+from core.runs.snapshot import Snapshot
 from pages.linear_fit import files as linear_fit_files
 from pages.linear_fit.form import belongs_to, form_beside, linear_fit_form, write_address
 from pages.linear_fit.live_fit import live_fit
@@ -27,7 +28,7 @@ def main() -> None:
         "Train the smallest network there is, one weight and one bias, on 30 points of *y* = 2*x* + 3 plus noise, "
         "and see how close it comes to the exact answer."
     )
-    reader, shown = _open_run()
+    reader, run, shown = _open_run()
     run_id = reader.folder.id if reader else None
     config = linear_fit_form(shown, run_id)
     with problems_shown():
@@ -40,8 +41,8 @@ def main() -> None:
 
     loaded, problem = linear_fit_files.loaded_file()
     live_fit(reader, shown, loaded)
-    if reader is not None and isinstance(fitted := reader.last_event, Fitted):
-        compare(shown, fitted, reader.steps)
+    if run is not None and isinstance(fitted := run.last_event, Fitted):
+        compare(shown, fitted, run.steps)
         linear_fit_files.save(fitted)
     linear_fit_files.load_back(loaded, problem)
     with st.expander("The same in plain PyTorch", icon=":material/code:"):
@@ -53,20 +54,19 @@ def main() -> None:
         st.code(linear.script(shown), language=None)
 
 
-def _open_run() -> tuple[RunReader | None, LinearFitConfig]:
+def _open_run() -> tuple[RunReader | None, Snapshot | None, LinearFitConfig]:
     """The fit that the address names, with its settings; none, and the course's settings, where it names none."""
     run_id = st.query_params.get("run")
     if run_id is None:
-        return None, LinearFitConfig()
+        return None, None, LinearFitConfig()
     try:
         note_opened(run_id)  # be it gone: or its form would open it for ever
         reader = lookup.reader(run_id)
         shown = reader.folder.config_of(LinearFitConfig)
-        reader.poll()
-        return reader, shown
+        return reader, reader.poll(), shown
     except RunNotFoundError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        return None, LinearFitConfig()
+        return None, None, LinearFitConfig()
 
 
 def _start(config: LinearFitConfig | None, shown_id: str | None) -> None:

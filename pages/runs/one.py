@@ -6,7 +6,7 @@ from core.runs.overview import Summary
 from pages import places
 from pages.runs.deletion import delete_button
 from pages.runs.words import in_words
-from pages.ui import lookup, run_actions
+from pages.ui import run_actions
 from pages.ui.format import plain, plain_name
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.problems import problems_in_a_toast
@@ -28,8 +28,8 @@ def show_one(summary: Summary) -> None:
                 st.button(
                     "Resume",
                     icon=":material/play_arrow:",
-                    on_click=_resume,
-                    args=(summary,),
+                    on_click=run_actions.resume,
+                    args=(summary.folder,),
                     key="runs_resume",
                 )
             if summary.is_live:
@@ -66,8 +66,3 @@ def _rename(summary: Summary, key: str) -> None:
         return
     with problems_in_a_toast():
         summary.folder.rename(name)
-
-
-@problems_in_a_toast()
-def _resume(summary: Summary) -> None:
-    run_actions.resume([lookup.reader(summary.id)])

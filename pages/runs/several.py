@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs.overview import Summary
-from core.runs.reader import RunReader
+from core.runs.snapshot import Snapshot
 from pages.runs.deletion import delete_button
 from pages.ui import lookup
 from pages.ui.comparison import compare_runs, verdict
@@ -32,14 +32,13 @@ def show_several(selected: Sequence[Summary]) -> None:
 
 
 def _comparison(run_ids: Sequence[str]) -> None:
-    readers: list[RunReader] = []
+    runs: list[Snapshot] = []
     for run_id in run_ids:
         with problems_shown():
-            reader = lookup.reader(run_id)
-            reader.poll()
-            reader.folder.config()
-            readers.append(reader)
-    if readers:
+            run = lookup.reader(run_id).poll()
+            run.folder.config()
+            runs.append(run)
+    if runs:
         with problems_shown():
-            st.info(verdict(readers), icon=":material/trophy:")
-            compare_runs(readers)
+            st.info(verdict(runs), icon=":material/trophy:")
+            compare_runs(runs)

@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.figures.training import Lane, compare_training, lane_colors, smooth
 from core.runs import history
-from core.runs.reader import RunReader
 from core.runs.results import Result, differing_settings, judge, summarize
+from core.runs.snapshot import Snapshot
 from pages.ui.format import count, duration, plain, rate
 from pages.ui.live_chart import live_chart
 
@@ -15,21 +15,19 @@ _CHART_HEIGHT = 460
 _MAX_NUMBERS = 4  # more would push the chart off the screen
 
 
-def compare_runs(readers: Sequence[RunReader]) -> None:
+def compare_runs(runs: Sequence[Snapshot]) -> None:
     """Draw a chart and a table of these runs, or bring them up to date: two elements, for a polling fragment.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    configs = [reader.folder.config() for reader in readers]
-    results = summarize(readers)
+    configs = [run.folder.config() for run in runs]
+    results = summarize(runs)
     lanes = [
-        _lane(reader, label=result.label, color=color)
-        for reader, result, color in zip(
-            readers, results, lane_colors([config.mode for config in configs]), strict=True
-        )
+        _lane(run, label=result.label, color=color)
+        for run, result, color in zip(runs, results, lane_colors([config.mode for config in configs]), strict=True)
     ]
-    chart_id = " ".join(reader.folder.id for reader in readers)
+    chart_id = " ".join(run.folder.id for run in runs)
     bests = {f"{result.label} · best on validation": _accuracy(_best_accuracy(result)) for result in results}
     live_chart(
         compare_training(lanes, chart_id=chart_id),
@@ -42,13 +40,13 @@ def compare_runs(readers: Sequence[RunReader]) -> None:
     st.markdown(table(results, differing_settings(configs)))
 
 
-def verdict(readers: Sequence[RunReader]) -> str:
+def verdict(runs: Sequence[Snapshot]) -> str:
     """Which run is the best, by how much, and in what time, in Markdown.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    return judge(summarize(readers), best=lambda label: f"**{plain(label)}**", other=plain)
+    return judge(summarize(runs), best=lambda label: f"**{plain(label)}**", other=plain)
 
 
 def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
@@ -73,14 +71,14 @@ def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
     return "\n".join([heading, f"| :-- |{' --: |' * len(results)}", *lines])
 
 
-def _lane(reader: RunReader, *, label: str, color: str) -> Lane:
-    started, steps = history.started(reader.events), reader.steps
+def _lane(run: Snapshot, *, label: str, color: str) -> Lane:
+    started, steps = history.started(run.events), run.steps
     return Lane(
         label=label,
         color=color,
         steps=steps,
         smoothed=smooth(steps["loss"], started.total_steps if started else 1),
-        validations=history.validations(reader.events),
+        validations=history.validations(run.events),
         steps_per_epoch=started.steps_per_epoch if started else 1,
     )
 

@@ -1,13 +1,10 @@
 """What can be asked of a run, for the `on_click` of a button on any page."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core.runs import jobs, store
 from core.runs.folder import RunFolder
-from core.runs.reader import RunReader
-from core.runs.status import read_status
+from pages.ui import lookup
 from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
 
@@ -20,15 +17,15 @@ def stop(*folders: RunFolder) -> None:
 
 
 @problems_in_a_toast()
-def resume(resumed: Sequence[RunReader]) -> None:
+def resume(*folders: RunFolder) -> None:
     """Have runs go on. Those that go on already, by an earlier click or in another tab, are left alone."""
     with one_at_a_time():
-        _resume(resumed)
+        _resume(*folders)
 
 
-def _resume(resumed: Sequence[RunReader]) -> None:
+def _resume(*folders: RunFolder) -> None:
     try:
-        if not any(read_status(reader).is_live for reader in resumed):
-            jobs.resume(store.home(), *(reader.folder for reader in resumed))
+        if not any(lookup.reader(folder.id).poll().status.is_live for folder in folders):
+            jobs.resume(store.home(), *folders)
     except BlockingIOError:
         st.toast("The run is training already.")

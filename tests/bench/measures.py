@@ -21,7 +21,7 @@ from core.runs import jobs, locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Finished, Started, Step
 from core.runs.reader import RunReader
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from core.runs.writer import RunWriter
 from pages.fine_tune.live_run import POLL_S
 from tests.bench.hostile_files import check_each
@@ -152,11 +152,12 @@ def plain_loop(device: str) -> Iterator[Figure]:
         plain = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
         with temporary_home() as home:
             reader = RunReader(jobs.start(home, config))
-            wait_until(lambda reader=reader: not read_status(reader).is_live, timeout_s=600)
-            assert read_status(reader) is Status.FINISHED, reader.folder.log_tail(20)
-            started = next(event for event in reader.events if isinstance(event, Started))
-            saved = next(event for event in reader.events if isinstance(event, Checkpointed))
-            ours = started.train_images / (reader.time_of(saved) - reader.time_of(started))
+            wait_until(lambda reader=reader: not reader.poll().status.is_live, timeout_s=600)
+            run = reader.poll()
+            assert run.status is Status.FINISHED, run.folder.log_tail(20)
+            started = next(event for event in run.events if isinstance(event, Started))
+            saved = next(event for event in run.events if isinstance(event, Checkpointed))
+            ours = started.train_images / (run.time_of(saved) - run.time_of(started))
         print(f"  AlexNet, full: {ours:.1f} images/s, plain loop {plain:.1f} images/s", file=sys.stderr)
         ratios.append(ours / plain)
     yield Figure(

@@ -94,8 +94,8 @@ def test_chart_grows_without_losing_zoom_or_element_and_a_reload_finds_every_ste
     page.get_by_role("button", name="Stop").click()
     expect(status(page, "Stopped after step")).to_be_visible(timeout=3_000)
     assert now() - asked < 3
-    reader = follow(store.find(server.home, run_id))
-    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+    run = follow(store.find(server.home, run_id))
+    assert run.steps["step"].tolist() == list(range(1, len(run.steps) + 1))
     expect(page).to_have_title("Stopped · Unfreeze")
 
 

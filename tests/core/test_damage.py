@@ -21,7 +21,6 @@ from core.runs.config import LinearFitConfig
 from core.runs.folder import RunFolder
 from core.runs.overview import Summary
 from core.runs.reader import RunReader
-from core.runs.status import read_status
 from tests.damage import KINDS, make_runs
 
 
@@ -99,13 +98,13 @@ def look_at(home: Path, folder: RunFolder) -> list[str]:
 
 def _follow(folder: RunFolder) -> None:
     reader = RunReader(folder)
-    read_status(reader)
-    read_status(reader)
-    history.recoveries(reader.events)
-    history.has_checkpoint(reader.events)
-    now = progress.measure(reader.events, reader.steps)
+    reader.poll()
+    run = reader.poll()
+    history.recoveries(run.events)
+    history.has_checkpoint(run.events)
+    now = progress.measure(run.events, run.steps)
     assert now is None or 0 <= now.fraction <= 1
-    assert reader.quiet_s >= 0
+    assert run.quiet_s >= 0
 
 
 def _read_config(folder: RunFolder) -> None:
@@ -113,8 +112,7 @@ def _read_config(folder: RunFolder) -> None:
 
 
 def _draw(folder: RunFolder) -> None:
-    reader = RunReader(folder)
-    reader.poll()
+    reader = RunReader(folder).poll()
     if folder.kind == "linear_fit":
         exact = points.minimum(points.draw(0))
         line_figures.fitting_curves(reader.steps, epochs=9, exact=exact, smallest_loss=0.5, chart_id="x")

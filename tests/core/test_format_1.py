@@ -24,7 +24,7 @@ from core.runs import locks, overview, store, workers
 from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Finished, Fitted
 from core.runs.folder import RunFolder
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
 from tests.conftest import ROOT, follow
 
@@ -46,9 +46,9 @@ def resume(folder: RunFolder) -> None:
 
 
 def test_old_runs_are_read_and_listed(home: Path, old: RunFolder) -> None:
-    reader = follow(old)
-    assert read_status(reader) is Status.STOPPED
-    assert reader.steps["loss"].tolist() == EXPECTED["losses"][:70]
+    run = follow(old)
+    assert run.status is Status.STOPPED
+    assert run.steps["loss"].tolist() == EXPECTED["losses"][:70]
     line = follow(store.find(home, LINE))
     assert line.folder.config_of(LinearFitConfig).epochs == len(line.steps) == 200
     assert isinstance(line.last_event, Fitted)
@@ -63,11 +63,11 @@ def test_old_runs_are_read_and_listed(home: Path, old: RunFolder) -> None:
 def test_old_run_goes_on_to_the_end_that_it_would_have_had(old: RunFolder) -> None:
     """Without the file that it started from, and in the pixels that it started with."""
     resume(old)
-    reader = follow(old)
-    finished = reader.last_event
+    run = follow(old)
+    finished = run.last_event
     assert isinstance(finished, Finished), old.log_tail(20)
-    assert reader.steps["loss"].tolist() == pytest.approx(EXPECTED["losses"], rel=1e-4)
-    scores = [event for event in reader.events if isinstance(event, Evaluated) and event.split == "validation"]
+    assert run.steps["loss"].tolist() == pytest.approx(EXPECTED["losses"], rel=1e-4)
+    scores = [event for event in run.events if isinstance(event, Evaluated) and event.split == "validation"]
     assert [event.loss for event in scores] == pytest.approx(EXPECTED["validation_losses"], rel=1e-4)
     assert [event.accuracy for event in scores] == pytest.approx(EXPECTED["validation_accuracies"], abs=0.006)
     assert finished.test_accuracy == pytest.approx(EXPECTED["test_accuracy"], abs=0.003)

@@ -16,7 +16,7 @@ from core.models.gate.stored import OpenFile
 from core.runs import locks
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluated, Event, Failed, Finished, Recovered, Step
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from core.runs.writer import RunWriter
 from core.training import keeper
 from core.training.checkpoints import is_intact, load_network, read_checkpoint
@@ -65,7 +65,7 @@ def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
 
     monkeypatch.setattr(RunWriter, "append", note)
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
-    assert read_status(follow(folder)) is Status.FINISHED
+    assert follow(folder).status is Status.FINISHED
     assert len(at_risk) == 54
     assert max(at_risk) <= 60
 
@@ -163,9 +163,9 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
     for path in folder.checkpoints.glob(which):
         damage(path)
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
-    reader = follow(folder)
-    assert isinstance(reader.last_event, Finished), folder.log_tail(20)
-    [said] = [event.message for event in reader.events if isinstance(event, Recovered)]
+    run = follow(folder)
+    assert isinstance(run.last_event, Finished), folder.log_tail(20)
+    [said] = [event.message for event in run.events if isinstance(event, Recovered)]
     where = f"goes on after step {state.step:,}." if which == "best.pt" else "begins again at its first step."
     assert where in said
     assert ("best epoch are lost" in said) == (which == "best.pt" and config.mode == "full")

@@ -23,7 +23,7 @@ from core.runs import control, jobs, linear, locks, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
-from core.runs.status import Status, derive_status, is_resumable, read_status
+from core.runs.status import Status, derive_status, is_resumable
 from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
 from core.training.linear_fit import LinearFitState, fit, record
@@ -164,25 +164,25 @@ def test_diverging_fit_fails_with_the_learning_rate_that_would_do(home: Path) ->
         list(fit(LinearFitState.new(config)))
     folder = make_run(home, config)
     record(str(folder.path))
-    reader = follow(folder)
-    assert isinstance(reader.last_event, Failed)
+    run = follow(folder)
+    assert isinstance(run.last_event, Failed)
     assert "the learning rate 0.06 is too large; with momentum 0.9, these points need one below 0.053" in str(
-        reader.last_event.message
+        run.last_event.message
     )
-    assert 0 < len(reader.steps) < 1_000
-    assert all(np.isfinite(reader.steps[name]).all() for name in ("loss", "weight", "bias"))
-    assert not is_resumable(Status.FAILED, reader.last_event)
+    assert 0 < len(run.steps) < 1_000
+    assert all(np.isfinite(run.steps[name]).all() for name in ("loss", "weight", "bias"))
+    assert not is_resumable(Status.FAILED, run.last_event)
     assert end_of(LinearFitConfig(learning_rate=0.053)).loss < 1, "just below, it ends well"
 
 
 def test_record_writes_every_epoch_and_the_end(home: Path) -> None:
     folder = make_run(home)
     record(str(folder.path))
-    reader = follow(folder)
-    assert [type(event) for event in reader.events] == [Fitting, Fitted]
+    run = follow(folder)
+    assert [type(event) for event in run.events] == [Fitting, Fitted]
     expected = [step for step in fit(LinearFitState.new(SHORT)) if isinstance(step, LinearStep)]
-    assert reader.steps["bias"].tolist() == [step.bias for step in expected]
-    assert read_status(reader) is Status.FINISHED
+    assert run.steps["bias"].tolist() == [step.bias for step in expected]
+    assert run.status is Status.FINISHED
 
 
 def test_status_of_a_fit_follows_its_events() -> None:
@@ -198,9 +198,9 @@ def test_fit_stops_between_epochs_when_asked(home: Path) -> None:
     jobs.stop(folder)
     assert control.read(folder.control) == control.STOP
     record(str(folder.path))
-    reader = follow(folder)
-    assert reader.last_event == Stopped(step=len(reader.steps))
-    assert 0 < len(reader.steps) < 20_000
+    run = follow(folder)
+    assert run.last_event == Stopped(step=len(run.steps))
+    assert 0 < len(run.steps) < 20_000
 
 
 def test_unexpected_fault_is_said_in_a_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,11 +244,11 @@ def test_fault_of_the_helper_itself_is_in_the_log(
 @pytest.mark.worker
 def test_started_fit_is_alive_until_the_helper_is_done(home: Path) -> None:
     folder = linear.start(home, LinearFitConfig(epochs=300, seed=3))
-    assert read_status(follow(folder)) is not Status.INTERRUPTED
+    assert follow(folder).status is not Status.INTERRUPTED
     wait_until(lambda: not locks.is_held(folder.lock))
-    reader = follow(folder)
-    assert read_status(reader) is Status.FINISHED
-    assert len(reader.steps) == 300
+    run = follow(folder)
+    assert run.status is Status.FINISHED
+    assert len(run.steps) == 300
     assert folder.description()["name"] == "Linear fit, seed 3"
 
 
@@ -256,10 +256,10 @@ def test_started_fit_is_alive_until_the_helper_is_done(home: Path) -> None:
 def test_fit_whose_helper_dies_reads_as_interrupted(home: Path) -> None:
     pid = helper.call("os:getpid")
     folder = linear.start(home, LinearFitConfig(epochs=20_000))
-    wait_until(lambda: read_status(follow(folder)) is Status.RUNNING)
+    wait_until(lambda: follow(folder).status is Status.RUNNING)
     os.kill(pid, 9)
     wait_until(lambda: not locks.is_held(folder.lock))
-    assert read_status(follow(folder)) is Status.INTERRUPTED
+    assert follow(folder).status is Status.INTERRUPTED
 
 
 @pytest.mark.parametrize("count", [0, 1, 20_000])

@@ -64,13 +64,13 @@ def test_a_fine_tuning_that_is_not_possible_today_is_compared_and_not_resumed(ho
     value = beyond(settings_of(FineTuneConfig)[name])  # type: ignore[arg-type]
     old, new = old_run(home, **{name: value}), old_run(home)
     before = old.events.read_bytes()
-    readers = [follow(old), follow(new)]
-    assert all(old.config().in_words(name) in label for label in results.labels(readers)[:1])
+    runs = [follow(old), follow(new)]
+    assert all(old.config().in_words(name) in label for label in results.labels([old, new])[:1])
     label = settings_of(FineTuneConfig)[name].label
     assert results.differing_settings([old.config(), new.config()]) == {
         label: [old.config().in_words(name), new.config().in_words(name)]
     }
-    assert [len(reader.steps) for reader in readers] == [57, 57]
+    assert [len(run.steps) for run in runs] == [57, 57]
     with pytest.raises(UnfreezeError, match=f"this version of Unfreeze cannot train it: {name} must be"):
         jobs.resume(home, old)
     assert old.events.read_bytes() == before
@@ -120,12 +120,12 @@ def test_steps_are_read_and_written_by_the_fields_that_the_run_declares(home: Pa
     with RunWriter(folder) as writer:  # the run goes on in this version
         for step in STEPS[19:30]:
             writer.append(step)
-    reader = follow(folder)
-    assert list(reader.steps["step"]) == list(range(1, 31))
-    assert reader.steps.dtype == follow(make_run(home)).steps.dtype, "viewers get what they know"
-    np.testing.assert_allclose(reader.steps["loss"], 2 / np.arange(1, 31), rtol=1e-6)
-    np.testing.assert_allclose(reader.steps["seconds"], np.arange(1, 31) / 4)
-    assert reader.steps["learning_rate"][0] == (0.01 if "learning_rate" in fields else 0)
+    run = follow(folder)
+    assert list(run.steps["step"]) == list(range(1, 31))
+    assert run.steps.dtype == follow(make_run(home)).steps.dtype, "viewers get what they know"
+    np.testing.assert_allclose(run.steps["loss"], 2 / np.arange(1, 31), rtol=1e-6)
+    np.testing.assert_allclose(run.steps["seconds"], np.arange(1, 31) / 4)
+    assert run.steps["learning_rate"][0] == (0.01 if "learning_rate" in fields else 0)
     assert overview.summaries(home)[1].seconds == 7.5
 
 

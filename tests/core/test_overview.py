@@ -27,7 +27,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.folder import RunFolder
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from core.runs.writer import RunWriter
 from tests.conftest import follow
 from tests.samples import STARTED, make_run
@@ -91,7 +91,7 @@ def test_list_and_reader_agree(home: Path, run_events: list[RareEvent], is_held:
     folder = make_run(home, *run_events)
     lock = locks.hold(folder.lock) if is_held else None
     [summary] = overview.summaries(home)
-    assert summary.status is read_status(follow(folder))
+    assert summary.status is follow(folder).status
     ended = bool(run_events) and isinstance(run_events[-1], Finished | Stopped | Failed)
     assert summary.is_live is (is_held and not ended)
     if lock is not None:

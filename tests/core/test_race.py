@@ -20,7 +20,7 @@ from core.runs.folder import RunFolder
 from core.runs.history import RaceStart
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import follow, last_checkpoint, wait_until
@@ -43,7 +43,7 @@ def started(reader: RunReader) -> Started:
 
 
 def wait_for_all(folders: list[RunFolder]) -> list[RunReader]:
-    wait_until(lambda: all(not read_status(follow(folder)).is_live for folder in folders), timeout_s=120)
+    wait_until(lambda: all(not follow(folder).status.is_live for folder in folders), timeout_s=120)
     return [follow(folder) for folder in folders]
 
 
@@ -56,7 +56,7 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
     lanes = wait_for_all(jobs.race(home, [FROZEN, FULL]))
     alone = [wait_for_all([jobs.start(home, config)])[0] for config in (FROZEN, FULL)]
     for lane, single in zip(lanes, alone, strict=True):
-        assert read_status(lane) is Status.FINISHED, lane.folder.log_tail(20)
+        assert lane.status is Status.FINISHED, lane.folder.log_tail(20)
         assert len(lane.steps) == 57
         assert np.array_equal(lane.steps["loss"], single.steps["loss"])
         scores = [
@@ -107,14 +107,14 @@ def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home
     for folder in folders:
         jobs.stop(folder)
     for lane in wait_for_all(folders):
-        assert read_status(lane) is Status.STOPPED
+        assert lane.status is Status.STOPPED
         assert last_checkpoint(lane.folder).is_file()
     before = [len(follow(folder).steps) for folder in folders]
     jobs.resume(home, *folders)
     wait_until(lambda: all(len(follow(f).steps) > count for f, count in zip(folders, before, strict=True)))
     os.kill(int(folders[0].log.read_text().rpartition("worker ")[2].split()[0]), signal.SIGKILL)
     for lane in wait_for_all(folders):
-        assert read_status(lane) is Status.INTERRUPTED
+        assert lane.status is Status.INTERRUPTED
         assert lane.steps["step"].tolist() == list(range(1, len(lane.steps) + 1))
 
 
@@ -123,9 +123,9 @@ def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Pat
     first, second = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
     wait_for_steps([first, second], 5)
     jobs.stop(first)
-    wait_until(lambda: read_status(follow(first)) is Status.STOPPED)
+    wait_until(lambda: follow(first).status is Status.STOPPED)
     jobs.resume(home, first)
-    assert read_status(follow(first)) is Status.QUEUED, "the other lane has the device"
+    assert follow(first).status is Status.QUEUED, "the other lane has the device"
     count = len(follow(second).steps)
     wait_until(lambda: len(follow(second).steps) > count)
     for folder in (first, second):
@@ -139,7 +139,7 @@ def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> N
     failed, finished = wait_for_all(jobs.race(home, [missing, FROZEN]))
     assert isinstance(failed.last_event, Failed)
     assert "missing.pth" in failed.last_event.message
-    assert read_status(finished) is Status.FINISHED
+    assert finished.status is Status.FINISHED
 
 
 @in_a_process
@@ -149,14 +149,14 @@ def test_race_waits_for_its_turn_as_one(home: Path) -> None:
     assert [type(follow(folder).last_event) for folder in lanes] == [Queued, Queued]
     jobs.stop(holder)
     for lane in wait_for_all(lanes):
-        assert read_status(lane) is Status.FINISHED
+        assert lane.status is Status.FINISHED
 
 
 @in_a_process
 def test_spare_worker_takes_a_whole_race(home: Path) -> None:
     workers.prepare()
     for lane in wait_for_all(jobs.race(home, [FROZEN, dataclasses.replace(FROZEN, learning_rate=1e-3)])):
-        assert read_status(lane) is Status.FINISHED
+        assert lane.status is Status.FINISHED
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_lane_that_is_stopped_while_it_prepares_leaves_the_others_alone(
     def slow(config: FineTuneConfig) -> TrainingState:
         if config.mode == "frozen":  # a download, during which the user stops this lane
             jobs.stop(first)
-            wait_until(lambda: read_status(RunReader(first)) is Status.STOPPED)
+            wait_until(lambda: follow(first).status is Status.STOPPED)
         return new(config)
 
     monkeypatch.setattr(TrainingState, "new", slow)
     worker.work([Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
-    assert read_status(follow(first)) is Status.STOPPED
-    assert read_status(follow(second)) is Status.FINISHED, second.log_tail(20)
+    assert follow(first).status is Status.STOPPED
+    assert follow(second).status is Status.FINISHED, second.log_tail(20)
 
 
 @pytest.mark.usefixtures("tiny_data")
@@ -229,7 +229,7 @@ def test_waiting_lane_does_not_slow_down_the_one_that_trains(home: Path, monkeyp
     worker.work(lanes)
     assert slept
     assert not any(slept)
-    assert [read_status(follow(folder)) for folder in (first, second)] == [Status.FINISHED] * 2
+    assert [follow(folder).status for folder in (first, second)] == [Status.FINISHED] * 2
 
 
 def test_tickets_of_a_race_are_taken_side_by_side(home: Path) -> None:

@@ -17,8 +17,7 @@ from core.runs import jobs, locks, queue, workers
 from core.runs.events import Evaluated, Failed, Finished, Stopped
 from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.reader import RunReader
-from core.runs.status import Status, is_resumable, read_status
+from core.runs.status import Status, is_resumable
 from core.runs.writer import RunWriter
 from core.signals import Signals
 from core.training.keeper import Keeper
@@ -111,11 +110,11 @@ def test_run_that_cannot_be_resumed_says_so_and_can_be_resumed_later(home: Path)
     folder = make_run(home, STARTED, Stopped(step=3))
     with pytest.raises(UnfreezeError, match="No training process can be started"):
         jobs.resume(home, folder)
-    reader = RunReader(folder)
-    assert read_status(reader) is Status.FAILED
-    assert isinstance(reader.last_event, Failed)
-    assert reader.last_event.message.startswith("No training process can be started")
-    assert is_resumable(Status.FAILED, reader.last_event)
+    run = follow(folder)
+    assert run.status is Status.FAILED
+    assert isinstance(run.last_event, Failed)
+    assert run.last_event.message.startswith("No training process can be started")
+    assert is_resumable(Status.FAILED, run.last_event)
 
 
 def test_run_whose_queue_cannot_be_joined_says_so_and_can_be_resumed_later(
@@ -125,9 +124,9 @@ def test_run_whose_queue_cannot_be_joined_says_so_and_can_be_resumed_later(
     monkeypatch.setattr(DeviceQueue, "join", refuse(errno.EROFS))
     with pytest.raises(StorageError):
         jobs.resume(home, folder)
-    reader = RunReader(folder)
-    assert read_status(reader) is Status.FAILED
-    assert is_resumable(Status.FAILED, reader.last_event)
+    run = follow(folder)
+    assert run.status is Status.FAILED
+    assert is_resumable(Status.FAILED, run.last_event)
 
 
 @pytest.mark.usefixtures("no_process")
@@ -152,11 +151,11 @@ def test_log_that_cannot_be_opened_for_another_worker_fails_the_run_and_frees_it
     with subprocess.Popen(["true"]) as process:
         workers._see_it_taken(process, ours, [folder], kept)
     os.close(lock)
-    reader = RunReader(folder)
-    assert read_status(reader) is Status.FAILED
-    assert isinstance(reader.last_event, Failed)
-    assert reader.last_event.message.startswith("No training process can be started: Is a directory")
-    assert reader.last_event.can_resume
+    run = follow(folder)
+    assert run.status is Status.FAILED
+    assert isinstance(run.last_event, Failed)
+    assert run.last_event.message.startswith("No training process can be started: Is a directory")
+    assert run.last_event.can_resume
 
 
 def test_spare_that_has_answered_does_not_end_by_a_signal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from core.runs import results
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished, Step
 from core.runs.folder import RunFolder
-from core.runs.reader import RunReader
 from core.runs.results import Result
 from core.runs.status import Status
+from tests.conftest import follow
 from tests.samples import STARTED, make_run
 
 CONFIG = FineTuneConfig(epochs=2)
@@ -27,7 +27,7 @@ def test_labels_differ_by_settings_time_or_id(home: Path) -> None:
     again.path.mkdir()
     again.write_description(CONFIG, name="same\n", created=0.0, queue="cpu")
     other = make_run(home, name="another", config=replace(CONFIG, epochs=3))
-    found = results.labels([RunReader(folder) for folder in (first, slower, again, other)])
+    found = results.labels([first, slower, again, other])
     assert found[1] == "same, learning rate 0.003"
     assert found[2] == "same, learning rate 0.01, 03:04:05"
     assert found[3] == "another"
@@ -75,7 +75,7 @@ def test_verdict_of_runs_that_are_under_way_speaks_of_validation() -> None:
 
 
 def test_speed_is_that_of_the_whole_run(home: Path) -> None:
-    reader = RunReader(make_run(home, STARTED, *STEPS, VALIDATED, FINISHED))
-    [summed_up] = results.summarize([reader])
+    run = follow(make_run(home, STARTED, *STEPS, VALIDATED, FINISHED))
+    [summed_up] = results.summarize([run])
     assert summed_up.steps_per_second == pytest.approx(4.0)
     assert (summed_up.seconds, summed_up.parameters, summed_up.best) == (20.0, 12_810, VALIDATED)

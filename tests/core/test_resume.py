@@ -21,7 +21,7 @@ from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Extracting, Failed, Finished, Step, Stopped
 from core.runs.folder import RunFolder
-from core.runs.status import Status, read_status
+from core.runs.status import Status
 from core.training import keeper
 from core.training.checkpoints import read_checkpoint
 from core.training.fine_tune import fine_tune
@@ -82,19 +82,18 @@ def start(folders: list[RunFolder], *, save_every_s: float = 0.0) -> BaseProcess
 
 def outcome(folder: RunFolder) -> tuple[object, ...]:
     """All that a run computed, without what its clock says."""
-    reader = follow(folder)
-    assert isinstance(reader.last_event, Finished), folder.log_tail(30)
-    scores = {(e.split, e.epoch): (e.loss, e.accuracy, e.rows_hash) for e in reader.events if isinstance(e, Evaluated)}
-    finished = dataclasses.replace(reader.last_event, seconds=0.0)
-    return finished, scores, reader.steps["step"].tolist(), reader.steps["loss"].tolist()
+    run = follow(folder)
+    assert isinstance(run.last_event, Finished), folder.log_tail(30)
+    scores = {(e.split, e.epoch): (e.loss, e.accuracy, e.rows_hash) for e in run.events if isinstance(e, Evaluated)}
+    finished = dataclasses.replace(run.last_event, seconds=0.0)
+    return finished, scores, run.steps["step"].tolist(), run.steps["loss"].tolist()
 
 
 def killed_again_and_again(home: Path, kind: str, kills: int, *, seed: int) -> None:
     """Kill the kind's runs at that many random moments, and compare how they end with runs that nobody disturbed."""
     undisturbed = new_runs(home, KINDS[kind])
     process = start(undisturbed)
-    begun = follow(undisturbed[0])
-    wait_until(lambda: begun.poll() or len(begun.steps))  # from here on there is something to disturb
+    wait_until(lambda: len(follow(undisturbed[0]).steps))  # from here on there is something to disturb
     process.join()
     seconds = sum(follow(folder).steps["seconds"][-1] for folder in undisturbed)
 
@@ -224,15 +223,14 @@ def test_features_are_the_same_in_whichever_order_they_are_computed(tmp_path: Pa
 def test_system_that_ends_the_process_gets_a_stop_with_a_checkpoint(name: str, home: Path) -> None:
     [folder] = new_runs(home, [dataclasses.replace(FULL, epochs=1_000)])
     process = start([folder], save_every_s=45.0)
-    reader = follow(folder)
-    wait_until(lambda: reader.poll() or len(reader.steps) >= 2)
+    wait_until(lambda: len(follow(folder).steps) >= 2)
     assert process.pid is not None
     os.kill(process.pid, getattr(signal, name))
     process.join()
-    reader.poll()
-    assert reader.last_event == Stopped(step=int(reader.steps["step"][-1]), signal=name)
-    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == reader.last_event.step
-    assert read_status(reader) is Status.STOPPED
+    run = follow(folder)
+    assert run.last_event == Stopped(step=int(run.steps["step"][-1]), signal=name)
+    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == run.last_event.step
+    assert run.status is Status.STOPPED
 
 
 @pytest.mark.worker
@@ -243,13 +241,12 @@ def test_worker_as_the_server_starts_it_hears_the_system_beside_the_threads_of_l
     with subprocess.Popen(
         [sys.executable, "-m", "core.worker", str(folder.path)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     ) as process:
-        reader = follow(folder)
-        wait_until(lambda: reader.poll() or len(reader.steps) >= 2)
+        wait_until(lambda: len(follow(folder).steps) >= 2)
         process.terminate()
-    reader.poll()
+    run = follow(folder)
     assert process.returncode == 0
-    assert reader.last_event == Stopped(step=int(reader.steps["step"][-1]), signal="SIGTERM")
-    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == reader.last_event.step
+    assert run.last_event == Stopped(step=int(run.steps["step"][-1]), signal="SIGTERM")
+    assert read_checkpoint(last_checkpoint(folder))["metrics"]["step"] == run.last_event.step
 
 
 @pytest.mark.usefixtures("tiny_data")
@@ -270,7 +267,7 @@ def test_full_disk_at_a_checkpoint_is_said_and_the_run_goes_on_later(
     assert failed.can_resume
     assert not list(folder.checkpoints.iterdir())
     worker.work([lane.Lane(folder, locks.hold(folder.lock))])
-    assert read_status(follow(folder)) is Status.FINISHED
+    assert follow(folder).status is Status.FINISHED
 
 
 @pytest.mark.usefixtures("tiny_data")

@@ -1,5 +1,6 @@
 """The run folder: what is written is read back once and in order, whatever was damaged in between."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -21,6 +22,8 @@ from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
 from core.runs.folder import RunFolder, is_id
 from core.runs.reader import RunReader
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
 from tests.conftest import follow
@@ -44,14 +47,12 @@ def test_steps_come_back_to_the_last_digit(folder: RunFolder) -> None:
 
 def test_reader_reads_only_what_is_new(folder: RunFolder) -> None:
     reader = RunReader(folder)
-    reader.poll()
-    assert len(reader.steps) == 0
+    assert len(reader.poll().steps) == 0
     with RunWriter(folder) as writer:
         for number in range(1, 4):
             writer.append(step(number))
             writer.flush()
-            reader.poll()
-            assert reader.steps["step"].tolist() == list(range(1, number + 1))
+            assert reader.poll().steps["step"].tolist() == list(range(1, number + 1))
 
 
 def test_reader_knows_for_how_long_there_was_no_news(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,12 +64,10 @@ def test_reader_knows_for_how_long_there_was_no_news(folder: RunFolder, monkeypa
             writer.append(event)
             writer.flush()
             clock.now += 50
-            reader.poll()
-            assert reader.quiet_s == 0
+            assert reader.poll().quiet_s == 0
             clock.now += 7
             monkeypatch.setattr("core.runs.reader.time.time", lambda: -1e9)
-            reader.poll()
-            assert reader.quiet_s == 7
+            assert reader.poll().quiet_s == 7
 
 
 def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
@@ -78,11 +77,10 @@ def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
     path = folder.steps(1)
     whole = path.read_bytes()
     path.write_bytes(whole[: STEP_FORMATS["fine_tune"].dtype.itemsize + 5])
-    reader = follow(folder)
-    assert reader.steps["step"].tolist() == [1]
+    reader = RunReader(folder)
+    assert reader.poll().steps["step"].tolist() == [1]
     path.write_bytes(whole)
-    reader.poll()
-    assert reader.steps["step"].tolist() == [1, 2]
+    assert reader.poll().steps["step"].tolist() == [1, 2]
 
 
 @given(attempts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=5))
@@ -98,9 +96,8 @@ def test_resumes_hide_what_they_supersede(
         with RunWriter(folder) as writer:
             for number in range(start, start + count):
                 writer.append(step(number, loss=attempt))
-        live.poll()
-        for reader in (live, follow(folder)):
-            assert list(zip(reader.steps["step"], reader.steps["loss"], strict=True)) == expected
+        for run in (live.poll(), follow(folder)):
+            assert list(zip(run.steps["step"], run.steps["loss"], strict=True)) == expected
 
 
 def test_nearly_full_disk_takes_records_in_parts(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +121,9 @@ def test_nearly_full_disk_takes_records_in_parts(folder: RunFolder, monkeypatch:
 def test_run_that_is_deleted_under_a_viewer_reads_as_empty(folder: RunFolder) -> None:
     reader = RunReader(folder)
     shutil.rmtree(folder.path)
-    reader.poll()
-    assert len(reader.steps) == 0
-    assert not reader.is_live()
+    run = reader.poll()
+    assert len(run.steps) == 0
+    assert not run.status.is_live
 
 
 def test_damaged_line_costs_that_line_alone(folder: RunFolder) -> None:
@@ -136,7 +133,7 @@ def test_damaged_line_costs_that_line_alone(folder: RunFolder) -> None:
         file.write(b'{"event": "Prepar\n\xff\xfe\n[1]\n{"event": "Unknown"}\n{"event": "Failed"}\n{"event": "torn')
     with RunWriter(folder) as writer:
         writer.append(Stopped(step=0))
-    assert follow(folder).events == [Queued(device="cpu"), Stopped(step=0)]
+    assert follow(folder).events == (Queued(device="cpu"), Stopped(step=0))
 
 
 def test_events_follow_the_steps_that_came_before_them(folder: RunFolder) -> None:
@@ -156,8 +153,8 @@ def test_passing_news_are_thinned_out(folder: RunFolder) -> None:
 def test_events_carry_their_time(folder: RunFolder) -> None:
     with RunWriter(folder) as writer:
         writer.append(Preparing(what="x"))
-    reader = follow(folder)
-    assert reader.time_of(reader.events[0]) == json.loads(folder.events.read_text())["time"]
+    run = follow(folder)
+    assert run.time_of(run.events[0]) == json.loads(folder.events.read_text())["time"]
 
 
 @pytest.mark.parametrize(
@@ -264,3 +261,32 @@ def test_failed_event_keeps_its_message(folder: RunFolder) -> None:
     with RunWriter(folder) as writer:
         writer.append(failure)
     assert follow(folder).last_event == failure
+
+
+def test_snapshot_stays_as_it_was_whatever_comes_after_it(folder: RunFolder) -> None:
+    reader = RunReader(folder)
+    shown: list[tuple[Snapshot, list[tuple[object, ...]], int]] = []
+    for attempt in range(3):
+        with RunWriter(folder) as writer:
+            writer.append(Queued(device="cpu"))
+            for number in range(1 + 5 * attempt, 8 + 5 * attempt):  # each attempt supersedes two steps
+                writer.append(step(number, loss=attempt))
+                writer.flush()
+                run = reader.poll()
+                shown.append((run, run.steps.tolist(), len(run.events)))
+    for run, steps, num_events in shown:
+        assert run.steps.tolist() == steps
+        assert len(run.events) == num_events
+        assert run.status is Status.INTERRUPTED
+
+
+def test_nobody_can_change_what_others_see(folder: RunFolder) -> None:
+    with RunWriter(folder) as writer:
+        writer.append(Queued(device="cpu"))
+        writer.append(step(1))
+    run = follow(folder)
+    with pytest.raises(ValueError, match="read-only"):
+        run.steps["loss"][0] = 0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        run.status = Status.FINISHED  # type: ignore[misc]
+    assert isinstance(run.events, tuple)

@@ -24,7 +24,8 @@ from core.runs.devices import DeviceInfo
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
-from core.runs.status import Status, read_status
+from core.runs.snapshot import Snapshot
+from core.runs.status import Status
 from core.runs.writer import append_event
 from core.training import fine_tune
 from core.training.checkpoints import load_network, read_checkpoint
@@ -38,22 +39,22 @@ QUICK = FineTuneConfig(image_size=32, epochs=2, device="cpu", precision="float32
 LONG = FineTuneConfig(image_size=64, epochs=100, mode="full", device="cpu", precision="float32")
 
 
-def wait_for_end(folder: RunFolder) -> RunReader:
+def wait_for_end(folder: RunFolder) -> Snapshot:
     reader = RunReader(folder)
-    wait_until(lambda: not read_status(reader).is_live)
-    return reader
+    wait_until(lambda: not reader.poll().status.is_live)
+    return reader.poll()
 
 
-def wait_for_steps(folder: RunFolder, count: int) -> RunReader:
+def wait_for_steps(folder: RunFolder, count: int) -> Snapshot:
     reader = RunReader(folder)
 
     def has_steps() -> bool:
-        reader.poll()
-        assert read_status(reader).is_live, folder.log_tail(20)
-        return len(reader.steps) >= count
+        run = reader.poll()
+        assert run.status.is_live, folder.log_tail(20)
+        return len(run.steps) >= count
 
     wait_until(has_steps)
-    return reader
+    return reader.poll()
 
 
 def worker_of(folder: RunFolder) -> int:
@@ -63,13 +64,13 @@ def worker_of(folder: RunFolder) -> int:
 
 def test_run_trains_to_its_end_and_its_checkpoint_loads(home: Path) -> None:
     folder = jobs.start(home, QUICK)
-    assert read_status(RunReader(folder)) is Status.STARTING, "it reads as alive from its first moment"
-    reader = wait_for_end(folder)
-    assert read_status(reader) is Status.FINISHED, folder.log_tail(20)
-    assert reader.steps["step"].tolist() == list(range(1, 115))
-    finished = reader.last_event
+    assert follow(folder).status is Status.STARTING, "it reads as alive from its first moment"
+    run = wait_for_end(folder)
+    assert run.status is Status.FINISHED, folder.log_tail(20)
+    assert run.steps["step"].tolist() == list(range(1, 115))
+    finished = run.last_event
     assert isinstance(finished, Finished)
-    assert sum(isinstance(event, Checkpointed) for event in reader.events) == 2
+    assert sum(isinstance(event, Checkpointed) for event in run.events) == 2
     assert read_checkpoint(last_checkpoint(folder))["metrics"]["epoch"] == 2
     assert read_checkpoint(folder.best_checkpoint)["metrics"]["validation_accuracy"] == finished.best_accuracy
     assert load_network(folder.best_checkpoint).classes[6] == "frog"
@@ -81,7 +82,7 @@ def test_spare_worker_trains_like_any_other(home: Path) -> None:
     workers.prepare()
     workers.prepare()
     folder = jobs.start(home, QUICK)
-    assert read_status(wait_for_end(folder)) is Status.FINISHED
+    assert wait_for_end(folder).status is Status.FINISHED
     assert "worker" in folder.log.read_text()
 
 
@@ -109,7 +110,7 @@ def test_dead_spare_is_replaced_by_a_new_worker(home: Path) -> None:
     assert workers._spare is not None
     workers._spare[0].kill()
     workers._spare[0].wait()
-    assert read_status(wait_for_end(jobs.start(home, QUICK))) is Status.FINISHED
+    assert wait_for_end(jobs.start(home, QUICK)).status is Status.FINISHED
 
 
 def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Path) -> None:
@@ -117,51 +118,49 @@ def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Pat
     wait_for_steps(folder, 5)
     asked = time.monotonic()
     jobs.stop(folder)
-    reader = wait_for_end(folder)
+    run = wait_for_end(folder)
     assert time.monotonic() - asked < 2
-    assert read_status(reader) is Status.STOPPED
-    assert isinstance(reader.last_event, Stopped)
-    last = int(reader.steps["step"][-1])
-    assert reader.last_event.step == last == read_checkpoint(last_checkpoint(folder))["metrics"]["step"]
+    assert run.status is Status.STOPPED
+    assert isinstance(run.last_event, Stopped)
+    last = int(run.steps["step"][-1])
+    assert run.last_event.step == last == read_checkpoint(last_checkpoint(folder))["metrics"]["step"]
 
     jobs.resume(home, folder)
-    reader = wait_for_steps(folder, last + 3)
-    assert Resumed() in reader.events
+    run = wait_for_steps(folder, last + 3)
+    assert Resumed() in run.events
     jobs.stop(folder)
-    reader = wait_for_end(folder)
-    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
-    assert [event.first_step for event in reader.events if isinstance(event, Started)] == [1, last + 1]
+    run = wait_for_end(folder)
+    assert run.steps["step"].tolist() == list(range(1, len(run.steps) + 1))
+    assert [event.first_step for event in run.events if isinstance(event, Started)] == [1, last + 1]
 
 
 def test_two_starts_are_both_kept_and_one_waits(home: Path) -> None:
     first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
-    waiting = RunReader(second)
-    assert read_status(waiting) is Status.QUEUED
+    assert follow(second).status is Status.QUEUED
     wait_for_steps(first, 1)
     assert queue.all_alive(home) == [first.id, second.id]
-    assert len(waiting.steps) == 0
+    assert len(follow(second).steps) == 0
     jobs.stop(first)
-    assert read_status(wait_for_end(first)) is Status.STOPPED
-    reader = wait_for_end(second)
-    assert read_status(reader) is Status.FINISHED
-    assert isinstance(reader.events[0], Queued)
+    assert wait_for_end(first).status is Status.STOPPED
+    run = wait_for_end(second)
+    assert run.status is Status.FINISHED
+    assert isinstance(run.events[0], Queued)
 
 
 def test_queued_run_stops_waiting_when_asked(home: Path) -> None:
     first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
-    waiting = RunReader(second)
-    wait_until(lambda: read_status(waiting) is Status.QUEUED)
+    wait_until(lambda: follow(second).status is Status.QUEUED)
     jobs.stop(second)
-    assert read_status(wait_for_end(second)) is Status.STOPPED
-    assert read_status(RunReader(first)).is_live
+    assert wait_for_end(second).status is Status.STOPPED
+    assert follow(first).status.is_live
 
 
 def test_stop_is_heard_while_preparing(home: Path) -> None:
     folder = jobs.start(home, QUICK)
     jobs.stop(folder)
-    reader = wait_for_end(folder)
-    assert read_status(reader) is Status.STOPPED
-    assert len(reader.steps) == 0
+    run = wait_for_end(folder)
+    assert run.status is Status.STOPPED
+    assert len(run.steps) == 0
 
 
 def test_killed_worker_reads_as_interrupted_and_the_next_can_start(home: Path) -> None:
@@ -169,11 +168,10 @@ def test_killed_worker_reads_as_interrupted_and_the_next_can_start(home: Path) -
     wait_for_steps(folder, 5)
     os.kill(worker_of(folder), signal.SIGKILL)
     killed = time.monotonic()
-    reader = RunReader(folder)
-    wait_until(lambda: read_status(reader) is Status.INTERRUPTED)
+    wait_until(lambda: follow(folder).status is Status.INTERRUPTED)
     assert time.monotonic() - killed < 5
     assert "training on" in folder.log_tail(5)
-    assert read_status(wait_for_end(following)) is Status.FINISHED
+    assert wait_for_end(following).status is Status.FINISHED
 
 
 def test_killed_run_resumes_without_a_gap(home: Path) -> None:
@@ -183,13 +181,13 @@ def test_killed_run_resumes_without_a_gap(home: Path) -> None:
     folder = jobs.start(home, config)
     wait_for_steps(folder, 80)  # past the first checkpoint
     os.kill(worker_of(folder), signal.SIGKILL)
-    wait_until(lambda: read_status(RunReader(folder)) is Status.INTERRUPTED)
+    wait_until(lambda: follow(folder).status is Status.INTERRUPTED)
     saved = read_checkpoint(last_checkpoint(folder))["metrics"]["step"]
     jobs.resume(home, folder)
     wait_until(lambda: 2 in folder.attempts() and len(follow(folder).steps) > saved + 3)
     jobs.stop(folder)
-    reader = wait_for_end(folder)
-    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+    run = wait_for_end(folder)
+    assert run.steps["step"].tolist() == list(range(1, len(run.steps) + 1))
 
 
 @pytest.mark.parametrize(
@@ -210,12 +208,12 @@ def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_pat
         QUICK, architecture="my_cnn", image_size=224, weights="file", weights_file=str(tmp_path / "w.pth")
     )
     folder = jobs.start(home, config)
-    assert read_status(wait_for_end(folder)) is Status.FAILED
+    assert wait_for_end(folder).status is Status.FAILED
     torch.save(build.build_random("my_cnn", 10, seed=0).state_dict(), tmp_path / "w.pth")
     jobs.resume(home, folder)
     wait_for_steps(folder, 1)
     jobs.stop(folder)
-    assert read_status(wait_for_end(folder)) is Status.STOPPED
+    assert wait_for_end(folder).status is Status.STOPPED
 
 
 def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
@@ -223,8 +221,8 @@ def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
 ) -> None:
     monkeypatch.setattr(devices, "resolve", lambda runs_home, device: "cuda:7")
     folder = jobs.start(home, dataclasses.replace(QUICK, device="auto"))
-    reader = wait_for_end(folder)
-    assert read_status(reader) is Status.FINISHED, folder.log_tail(9)
+    run = wait_for_end(folder)
+    assert run.status is Status.FINISHED, folder.log_tail(9)
 
 
 def test_live_run_is_not_resumed(home: Path) -> None:
@@ -246,10 +244,10 @@ def test_training_outlives_its_server(home: Path) -> None:
         folder = store.find(home, server.stdout.readline().strip())
         before = len(wait_for_steps(folder, 3).steps)
         server.kill()
-    reader = wait_for_steps(folder, before + 5)
-    assert reader.steps["step"].tolist() == list(range(1, len(reader.steps) + 1))
+    run = wait_for_steps(folder, before + 5)
+    assert run.steps["step"].tolist() == list(range(1, len(run.steps) + 1))
     jobs.stop(folder)
-    assert read_status(wait_for_end(folder)) is Status.STOPPED
+    assert wait_for_end(folder).status is Status.STOPPED
 
 
 def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint(
@@ -265,12 +263,12 @@ def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="", created=0.0, queue="cpu")
     worker.work([worker.Lane(folder)])
-    reader = follow(folder)
-    assert read_status(reader) is Status.FAILED
-    failure = reader.last_event
+    run = follow(folder)
+    assert run.status is Status.FAILED
+    failure = run.last_event
     assert isinstance(failure, Failed)
     assert "The loss became nan at step 60" in failure.message
-    assert reader.steps["step"].tolist() == list(range(1, 60))
+    assert run.steps["step"].tolist() == list(range(1, 60))
     saved = read_checkpoint(last_checkpoint(folder))
     assert saved["metrics"]["step"] == 57, "the end of the last whole epoch"
     assert all(torch.isfinite(tensor.float()).all() for tensor in saved["weights"].values())
@@ -280,8 +278,8 @@ def test_broken_weights_file_fails_the_run_with_one_sentence(home: Path, tmp_pat
     path = tmp_path / "holiday.pth"
     path.write_text("no checkpoint")
     folder = jobs.start(home, FineTuneConfig(weights="file", weights_file=str(path), device="cpu"))
-    reader = wait_for_end(folder)
-    failure = reader.last_event
+    run = wait_for_end(folder)
+    failure = run.last_event
     assert isinstance(failure, Failed)
     assert "holiday.pth is no checkpoint" in failure.message
     assert "\n" not in failure.message
@@ -292,7 +290,7 @@ def test_worker_without_a_lock_of_its_own_takes_it(home: Path) -> None:
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="by hand", created=0.0, queue="cpu")
     subprocess.run([sys.executable, "-m", "core.worker", str(folder.path)], cwd=ROOT, check=True)
-    assert read_status(RunReader(folder)) is Status.FINISHED
+    assert follow(folder).status is Status.FINISHED
 
 
 @pytest.mark.parametrize(
@@ -351,9 +349,9 @@ def test_spare_that_hangs_is_replaced_and_its_run_can_be_stopped_and_deleted(
 ) -> None:
     folder = jobs.start(home, QUICK)
     jobs.stop(folder)
-    assert read_status(RunReader(folder)) is Status.STARTING
-    reader = wait_for_end(folder)
-    assert isinstance(reader.last_event, Stopped), folder.log_tail(20)
+    assert follow(folder).status is Status.STARTING
+    run = wait_for_end(folder)
+    assert isinstance(run.last_event, Stopped), folder.log_tail(20)
     assert hanging_spare.wait(10) == -signal.SIGKILL
     trash.delete(home, folder)
     assert queue.all_alive(home) == []
@@ -366,10 +364,10 @@ def test_spare_that_hangs_where_no_other_can_be_started_fails_the_run(
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    reader = wait_for_end(jobs.start(home, QUICK))
-    assert isinstance(reader.last_event, Failed)
-    assert reader.last_event.message.startswith("No training process can be started")
-    assert reader.last_event.can_resume
+    run = wait_for_end(jobs.start(home, QUICK))
+    assert isinstance(run.last_event, Failed)
+    assert run.last_event.message.startswith("No training process can be started")
+    assert run.last_event.can_resume
 
 
 def test_stopped_spare_is_replaced(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

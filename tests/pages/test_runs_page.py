@@ -13,7 +13,6 @@ from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
 from core.runs.folder import RunFolder
-from core.runs.reader import RunReader
 from core.runs.writer import RunWriter
 from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
 from tests.pages import apps
@@ -81,7 +80,7 @@ def test_name_that_no_browser_can_be_sent_is_mended(home: Path) -> None:
     description = (folder.path / "config.json").read_text()
     (folder.path / "config.json").write_text(description.replace('"half"', '"half \\ud83d\\nname"'))
     assert overview.summarize(folder).name == "half ‹U+D83D› name"
-    assert results.labels([RunReader(folder)]) == ["half ‹U+D83D› name"]
+    assert results.labels([folder]) == ["half ‹U+D83D› name"]
 
 
 def test_list_is_filtered_but_never_hides_what_is_selected(home: Path) -> None:
