@@ -11,6 +11,7 @@ class Place:
     address: str  # the path in the browser
     title: str
     icon: str
+    is_listed: bool = True  # in the navigation
 
 
 LINEAR_FIT = Place(script="linear_fit/page.py", address="linear_fit", title="Linear Fit", icon=":material/timeline:")
@@ -21,11 +22,18 @@ INSPECTOR = Place(
     icon=":material/account_tree:",
 )
 FINE_TUNE = Place(script="fine_tune/page.py", address="fine_tune", title="Fine-tune", icon=":material/model_training:")
+FINE_TUNE_RUN = Place(
+    script="fine_tune/run.py",
+    address="fine_tuning",
+    title="Fine-tuning",
+    icon=":material/model_training:",
+    is_listed=False,
+)
 PREDICT = Place(script="predict/page.py", address="predict", title="Predict", icon=":material/image_search:")
 RUNS = Place(script="runs/page.py", address="runs", title="Runs", icon=":material/stacked_line_chart:")
 
-PLACES = (LINEAR_FIT, INSPECTOR, FINE_TUNE, PREDICT, RUNS)  # as the navigation lists them
+PLACES = (LINEAR_FIT, INSPECTOR, FINE_TUNE, FINE_TUNE_RUN, PREDICT, RUNS)  # as the navigation lists them
 FIRST = FINE_TUNE  # what the bare address shows
 
 # Where each kind of run is shown.
-OF_KIND = {"fine_tune": FINE_TUNE, "linear_fit": LINEAR_FIT}
+OF_KIND = {"fine_tune": FINE_TUNE_RUN, "linear_fit": LINEAR_FIT}

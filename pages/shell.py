@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -37,8 +38,11 @@ button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !
 }
 main:focus-visible { outline: 2px solid currentColor !important; outline-offset: -2px; }
 [data-testid="stElementToolbar"]:focus-within { opacity: 1 !important; }
+[class*="st-key-another_run_"] a:not(:hover) { background-color: transparent !important; }
+[class*="st-key-another_run_"] strong { font-weight: inherit !important; }
 </style>"""
 _NAME_LENGTH = 28  # the time after it must still fit
+_ANOTHER = "another_run_"  # the link of a run that is not the one on the page, see the style
 
 
 def main() -> None:
@@ -52,13 +56,20 @@ def main() -> None:
     with problems_shown():
         store.check_home(store.home())
         with st.sidebar:
-            sidebar()
+            sidebar(page.url_path)
         note_page(page.url_path)
         page.run()
 
 
 def _page(place: Place) -> StreamlitPage:
-    return st.Page(place.script, title=place.title, icon=place.icon, url_path=place.address, default=place is FIRST)
+    return st.Page(
+        place.script,
+        title=place.title,
+        icon=place.icon,
+        url_path=place.address,
+        default=place is FIRST,
+        visibility="visible" if place.is_listed else "hidden",
+    )
 
 
 @st.cache_resource
@@ -76,8 +87,8 @@ def start_background() -> bool:
 
 @st.fragment(run_every=_SIDEBAR_POLL_S)
 @problems_shown()
-def sidebar() -> None:
-    """The device, what is running, and the newest runs; kept up to date on every page."""
+def sidebar(page: str) -> None:
+    """The device, what is running, and the newest runs; kept up to date on every page. `page` is the one beside it."""
     known = devices.remembered(store.home())
     st.caption("Device")
     if known:
@@ -88,15 +99,16 @@ def sidebar() -> None:
 
     alive = [run_id for run_id in queue.all_alive(store.home()) if _is_live(run_id)]
     running = list(dict.fromkeys(map(_shown_as, alive)))
+    opened = _shown_as(st.query_params.get("run", ""))
     st.caption("Running" if running else "Nothing is running")
     for run_id in running:
-        _link(run_id)
+        _link(run_id, page, is_open=run_id == opened)
     newest = islice(store.newest(store.home()), MAX_LANES * (_NUM_RECENT + len(running)))
     recent = dict.fromkeys(_shown_as(folder.id) for folder in newest)
     if ended := [run_id for run_id in recent if run_id not in running][:_NUM_RECENT]:
         st.caption("Recent runs")
         for run_id in ended:
-            _link(run_id)
+            _link(run_id, page, is_open=run_id == opened)
 
 
 def _shown_as(run_id: str) -> str:
@@ -122,8 +134,8 @@ def _is_live(run_id: str) -> bool:
     return status is not None and status.is_live
 
 
-def _link(run_id: str) -> None:
-    """A way to the run, from any page."""
+def _link(run_id: str, page: str, *, is_open: bool) -> None:
+    """A way to the run, from any page. Streamlit would show every link to the current page as the open one."""
     try:
         folder = lookup.reader(run_id).folder
         description = folder.description()
@@ -132,14 +144,16 @@ def _link(run_id: str) -> None:
             name = f"{folder.config().in_words('architecture')}, race"
     except RunNotFoundError:
         return
-    status = _status(run_id)
-    st.page_link(
-        OF_KIND[description["kind"]].script,
-        label=f"{plain_name(name, most=_NAME_LENGTH)} · {run_id[9:11]}:{run_id[11:13]}",
-        icon=STATUS_ICONS[status] if status else ":material/warning:",
-        query_params={"run": run_id},
-        help=status.capitalize() if status else "Damaged",
-    )
+    status, place = _status(run_id), OF_KIND[description["kind"]]
+    is_another = place.address == page and not is_open
+    with st.container(key=f"{_ANOTHER}{run_id}") if is_another else nullcontext():
+        st.page_link(
+            place.script,
+            label=f"{plain_name(name, most=_NAME_LENGTH)} · {run_id[9:11]}:{run_id[11:13]}",
+            icon=STATUS_ICONS[status] if status else ":material/warning:",
+            query_params={"run": run_id},
+            help=status.capitalize() if status else "Damaged",
+        )
 
 
 main()

@@ -20,14 +20,9 @@ def reset() -> None:
     _fill_in(_DEFAULT)
 
 
-def fill_in(lanes: Sequence[tuple[str, float]], *, shared: float) -> None:
-    """Set the lanes up; one whose learning rate is the `shared` one of the settings names none of its own.
-
-    Lanes of a mode that there is no more are left out.
-    """
-    known = [(mode, None if learning_rate == shared else learning_rate) for mode, learning_rate in lanes]
-    known = [lane for lane in known if lane[0] in _MODES]
-    _fill_in(known if len(known) >= 2 else _DEFAULT)
+def address_of(lanes: Sequence[tuple[str, float]], *, shared: float) -> str:
+    """The lanes for an address; one whose learning rate is the `shared` one of the settings names none. Pure."""
+    return _as_text([(mode, None if learning_rate == shared else learning_rate) for mode, learning_rate in lanes])
 
 
 def read(text: str | None) -> str | None:
@@ -53,7 +48,10 @@ def read(text: str | None) -> str | None:
 
 def write() -> str:
     """The lanes for an address; empty for the default ones."""
-    lanes = [(_value(number, "mode"), _value(number, "learning_rate")) for number in st.session_state[_LANES]]
+    return _as_text([(_value(number, "mode"), _value(number, "learning_rate")) for number in st.session_state[_LANES]])
+
+
+def _as_text(lanes: Sequence[tuple[str, float | None]]) -> str:
     if lanes == _DEFAULT:
         return ""
     return ",".join(mode if rate is None else f"{mode}@{rate:.12g}" for mode, rate in lanes)

@@ -11,9 +11,9 @@ from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from pages.fine_tune import lanes
 from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
-from pages.fine_tune.values import reuse
+from pages.fine_tune.values import open_with
 from pages.fine_tune.words import in_words
-from pages.places import PREDICT
+from pages.places import FINE_TUNE, PREDICT
 from pages.ui import run_actions
 from pages.ui.comparison import compare_runs, verdict
 from pages.ui.format import counted, plain, plain_name
@@ -43,7 +43,8 @@ def _header(runs: Sequence[Snapshot]) -> None:
     labels = list(dict.fromkeys(config.in_words("architecture") for config in configs))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
-        st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
+        if st.button("New run", icon=":material/add:"):
+            st.switch_page(FINE_TUNE.script)
     values = [config.to_dict() for config in configs]
     st.caption(
         in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
@@ -131,7 +132,6 @@ def _ended(runs: Sequence[Snapshot]) -> None:
             ended = "was stopped" if run.status is Status.STOPPED else "broke off: its process was killed"
             st.info(f"{_name(run)} {ended} {_where(run)}.", icon=STATUS_ICONS[run.status])
     unfinished = [run.folder for run in runs if run.is_resumable]
-    clicked = False
     with st.container(horizontal=True):
         if unfinished:
             label = "Resume the race" if len(unfinished) > 1 else "Resume the run"
@@ -145,15 +145,8 @@ def _ended(runs: Sequence[Snapshot]) -> None:
                 key=f"predict-{run.folder.id}",
             ):
                 st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
-        clicked = st.button(
-            "Change settings",
-            icon=":material/tune:",
-            on_click=_reuse,
-            args=(runs,),
-            help="Set up another race with these settings.",
-        )
-    if clicked:
-        st.rerun()  # the page, not only this fragment of it
+        if st.button("Change settings", icon=":material/tune:", help="Set up another race with these settings."):
+            _open_form(runs)
 
 
 def _test_accuracy(run: Snapshot) -> float:
@@ -161,10 +154,11 @@ def _test_accuracy(run: Snapshot) -> float:
     return run.last_event.test_accuracy if isinstance(run.last_event, Finished) else -1.0
 
 
-def _reuse(runs: Sequence[Snapshot]) -> None:
+def _open_form(runs: Sequence[Snapshot]) -> None:
     configs = [run.folder.config() for run in runs]
-    reuse(configs[0], mode="race")
-    lanes.fill_in([(config.mode, config.learning_rate) for config in configs], shared=configs[0].learning_rate)
+    shared = configs[0].learning_rate
+    raced = lanes.address_of([(config.mode, config.learning_rate) for config in configs], shared=shared)
+    open_with(configs[0].to_dict() | {"mode": "race"}, raced)
 
 
 def _proof(runs: Sequence[Snapshot]) -> None:

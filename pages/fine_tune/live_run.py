@@ -14,9 +14,9 @@ from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from core.words import size
 from pages.fine_tune.python_snippet import python_snippet
-from pages.fine_tune.values import FormMode, reuse
+from pages.fine_tune.values import FormMode, in_other_mode, open_with
 from pages.fine_tune.words import in_words
-from pages.places import PREDICT
+from pages.places import FINE_TUNE, PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, plain, plain_name, rate
 from pages.ui.icons import STATUS_ICONS
@@ -45,7 +45,8 @@ def _header(run: Snapshot, config: FineTuneConfig) -> None:
     """What does not change while a run is in one status."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(plain_name(run.folder.description()["name"]), anchor=False, width="content")
-        st.button("New run", icon=":material/add:", on_click=st.query_params.clear)
+        if st.button("New run", icon=":material/add:"):
+            st.switch_page(FINE_TUNE.script)
     started = history.started(run.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(in_words(config.to_dict()) + device)
@@ -178,7 +179,6 @@ def _finished(run: Snapshot, config: FineTuneConfig) -> None:
 def _next(run: Snapshot, config: FineTuneConfig) -> None:
     """What to do with a run that has ended: the likeliest first."""
     with st.container(horizontal=True):
-        clicked = False
         if run.is_resumable:
             st.button(
                 "Resume",
@@ -197,17 +197,17 @@ def _next(run: Snapshot, config: FineTuneConfig) -> None:
             st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
         if run.status is Status.FINISHED:
             other: FormMode = "full" if config.mode == "frozen" else "frozen"
-            clicked |= st.button(
+            if st.button(
                 f"Set up {other} fine-tuning",
                 icon=":material/compare_arrows:",
-                on_click=reuse,
-                args=(config, other),
                 help=(
                     "With the same seed and settings, but for the learning rate and the epochs where they "
                     "were those of the preset. To compare both runs, select them on the page Runs."
                 ),
-            )
-        clicked |= st.button("Change settings", icon=":material/tune:", on_click=reuse, args=(config,))
+            ):
+                open_with(in_other_mode(config, other))
+        if st.button("Change settings", icon=":material/tune:"):
+            open_with(config.to_dict())
         if run.folder.has_model:
             st.download_button(
                 f"Download the model ({size(run.folder.best_checkpoint.stat().st_size)})",
@@ -217,8 +217,6 @@ def _next(run: Snapshot, config: FineTuneConfig) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-    if clicked:
-        st.rerun()  # the page, not only this fragment of it
     if run.folder.has_model:
         with st.expander("Use the model in Python", icon=":material/code:"):
             st.code(python_snippet(_download_name(run)), language=None)

@@ -3,8 +3,9 @@
 The settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 import streamlit as st
 
@@ -14,12 +15,13 @@ from core.runs.config import FineTuneConfig
 from core.runs.presets import PRESETS
 from core.runs.settings import Choice, choices_of, settings_of
 from pages.fine_tune import lanes
+from pages.places import FINE_TUNE
 from pages.ui.address import absolute_path, read_settings, write_settings
 
 FormMode = Literal["frozen", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
 MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
-_GONE = "fine_tune_gone"  # sentences on what could not be filled in
+_ADDRESS = "fine_tune_address"  # what the form's address said when it was left
 _MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in
 PRESET = Choice(
     label="Preset",
@@ -28,25 +30,19 @@ PRESET = Choice(
 )
 
 
-def reuse(config: FineTuneConfig, mode: FormMode | None = None) -> None:
-    """Go back to the form with a run's settings filled in, as far as they fit another mode. For `on_click`.
+def open_with(settings: Mapping[str, Any], raced: str = "") -> NoReturn:
+    """Go to the form with these settings filled in. `raced` names the lanes of a race, as the address has them."""
+    st.session_state.pop(_ADDRESS, None)  # not as the form was left
+    st.switch_page(FINE_TUNE.script, query_params=_address(settings, raced))
 
-    What the run had and there is no more is left out, which the form says.
-    """
+
+def in_other_mode(config: FineTuneConfig, mode: FormMode) -> dict[str, Any]:
+    """A run's settings for another way to fine-tune: its preset's, but for those that are the run's own. Pure."""
     settings = config.to_dict()
-    gone = [name for name, known in _choices().items() if settings[name] not in known]
-    _fill_in(settings | {name: _defaults("frozen")[name] for name in gone})
-    st.session_state[_GONE] = [
-        f"{settings_of(FineTuneConfig)[name].label}: that run had “{config.in_words(name)}”, which is not possible "
-        "here. The default is used instead."
-        for name in gone
-    ]
-    lanes.reset()
-    _name_preset()
-    if mode is not None:
-        st.session_state[key_of("mode")] = mode
-        follow_preset()
-    st.query_params.clear()
+    kept = [name for name, preset in PRESETS.items() if preset.settings(config.mode).items() <= settings.items()]
+    preset = PRESETS[kept[0] if kept else "quick"]
+    before, after = preset.settings(config.mode), preset.settings(mode)
+    return settings | {name: value for name, value in after.items() if settings[name] == before[name]} | {"mode": mode}
 
 
 def start_from_the_best_weights() -> None:
@@ -89,9 +85,9 @@ def open_form() -> list[str]:
         # A setting that the last network does not have was not drawn, and is forgotten.
         missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
         _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})
-        return list(st.session_state.pop(_GONE, ()))
-    if not st.query_params and "fine_tune_address" in st.session_state:
-        st.query_params.from_dict(st.session_state["fine_tune_address"])
+        return []
+    if not st.query_params and _ADDRESS in st.session_state:
+        st.query_params.from_dict(st.session_state[_ADDRESS])
     choices = _choices()
     mode, problems = read_settings(st.query_params, {"mode": "frozen"}, choices)
     defaults = {name: value for name, value in _defaults(mode["mode"]).items() if name != "mode"}
@@ -112,14 +108,19 @@ def _choices() -> dict[str, tuple[str, ...]]:
 def write_address() -> None:
     """Keep in the address what differs from the defaults."""
     settings = {name: value_of(name) for name in settings_of(FineTuneConfig)}
-    address = write_settings(settings, _defaults(settings["mode"]))
-    if settings["mode"] != "frozen":
-        address["mode"] = settings["mode"]
-        if settings["mode"] == "race" and (raced := lanes.write()):
-            address["lanes"] = raced
+    address = _address(settings, lanes.write() if settings["mode"] == "race" else "")
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
-    st.session_state["fine_tune_address"] = address
+    st.session_state[_ADDRESS] = address
+
+
+def _address(settings: Mapping[str, Any], raced: str) -> dict[str, str]:
+    """How an address says these settings."""
+    mode = settings["mode"]
+    address = write_settings(settings, _defaults(mode if mode in MODE.options else "frozen"))
+    if mode != "frozen":
+        address["mode"] = mode
+    return address | ({"lanes": raced} if raced else {})
 
 
 def _defaults(mode: FormMode) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 _CLICKED = "clicked_form"  # the form on which Start was clicked, until that was answered
+_IS_FRESH = "click_is_fresh"  # whether that was what this script was asked for
 _PAGE = "page"  # the page that is shown
 _STARTED = "started_from"  # of each form, the run that a click on it has started
 _OPENED = "opened_run"  # the run that was last on the page
@@ -25,13 +26,19 @@ _mutex = threading.Lock()
 def note_click(form: str) -> None:
     """Remember that Start was clicked. For a button's `on_click`."""
     st.session_state[_CLICKED] = form
+    st.session_state[_IS_FRESH] = True
 
 
 def note_page(page: str) -> None:
-    """Remember which page is shown: what was clicked on another one, and not begun, is not begun later."""
+    """Remember which page is shown: what was clicked on another one, and not begun, is not begun later.
+
+    A second click can reach a form when what the first one has started is on its page already: it is for the form.
+    """
+    is_fresh = st.session_state.pop(_IS_FRESH, False)
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE] = page
-        forget_click()
+        if not is_fresh:
+            forget_click()
 
 
 def forget_click() -> None:

@@ -63,7 +63,7 @@ def test_two_clicks_do_one_thing(page: Page, server: Server, busy_device: RunFol
         before = runs(server)
         page.goto(server.url + path)
         click_twice(page, name, delay_ms)
-        page.wait_for_url("**/?run=*")
+        page.wait_for_url("**/fine_tuning?run=*")
         expect(page.get_by_role("button", name="Stop").first).to_be_visible()
         pause(page, 0.5)
         assert len(runs(server) - before) == count
@@ -77,7 +77,7 @@ def test_two_clicks_do_one_thing(page: Page, server: Server, busy_device: RunFol
     assert len(runs(server) - before) == 1
 
     resumed = stopped_run(server.home)
-    page.goto(f"{server.url}?run={resumed.id}")
+    page.goto(f"{server.url}fine_tuning?run={resumed.id}")
     click_twice(page, "Resume", delay_ms)
     expect(page.get_by_text("Queued on the")).to_be_visible(timeout=20_000)
     wait_until(lambda: resumed.attempts())

@@ -86,7 +86,7 @@ def addresses(shared_server: Server) -> list[str]:
     line = make_run(home, config=LinearFitConfig(epochs=10))
     return [
         *(place.address for place in PLACES),
-        *(f"?run={run.id}" for run in runs),
+        *(f"fine_tuning?run={run.id}" for run in runs),
         "?mode=race",
         f"linear_fit?run={line.id}",
         f"runs?compare={runs[0].id}",

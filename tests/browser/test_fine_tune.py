@@ -33,7 +33,7 @@ def start(page: Page, *, mode: str = "Full", epochs: int = 100, image_size: int 
     set_number(page, "Image size", image_size)
     expect(page.get_by_text(f"{epochs * 57:,} steps")).to_be_visible()
     page.get_by_role("button", name="Start fine-tuning").click()
-    page.wait_for_url("**/?run=*")
+    page.wait_for_url("**/fine_tuning?run=*")
     wait_for_points(page, 2)
     return page.url.partition("run=")[2]
 
@@ -223,7 +223,7 @@ def test_names_are_data(page: Page, server: Server) -> None:
     folder.write_description(FineTuneConfig(), name=name, created=0.0, queue="cpu")
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    page.goto(f"{server.url}?run={folder.id}")
+    page.goto(f"{server.url}fine_tuning?run={folder.id}")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_test_id("stSidebar").get_by_text(shown(name, most=28)).first).to_be_visible()
     pause(page, 0.5)

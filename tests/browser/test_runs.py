@@ -143,6 +143,6 @@ def test_runs_are_named_as_themselves_everywhere(page: Page, server: Server) -> 
     for lock in held:
         os.close(lock)
 
-    page.goto(f"{server.url}?run={compared[0].id}")
+    page.goto(f"{server.url}fine_tuning?run={compared[0].id}")
     expect(page.get_by_role("heading", level=1)).to_have_text(shown(COMPARED[0]), timeout=30_000)
     is_but_text(page.get_by_test_id("stHeading"))

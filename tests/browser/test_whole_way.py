@@ -95,7 +95,7 @@ def test_from_a_networks_layers_to_its_predictions(browser: Browser, server: Ser
     stays_within(page, width)
 
     # Predict with the frozen one: by chance, one of ten would be right.
-    page.goto(f"{server.url}?run={lanes[0]}")
+    page.goto(f"{server.url}fine_tuning?run={lanes[0]}")
     page.get_by_role("button", name="Predict with EfficientNet-Lite0, frozen").click()
     page.wait_for_url(re.compile(rf"/predict\?run={lanes[0]}"))
     photos = bundled_test_photos()

@@ -25,7 +25,7 @@ from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Finished, Fitted
 from core.runs.folder import RunFolder
 from core.runs.status import Status
-from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
+from pages.places import FINE_TUNE_RUN, LINEAR_FIT, RUNS
 from tests.conftest import ROOT, follow
 
 DATA = Path(__file__).parents[1] / "data" / "format_1"
@@ -95,8 +95,8 @@ def test_old_runs_open_and_compare_on_their_pages(home: Path, old: RunFolder) ->
     shutil.copytree(old.path, copy)
     resume(RunFolder(copy))
     for page, query, sentence in (
-        (FINE_TUNE, {"run": STOPPED}, "Stopped after step 70"),
-        (FINE_TUNE, {"run": copy.name}, "34.2% of the"),
+        (FINE_TUNE_RUN, {"run": STOPPED}, "Stopped after step 70"),
+        (FINE_TUNE_RUN, {"run": copy.name}, "34.2% of the"),
         (LINEAR_FIT, {"run": LINE}, "Fitted: 200 epochs"),
         (RUNS, {"compare": f"{STOPPED},{copy.name}"}, "has been tested so far"),
     ):

@@ -1,10 +1,13 @@
 """The pages as a script runs them, without a browser: opened at an address, and read."""
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from core.runs.reader import RunReader
 from pages.places import FIRST, Place
 from tests.conftest import ROOT
 
@@ -14,8 +17,25 @@ _PATIENCE_S = 60
 def open_page(place: Place = FIRST, **query: str) -> AppTest:
     """A page in its frame, at an address with that query, drawn once."""
     page = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=_PATIENCE_S)
-    page._page_hash = calc_hash(place.address if place is not FIRST else "")  # as a browser asks for it, cold
+    _be_at(page, place)  # as a browser asks for it, cold
     return _draw(page, query)
+
+
+def arrive(page: AppTest, place: Place) -> AppTest:
+    """Go on from where a click has led to, as a browser does that was sent there."""
+    assert not page.exception, page.exception[0].message
+    _be_at(page, place)
+    return page
+
+
+def quiet_for(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have every run be without news for so long."""
+    look = RunReader.poll
+    monkeypatch.setattr(RunReader, "poll", lambda reader: replace(look(reader), quiet_s=seconds))
+
+
+def _be_at(page: AppTest, place: Place) -> None:
+    page._page_hash = calc_hash(place.address if place is not FIRST else "")
 
 
 def open_alone(place: Place, **query: str) -> AppTest:

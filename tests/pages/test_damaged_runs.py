@@ -13,7 +13,7 @@ from core.errors import UnfreezeError
 from core.runs import devices, overview, workers
 from core.runs.devices import DeviceInfo
 from core.runs.folder import RunFolder
-from pages.places import FINE_TUNE, LINEAR_FIT, PREDICT, RUNS, Place
+from pages.places import FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS, Place
 from pages.ui import lookup
 from tests.damage import KINDS, make_runs
 from tests.pages.apps import open_alone, open_page
@@ -86,12 +86,12 @@ def test_any_of_them_are_compared_with_whole_ones(home: Path, damaged: tuple[Pat
 def test_damaged_run_is_shown_or_says_what_is_wrong_with_it(
     home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str
 ) -> None:
-    page = open_alone(FINE_TUNE, run=damaged[1][kind].id)
+    page = open_alone(FINE_TUNE_RUN, run=damaged[1][kind].id)
     assert page.title or page.error[0].value.endswith(".")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("place", [FINE_TUNE, LINEAR_FIT, PREDICT, RUNS])
+@pytest.mark.parametrize("place", [FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_of_them_opens_on_every_page(
     home: Path, damaged: tuple[Path, dict[str, RunFolder]], kind: str, place: Place

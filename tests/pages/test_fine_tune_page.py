@@ -28,7 +28,7 @@ from core.runs.events import (
 from core.runs.folder import RunFolder
 from core.runs.presets import PRESETS
 from core.runs.queue import DeviceQueue
-from core.runs.reader import RunReader
+from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.samples import STARTED, as_read, make_run
@@ -62,7 +62,7 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]
 
 
 def open_page(run_id: str | None = None, **query: str) -> AppTest:
-    return apps.open_page(**({"run": run_id} if run_id else {}), **query)
+    return apps.open_page(FINE_TUNE_RUN, run=run_id) if run_id else apps.open_page(**query)
 
 
 def choose_mode(page: AppTest, mode: str) -> None:
@@ -190,9 +190,10 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
     for clock_s in (time.time() + 86_400, 0.0):  # the system's clock is set, and set back
         monkeypatch.setattr(time, "time", lambda clock_s=clock_s: clock_s)
         assert " · about 15 s left" in page.run().get("progress")[0].proto.text
-    monkeypatch.setattr(RunReader, "quiet_s", 19.0)  # a slow step
-    assert " · about 15 s left" in page.run().get("progress")[0].proto.text
-    monkeypatch.setattr(RunReader, "quiet_s", 130.0)
+    with monkeypatch.context() as patched:
+        apps.quiet_for(patched, 19.0)  # a slow step
+        assert " · about 15 s left" in page.run().get("progress")[0].proto.text
+    apps.quiet_for(monkeypatch, 130.0)
     assert "step 20 of 114 · no news for 2 min 10 s" in page.run().get("progress")[0].proto.text
     os.close(lock)
 
@@ -227,7 +228,7 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     assert "12,810 of 3.4 M parameters were trained in 21 s" in page.success[0].value
     assert "Download the model (3 MB)" in [element.proto.label for element in page.get("download_button")]
     assert f"{folder.id}.pt" in texts(page), "the lines of Python name the file as it is downloaded"
-    button(page, "Set up full fine-tuning").click().run()
+    apps.arrive(button(page, "Set up full fine-tuning").click().run(), FINE_TUNE)
     button(page, "Start fine-tuning").click().run()
     assert started == [FineTuneConfig(epochs=2, mode="full", learning_rate=0.003)]
 
@@ -237,7 +238,7 @@ def test_settings_of_a_run_can_be_changed(home: Path, started: list[FineTuneConf
         architecture="alexnet", weights="random", mode="full", epochs=7, learning_rate=0.003, seed=5
     )
     page = open_page(make_run(home, Failed(message="x", step=0), config=config).id)
-    button(page, "Change settings").click().run()
+    apps.arrive(button(page, "Change settings").click().run(), FINE_TUNE)
     button(page, "Start fine-tuning").click().run()
     assert started == [config]
 
@@ -284,7 +285,7 @@ def test_resuming_what_another_tab_has_resumed_does_no_harm(home: Path) -> None:
 def test_run_that_is_not_there_is_said_to_be_not_there(run_id: str) -> None:
     page = open_page(run_id)
     assert "There is no run" in page.error[0].value
-    button(page, "Set up a new run").click().run()
+    apps.arrive(button(page, "Set up a new run").click().run(), FINE_TUNE)
     assert page.title[0].value == "Fine-tune"
 
 

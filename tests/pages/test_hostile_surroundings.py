@@ -14,7 +14,7 @@ from core.runs import control, devices, folder, jobs, linear, locks, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
-from pages.places import FINE_TUNE, LINEAR_FIT, PLACES, PREDICT, RUNS, Place
+from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, PLACES, PREDICT, RUNS, Place
 from tests.pages.apps import button, open_page
 from tests.samples import as_read, make_run
 
@@ -79,7 +79,7 @@ def refuse(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("place", "config", "last"),
     [
-        (FINE_TUNE, FineTuneConfig(), Preparing(what="x")),
+        (FINE_TUNE_RUN, FineTuneConfig(), Preparing(what="x")),
         (LINEAR_FIT, LinearFitConfig(), Fitting(epochs=9)),
         (RUNS, FineTuneConfig(), Preparing(what="x")),
     ],

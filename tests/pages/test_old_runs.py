@@ -9,7 +9,7 @@ from core.runs.config import CONFIGS, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Finished, Fitted, Fitting, LinearStep
 from core.runs.settings import Choice, settings_of
-from pages.places import FINE_TUNE, LINEAR_FIT, PREDICT, RUNS
+from pages.places import FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS
 from tests.core.test_old_runs import STEPS, beyond, rewrite
 from tests.pages.apps import button, open_page, texts
 from tests.samples import STARTED, as_read, make_run
@@ -38,7 +38,7 @@ def test_a_fine_tuning_opens_and_compares_and_its_settings_fill_the_form(home: P
     rewrite(old, config=old.config().to_dict() | {name: value})
     old.best_checkpoint.write_bytes(b"weights")
 
-    shown = open_page(FINE_TUNE, run=old.id)
+    shown = open_page(FINE_TUNE_RUN, run=old.id)
     assert "84.0% of the 500 test photos are recognised" in shown.success[0].value
     compared = open_page(RUNS, compare=f"{new.id},{old.id}")
     assert f"| {about.label} |" in texts(compared)
@@ -48,7 +48,7 @@ def test_a_fine_tuning_opens_and_compares_and_its_settings_fill_the_form(home: P
     button(shown, "Change settings").click().run()
     assert not shown.exception
     if isinstance(about, Choice) or name == "device":
-        said = f"{about.label}: that run had “{value}”, which is not possible here."
+        said = f"The address says {name} = “{value}”, which is not possible. The default is used instead."
         assert any(as_read(warning.value).startswith(said) for warning in shown.warning)
 
 

@@ -12,9 +12,9 @@ from core.runs import jobs, linear, store, trash
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.folder import RunFolder
-from pages.places import FINE_TUNE, LINEAR_FIT, RUNS, Place
+from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, RUNS, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
-from tests.pages.apps import button, open_page
+from tests.pages.apps import arrive, button, open_page
 from tests.pages.test_fine_tune_page import choose_mode
 from tests.pages.test_fine_tune_page import quiet as quiet
 from tests.samples import STARTED, make_run
@@ -82,7 +82,8 @@ def test_form_that_was_opened_again_starts_another_run(started: list[RunFolder])
     for count in (1, 2):
         click_again(page, "Start fine-tuning")
         assert len(started) == count
-        button(page, "New run").click().run()
+        arrive(page, FINE_TUNE_RUN)
+        arrive(button(page, "New run").click().run(), FINE_TUNE)
 
 
 def test_line_can_be_fitted_again_beside_its_fit(started: list[RunFolder]) -> None:
@@ -126,9 +127,9 @@ def test_click_on_a_page_that_was_left_starts_nothing_later(
 
 
 def test_run_that_was_deleted_before_it_was_shown_does_not_keep_its_form(started: list[RunFolder]) -> None:
-    page = open_page(FINE_TUNE, run="20300102-030405-00000009")
+    page = open_page(FINE_TUNE_RUN, run="20300102-030405-00000009")
     page.session_state["started_from"] = {"fine_tune": "20300102-030405-00000009"}
-    button(page.run(), "Set up a new run").click().run()
+    arrive(button(page.run(), "Set up a new run").click().run(), FINE_TUNE)
     assert button(page, "Start fine-tuning")
 
 

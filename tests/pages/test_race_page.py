@@ -13,10 +13,11 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.folder import RunFolder
-from core.runs.reader import RunReader
 from core.runs.writer import RunWriter
+from pages.places import FINE_TUNE
 from pages.ui.format import duration
 from tests.conftest import follow
+from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.pages.test_fine_tune_page import CONFIG, FINISHED, STEPS, VALIDATED, open_page
 from tests.pages.test_fine_tune_page import quiet as quiet
@@ -47,7 +48,7 @@ def test_time_left_of_a_race_is_that_of_its_lanes_together(home: Path, monkeypat
     left_s = sum(now.remaining_s for now in alone if now and now.remaining_s)
     page = open_page(folders[0].id)
     assert f" · about {duration(left_s)} left" in page.get("progress")[0].proto.text
-    monkeypatch.setattr(RunReader, "quiet_s", 130.0)
+    apps.quiet_for(monkeypatch, 130.0)
     assert " · no news for 2 min 10 s" in page.run().get("progress")[0].proto.text
     for lock in held:
         os.close(lock)
@@ -80,7 +81,7 @@ def test_race_that_was_stopped_can_be_resumed_or_changed(home: Path, monkeypatch
     assert "was stopped after step 57" in texts(page)
     button(page, "Resume the run").click().run()
     assert resumed == [folders[1].id]
-    button(page, "Change settings").click().run()
+    apps.arrive(button(page, "Change settings").click().run(), FINE_TUNE)
     assert button(page, "Start the race")
     assert field(page, "Epochs").value == CONFIG.epochs
 

@@ -14,7 +14,7 @@ from core.runs.devices import DeviceInfo
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
 from core.runs.folder import RunFolder
 from core.runs.writer import RunWriter
-from pages.places import FINE_TUNE, LINEAR_FIT, RUNS
+from pages.places import FINE_TUNE_RUN, LINEAR_FIT, RUNS
 from tests.pages import apps
 from tests.pages.apps import button, texts
 from tests.samples import STARTED, as_read, make_run
@@ -125,7 +125,7 @@ def test_run_is_opened_on_its_own_page(home: Path, monkeypatch: pytest.MonkeyPat
         writer.append(Fitted(weight=2.0, bias=3.0, loss=1.0, seconds=0.5))
     for run in (fine_tuning, fit):
         button(open_page(run.id), "Open").click().run()
-    assert opened == [(FINE_TUNE.script, {"run": fine_tuning.id}), (LINEAR_FIT.script, {"run": fit.id})]
+    assert opened == [(FINE_TUNE_RUN.script, {"run": fine_tuning.id}), (LINEAR_FIT.script, {"run": fit.id})]
 
 
 def test_run_is_renamed(home: Path) -> None:

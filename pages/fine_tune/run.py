@@ -1,0 +1,36 @@
+"""One fine-tuning, or a race: watch it live, and see how it ended. The address names it with `?run=`."""
+
+import streamlit as st
+
+from core.errors import RunNotFoundError
+from pages.fine_tune.live_race import live_race
+from pages.fine_tune.live_run import live_run
+from pages.places import FINE_TUNE
+from pages.ui import lookup
+from pages.ui.format import plain
+from pages.ui.once import forget_click, note_opened
+
+
+def main() -> None:
+    """Draw the page."""
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        st.switch_page(FINE_TUNE.script)
+    # A link within the app hands its query over without changing the address; setting it does.
+    lookup.open_run(run_id)
+    forget_click()
+    try:
+        note_opened(run_id)  # be it gone: or its form would open it for ever
+        reader = lookup.reader(run_id)
+        racing = lookup.race_of(reader)
+        if len(racing) > 1:
+            live_race(racing)
+        else:
+            live_run(reader)
+    except RunNotFoundError as error:
+        st.error(plain(str(error)))
+        if st.button("Set up a new run", type="primary"):
+            st.switch_page(FINE_TUNE.script)
+
+
+main()

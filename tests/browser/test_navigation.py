@@ -1,0 +1,47 @@
+"""Where clicks lead: the navigation does something on every page, and shows which run is open."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Server
+from tests.browser.test_runs import make_run
+
+pytestmark = pytest.mark.browser
+
+_CLEAR = "rgba(0, 0, 0, 0)"
+
+
+def link(page: Page, text: str) -> Locator:
+    """The link of the sidebar to a run."""
+    return page.get_by_test_id("stSidebar").get_by_role("link", name=re.compile(f"^{text} "))
+
+
+def test_open_run_alone_is_marked_and_the_navigation_leads_away_from_it_and_back(page: Page, server: Server) -> None:
+    runs = {name: make_run(server, name) for name in ("one", "two", "three")}
+    page.goto(f"{server.url}fine_tuning?run={runs['two'].id}")
+    for opened in ("two", "three"):
+        link(page, opened).click()
+        expect(page.get_by_role("heading", name=opened, level=1)).to_be_visible(timeout=20_000)
+        expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={runs[opened].id}$"))
+        page.mouse.move(800, 5)
+        for name in runs:
+            marked = expect(link(page, name))
+            if name == opened:
+                marked.not_to_have_css("background-color", _CLEAR)
+            else:
+                marked.to_have_css("background-color", _CLEAR)
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Fine-tune").click()
+    expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible()
+    expect(page).not_to_have_url(re.compile("run="))
+    page.go_back()
+    expect(page.get_by_role("heading", name="three", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["?run=", "fine_tune?run="])
+def test_addresses_of_earlier_versions_lead_to_their_runs(page: Page, server: Server, address: str) -> None:
+    run = make_run(server, "old address")
+    page.goto(f"{server.url}{address}{run.id}")
+    expect(page.get_by_role("heading", name="old address", level=1)).to_be_visible(timeout=20_000)
+    expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={run.id}$"))
