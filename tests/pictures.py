@@ -58,7 +58,7 @@ def pages(home: Path) -> dict[str, tuple[str, Callable[[Page], None]]]:
     """Of each picture: the address, and what to wait for."""
     default, full, frozen, line = (run.id for run in summaries(home))
     return {
-        "fine-tune": (f"fine_tune?run={frozen}", charted),
+        "fine-tune": (f"fine_tuning?run={frozen}", charted),
         "architecture-inspector": ("architecture_inspector", layers),
         "predict": ("predict", examples),
         "runs": (f"runs?compare={default},{full},{frozen}", charted),
