@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.runs.kinds import KINDS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -35,5 +37,7 @@ RUNS = Place(script="runs/page.py", address="runs", title="Runs", icon=":materia
 PLACES = (LINEAR_FIT, INSPECTOR, FINE_TUNE, FINE_TUNE_RUN, PREDICT, RUNS)  # as the navigation lists them
 FIRST = FINE_TUNE  # what the bare address shows
 
-# Where each kind of run is shown.
-OF_KIND = {"fine_tune": FINE_TUNE_RUN, "linear_fit": LINEAR_FIT}
+
+def of_kind(name: str) -> Place:
+    """Where a run of that kind is shown."""
+    return next(place for place in PLACES if place.address == KINDS[name].page)

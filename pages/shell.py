@@ -14,7 +14,7 @@ from core.errors import RunNotFoundError
 from core.runs import devices, queue, store
 from core.runs.config import MAX_LANES
 from core.runs.status import Status
-from pages.places import FIRST, OF_KIND, PLACES, Place
+from pages.places import FIRST, PLACES, Place, of_kind
 from pages.ui import lookup
 from pages.ui.format import plain, plain_name
 from pages.ui.icons import STATUS_ICONS
@@ -144,7 +144,7 @@ def _link(run_id: str, page: str, *, is_open: bool) -> None:
             name = f"{folder.config().in_words('architecture')}, race"
     except RunNotFoundError:
         return
-    status, place = _status(run_id), OF_KIND[description["kind"]]
+    status, place = _status(run_id), of_kind(description["kind"])
     is_another = place.address == page and not is_open
     with st.container(key=f"{_ANOTHER}{run_id}") if is_another else nullcontext():
         st.page_link(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from core.runs import jobs, linear, store
+from core.runs import jobs, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.overview import summaries
 from core.runs.status import Status
@@ -31,7 +31,7 @@ LOOKS = {
 
 def train(home: Path) -> None:
     """Train what is shown: a line, a race at a small size, and the run that one click starts."""
-    linear.start(home, LinearFitConfig())
+    jobs.start(home, LinearFitConfig())
     jobs.race(home, [_SMALL, replace(_SMALL, mode="full")])
     jobs.start(home, FineTuneConfig())
     wait_until(lambda: not any(run.is_live for run in summaries(home)), timeout_s=_LONGEST_S)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.config import CONFIGS
+from core.runs.kinds import KINDS
 from core.runs.settings import settings_of
 from tests.conftest import ROOT
 
@@ -63,8 +63,8 @@ def test_no_text_has_words_that_readers_stumbled_over(words: str) -> None:
     assert not found, f"say instead: {STUMBLED_OVER[words]}"
 
 
-@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_setting_says_what_it_does(kind: str) -> None:
-    for name, about in settings_of(CONFIGS[kind]).items():
+    for name, about in settings_of(KINDS[kind].config).items():
         assert about.label, name
         assert about.help.endswith("."), name

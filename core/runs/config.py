@@ -23,8 +23,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 class RunConfig:
     """What all kinds of run have in common: they become plain values, and come back from them."""
 
-    KIND: ClassVar[str]  # the name on disk
-    LABEL: ClassVar[str]  # what a person calls it
+    KIND: ClassVar[str]  # the name on disk of such runs, see `core.runs.kinds`
 
     def __post_init__(self) -> None:
         self.check()
@@ -47,6 +46,16 @@ class RunConfig:
         except ValueError:
             return False
         return True
+
+    @property
+    def default_name(self) -> str:
+        """What such a run is called until somebody renames it."""
+        raise NotImplementedError
+
+    @property
+    def disk_bytes(self) -> int:
+        """Room for all that such a run keeps at a time, beside its steps and events."""
+        return 0
 
     def in_words(self, name: str) -> str:
         """One of the settings as people read it; not Markdown."""
@@ -99,7 +108,6 @@ class FineTuneConfig(RunConfig):
     """
 
     KIND = "fine_tune"
-    LABEL = "fine-tuning"
 
     architecture: str = setting(
         "efficientnet_lite0",
@@ -201,6 +209,22 @@ class FineTuneConfig(RunConfig):
         if (self.weights == "file") != bool(self.weights_file):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
 
+    @property
+    def default_name(self) -> str:
+        """See `RunConfig.default_name`."""
+        return f"{ARCHITECTURES[self.architecture].label}, {self.mode}"
+
+    @property
+    def disk_bytes(self) -> int:
+        """What `core.training.keeper` keeps, and what is being written beside it.
+
+        In float32: a whole network for `best.pt`, and three states with a momentum for each parameter that is trained.
+        """
+        known = ARCHITECTURES[self.architecture]
+        if self.mode == "full":
+            return 4 * (known.parameters + 3 * 2 * known.parameters)
+        return 4 * (2 * known.parameters + 3 * 3 * known.head_parameters(known.num_classes))
+
 
 MAX_LANES = 4
 # What runs of a race share: then every lane sees the same photos in the same batches, from the same new layer on.
@@ -232,7 +256,6 @@ class LinearFitConfig(RunConfig):
     """
 
     KIND = "linear_fit"
-    LABEL = "linear fit"
 
     epochs: Positive = setting(
         1_000,
@@ -270,5 +293,7 @@ class LinearFitConfig(RunConfig):
         ),
     )
 
-
-CONFIGS: dict[str, type[RunConfig]] = {kind.KIND: kind for kind in (FineTuneConfig, LinearFitConfig)}
+    @property
+    def default_name(self) -> str:
+        """See `RunConfig.default_name`."""
+        return f"Linear fit, seed {self.seed}"

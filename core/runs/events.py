@@ -5,8 +5,9 @@ events are rare and are kept as lines of JSON. What is read back is checked: an 
 annotations, or is none.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
 from core.runs.checked import build, conform, parse_json
 from core.runs.quantities import Count, Hash, Positive, Seconds, Share
@@ -15,10 +16,36 @@ Split = Literal["validation", "test"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One optimizer step. `seconds` is the run's own clock: what it has worked since its first attempt began."""
+class AnyStep:
+    """One step of a run. Every kind of run has its own, with at least a `loss` and `seconds` besides."""
 
     step: int  # counts from 1
+
+
+@dataclass(frozen=True, slots=True)
+class RareEvent:
+    """Anything else that happens in a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning(RareEvent):
+    """An attempt has begun: its first step is about to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(RareEvent):
+    """A run is done, and has ended by its own word."""
+
+    seconds: Seconds  # the run's own clock
+
+
+Event = AnyStep | RareEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Step(AnyStep):
+    """One optimizer step. `seconds` is the run's own clock: what it has worked since its first attempt began."""
+
     loss: float  # mean cross-entropy of the batch, in nats
     learning_rate: float
     seconds: float
@@ -26,47 +53,43 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearStep:
+class LinearStep(AnyStep):
     """One full-batch step of a linear fit. The parameters are those that the step left behind."""
 
-    step: int  # counts from 1
     loss: float  # mean squared error, before the step
     weight: float
     bias: float
     seconds: float  # the run's own clock
 
 
-AnyStep = Step | LinearStep
-
-
 @dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(RareEvent):
     """The worker waits for its device."""
 
     device: str
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(RareEvent):
     """A new attempt at a run that had ended before its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(RareEvent):
     """A checkpoint was damaged, and the attempt goes on from elsewhere. `message` is a sentence for the user."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Preparing:
+class Preparing(RareEvent):
     """The worker has its device and builds the training. `what` is a phrase for the user."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class Started(Beginning):
     """The first step is about to come."""
 
     architecture: str
@@ -93,7 +116,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Extracting:
+class Extracting(RareEvent):
     """How far a resumed attempt has come in computing again what a frozen network keeps. Passing news, too."""
 
     images: Count
@@ -105,7 +128,7 @@ class Extracting:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluating:
+class Evaluating(RareEvent):
     """How far an evaluation has come. Passing news: a worker may leave some out of the file."""
 
     split: Split
@@ -118,7 +141,7 @@ class Evaluating:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class Evaluated(RareEvent):
     """One pass over a split, in float32."""
 
     split: Split
@@ -132,7 +155,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpointed:
+class Checkpointed(RareEvent):
     """A checkpoint stands on disk, complete."""
 
     step: Count
@@ -141,7 +164,7 @@ class Checkpointed:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(RareEvent):
     """The user stopped the run, or it stopped waiting for its device, or the system asked its process to end."""
 
     step: Count
@@ -149,34 +172,32 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Ending):
     """Every epoch is done and the test set is scored, with the weights of the best epoch."""
 
     best_epoch: Positive
     best_accuracy: Share  # on validation images, 0 to 1
     test_accuracy: Share
-    seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class Fitting(Beginning):
     """The first epoch of a linear fit is about to come."""
 
     epochs: Positive
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Ending):
     """Every epoch of a linear fit is done. The loss is that of the parameters it ends with."""
 
     weight: float
     bias: float
     loss: float
-    seconds: Seconds  # the run's own clock
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(RareEvent):
     """The run ended by a fault. `message` is a sentence for the user."""
 
     message: str
@@ -184,29 +205,13 @@ class Failed:
     can_resume: bool = False  # another attempt may get further
 
 
-RareEvent = (
-    Queued
-    | Resumed
-    | Recovered
-    | Preparing
-    | Started
-    | Extracting
-    | Evaluating
-    | Evaluated
-    | Checkpointed
-    | Stopped
-    | Finished
-    | Fitting
-    | Fitted
-    | Failed
-)
-Event = AnyStep | RareEvent
+# What may happen in a run of any kind.
+_COMMON = (Queued, Resumed, Recovered, Preparing, Checkpointed, Stopped, Failed)
 
-_RARE_EVENTS: dict[str, type[RareEvent]] = {kind.__name__: kind for kind in get_args(RareEvent)}
-# What only one kind of run writes; the other events tell of any run.
-_OF_FINE_TUNING = (Started, Extracting, Evaluating, Evaluated, Finished)
-_OF_LINEAR_FIT = (Fitting, Fitted)
-_FOREIGN = {"fine_tune": _OF_LINEAR_FIT, "linear_fit": _OF_FINE_TUNING}
+
+def known_events(own: Sequence[type[RareEvent]]) -> dict[str, type[RareEvent]]:
+    """By its name in a file, whatever may happen in a run of a kind that has these events of its own."""
+    return {kind.__name__: kind for kind in (*_COMMON, *own)}
 
 
 def to_dict(event: RareEvent) -> dict[str, Any]:
@@ -214,28 +219,28 @@ def to_dict(event: RareEvent) -> dict[str, Any]:
     return {"event": type(event).__name__, **asdict(event)}
 
 
-def from_dict(values: dict[str, Any]) -> RareEvent | None:
-    """The inverse of `to_dict`, or None for no event of this version. Fields that it does not know are left out."""
-    kind = _RARE_EVENTS.get(str(values.get("event")))
+def from_dict(values: dict[str, Any], known: Mapping[str, type[RareEvent]]) -> RareEvent | None:
+    """The inverse of `to_dict`, or None for none of the known events. Fields that it does not know are left out."""
+    kind = known.get(str(values.get("event")))
     if kind is None:
         return None
     try:
-        return cast(RareEvent, build(kind, values))
+        return build(kind, values)
     except ValueError:
         return None
 
 
-def from_line(line: bytes, run_kind: str) -> tuple[RareEvent, float] | None:
+def from_line(line: bytes, known: Mapping[str, type[RareEvent]]) -> tuple[RareEvent, float] | None:
     """The event in one line of a file and when it was written, in Unix time, 0 where that cannot be.
 
-    None where the line is damaged, or holds nothing that a run of this kind would write.
+    None where the line is damaged, or holds none of the known events.
     """
     try:
         values = parse_json(line)
     except ValueError:
         return None
-    event = from_dict(values) if isinstance(values, dict) else None
-    if event is None or isinstance(event, _FOREIGN[run_kind]):
+    event = from_dict(values, known) if isinstance(values, dict) else None
+    if event is None:
         return None
     try:
         return event, float(conform(values.get("time"), Seconds))

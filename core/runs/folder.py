@@ -25,8 +25,9 @@ from typing import Any, BinaryIO, TypeVar
 from core.durable import open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError, RunUnreadableError
 from core.runs.checked import conform, parse_json
-from core.runs.config import CONFIGS, MAX_LANES, FineTuneConfig, RunConfig
-from core.runs.step_format import STEP_FORMATS, StepFormat
+from core.runs.config import MAX_LANES, FineTuneConfig, RunConfig
+from core.runs.kinds import KINDS, Kind
+from core.runs.step_format import StepFormat
 
 FORMAT = 1
 Config = TypeVar("Config", bound=RunConfig)
@@ -105,7 +106,7 @@ class RunFolder:
             "created": created,
             "queue": queue,
             "race": race,
-            "step_fields": STEP_FORMATS[config.KIND].fields,
+            "step_fields": KINDS[config.KIND].steps.fields,
             "config": config.to_dict(),
         }
         self._replace_description(description)
@@ -148,7 +149,7 @@ class RunFolder:
                 f"The run {self.id} is damaged: its config.json lacks a name or a queue. {_WAY_OUT}"
             ) from error
         kind = description.get("kind")
-        if not isinstance(kind, str) or kind not in CONFIGS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise RunNotFoundError(f"The run {self.id} is of a kind that this version of Unfreeze does not know.")
         if not _QUEUE.fullmatch(queue):
             raise RunNotFoundError(
@@ -216,28 +217,28 @@ class RunFolder:
         """What `step_format` finds in the run's description."""
         try:
             fields = description.get("step_fields")
-            return STEP_FORMATS[description["kind"]] if fields is None else StepFormat.declared(fields)
+            return KINDS[description["kind"]].steps if fields is None else StepFormat.declared(fields)
         except ValueError as error:
             raise RunNotFoundError(
                 f"The run {self.id} is damaged: its config.json does not say what its steps hold. {_WAY_OUT}"
             ) from error
 
     @property
-    def kind(self) -> str:
-        """What kind of training it is, a key of `CONFIGS`.
+    def kind(self) -> Kind:
+        """What kind of run it is.
 
         Raises:
             RunNotFoundError: the description cannot be read.
         """
-        return str(self.description()["kind"])
+        return KINDS[self.description()["kind"]]
 
     @property
-    def kind_or_default(self) -> str:
-        """What kind of training it is; a fine-tuning where the description cannot be read."""
+    def kind_or_default(self) -> Kind:
+        """What kind of run it is; a fine-tuning where the description cannot be read."""
         try:
             return self.kind
         except RunNotFoundError:
-            return "fine_tune"
+            return KINDS[FineTuneConfig.KIND]
 
     def config_of(self, kind: type[Config]) -> Config:
         """The configuration that the run was started with, be it one that this version could start or not.
@@ -247,7 +248,7 @@ class RunFolder:
         """
         description = self.description()
         if description["kind"] != kind.KIND:
-            raise RunNotFoundError(f"The run {self.id} is no {kind.LABEL}. Open it from the page Runs.")
+            raise RunNotFoundError(f"The run {self.id} is no {KINDS[kind.KIND].label}. Open it from the page Runs.")
         try:
             return kind.recorded(description.get("config"))
         except ValueError as error:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from core.durable import clear_unfinished, explain, said_plainly
 from core.errors import NotEnoughDiskError, RunNotFoundError, UnfreezeError
-from core.models import catalog
-from core.runs import control, devices, locks, trash, workers
-from core.runs.config import FineTuneConfig, check_race
+from core.runs import control, devices, light, locks, trash, workers
+from core.runs.config import FineTuneConfig, RunConfig, check_race
 from core.runs.events import Failed, Queued, Resumed
 from core.runs.folder import RunFolder
+from core.runs.kinds import KINDS
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
 from core.runs.status import derive_status, is_resumable
@@ -23,10 +23,11 @@ from core.words import size
 
 _LET_GO_S = 1.0
 _SPARE_DISK_BYTES = 200 * 2**20
+_HELPER = "helper"  # in the description of a run that waits for no device
 
 
-def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
-    """Make the run's folder and set a worker on it. Returns at once.
+def start(runs_home: Path, config: RunConfig) -> RunFolder:
+    """Make the run's folder and have a worker do it, or the helper if it is light. Returns at once.
 
     Raises:
         NotEnoughDiskError: the disk has no room for the run's checkpoints; nothing is written.
@@ -49,9 +50,10 @@ def race(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
     return _start(runs_home, configs)
 
 
-def _start(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
+def _start(runs_home: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
     check_disk(runs_home, *configs)
-    device = devices.resolve(runs_home, configs[0].device)
+    is_light = KINDS[configs[0].KIND].is_light
+    device = _HELPER if is_light else devices.resolve(runs_home, getattr(configs[0], "device", "auto"))
     with said_plainly("The run cannot be started", runs_home), ExitStack() as stack:
         folders = [stack.enter_context(new_run(runs_home)) for _ in configs]
         ids = tuple(folder.id for folder in folders)
@@ -59,7 +61,10 @@ def _start(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder
         for folder, config, name in zip(folders, configs, default_names(configs), strict=True):
             racing = ids if len(ids) > 1 else ()
             folder.write_description(config, name=name, created=time.time(), queue=device, race=racing)
-        _set_on(folders, held, DeviceQueue(runs_home, device))
+        if is_light:
+            light.set_on(folders[0], held[0])
+        else:
+            _set_on(folders, held, DeviceQueue(runs_home, device))
         return folders
 
 
@@ -73,7 +78,7 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         NotEnoughDiskError: the disk has no room for the checkpoints.
         StorageError: the disk refuses.
     """
-    configs = [folder.config() for folder in folders]
+    configs = [folder.config_of(folder.kind.config) for folder in folders]
     for config in configs:
         _check_today(config)
     check_disk(runs_home, *configs)
@@ -82,7 +87,8 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         held = [_hold(stack, folder, patience_s=_LET_GO_S) for folder in folders]
         for folder in folders:
             run = RunReader(folder).poll()
-            if not is_resumable(derive_status(False, run.events), run.last_event):
+            is_possible = is_resumable(derive_status(False, run.events), run.last_event)
+            if not (is_possible and folder.kind.is_resumable):
                 raise UnfreezeError("This run has ended for good. Change its settings and start a new one.")
         for folder in folders:
             folder.control.unlink(missing_ok=True)
@@ -93,7 +99,7 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
             _set_on(folders, held, DeviceQueue(runs_home, device))
 
 
-def _check_today(config: FineTuneConfig) -> None:
+def _check_today(config: RunConfig) -> None:
     try:
         config.check()
     except ValueError as error:
@@ -139,22 +145,16 @@ def stop(folder: RunFolder) -> None:
         control.write(folder.control, control.STOP)
 
 
-def disk_needed_bytes(config: FineTuneConfig) -> int:
-    """Room for all that a run keeps at a time (see `core.training.keeper`), and for what is being written beside it.
-
-    In float32: a whole network for `best.pt`, and three states with a momentum for each parameter that learns.
-    """
-    known = catalog.ARCHITECTURES[config.architecture]
-    if config.mode == "full":
-        return 4 * (known.parameters + 3 * 2 * known.parameters) + _SPARE_DISK_BYTES
-    return 4 * (2 * known.parameters + 3 * 3 * known.head_parameters(known.num_classes)) + _SPARE_DISK_BYTES
+def disk_needed_bytes(config: RunConfig) -> int:
+    """What must be free for a run to start."""
+    return config.disk_bytes + _SPARE_DISK_BYTES if config.disk_bytes else 0
 
 
-def check_disk(runs_home: Path, *configs: FineTuneConfig) -> None:
+def check_disk(runs_home: Path, *configs: RunConfig) -> None:
     """Refuse runs that could not save their checkpoints.
 
     Raises:
-        NotEnoughDiskError: less is free than `disk_needed_bytes`.
+        NotEnoughDiskError: less is free than they need.
         StorageError: the disk cannot be looked at.
     """
     with said_plainly("The run cannot be started", runs_home):
@@ -178,9 +178,9 @@ def _way_to_space(runs_home: Path) -> str:
     )
 
 
-def default_names(configs: Sequence[FineTuneConfig]) -> list[str]:
-    """What runs are called until somebody renames them: network and mode, and where that is not enough, the rest."""
-    names = [f"{catalog.ARCHITECTURES[config.architecture].label}, {config.mode}" for config in configs]
+def default_names(configs: Sequence[RunConfig]) -> list[str]:
+    """What runs are called until somebody renames them; where they would have the same name, by how they differ."""
+    names = [config.default_name for config in configs]
     if len(set(names)) == len(names):
         return names
     settings = [config.to_dict() for config in configs]

@@ -5,23 +5,22 @@ has not ended by its own word are the lock, the newest step and the size looked 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core import words
 from core.durable import explain
 from core.errors import RunNotFoundError
-from core.models.catalog import ARCHITECTURES
 from core.runs import events, history, locks, store
-from core.runs.events import Evaluated, Failed, Finished, Fitted, RareEvent
+from core.runs.events import Ending, Evaluated, Failed, Finished, RareEvent
 from core.runs.folder import RunFolder
+from core.runs.kinds import KINDS
 from core.runs.quantities import MAX_SECONDS
 from core.runs.status import Status, derive_status, is_resumable
 
@@ -157,20 +156,20 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
     """Add what the run's two files say."""
     folder = found.folder
     description = folder.description()
-    so_far = _read_events(folder, description["kind"])
-    kind, config = description["kind"], description.get("config")
-    network, mode = _what_learns(kind, config if isinstance(config, dict) else {})
+    kind, config = KINDS[description["kind"]], description.get("config")
+    values = config if isinstance(config, dict) else {}
+    so_far = _read_events(folder, kind.events)
     last = so_far[-1] if so_far else None
     status = derive_status(False, list(so_far))
     started = history.started(so_far)
     filled = replace(
         found,
         name=clean(description["name"]),
-        kind=kind,
-        network=clean(network),
-        mode=clean(mode),
+        kind=kind.name,
+        network=clean(kind.network(values)),
+        mode=clean(values.get("mode", "")),
         status=status,
-        is_resumable=kind == "fine_tune" and is_resumable(status, last),
+        is_resumable=kind.is_resumable and is_resumable(status, last),
         best_accuracy=_best_accuracy(so_far),
         test_accuracy=last.test_accuracy if isinstance(last, Finished) else None,
         seconds=_seconds(folder, so_far),
@@ -180,29 +179,21 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
     return filled, so_far
 
 
-def _read_events(folder: RunFolder, kind: str) -> tuple[RareEvent, ...]:
+def _read_events(folder: RunFolder, known: Mapping[str, type[RareEvent]]) -> tuple[RareEvent, ...]:
     """The events that a summary needs: of a run that is done, how it began and how it ended."""
     lines = folder.event_lines()
-    last = _parse(lines[-1], kind) if lines else None
-    if isinstance(last, Finished | Fitted):
-        beginnings = (_parse(line, kind) for line in reversed(lines) if b'"event": "Started"' in line)
+    last = _parse(lines[-1], known) if lines else None
+    if isinstance(last, Ending):
+        beginnings = (_parse(line, known) for line in reversed(lines) if b'"event": "Started"' in line)
         started = next((event for event in beginnings if event), None)
         return (started, last) if started else (last,)
-    telling = (_parse(line, kind) for line in lines if not any(passing in line for passing in _PASSING))
+    telling = (_parse(line, known) for line in lines if not any(passing in line for passing in _PASSING))
     return tuple(event for event in telling if event)
 
 
-def _parse(line: bytes, kind: str) -> RareEvent | None:
-    read = events.from_line(line, kind)
+def _parse(line: bytes, known: Mapping[str, type[RareEvent]]) -> RareEvent | None:
+    read = events.from_line(line, known)
     return read[0] if read else None
-
-
-def _what_learns(kind: str, config: dict[str, Any]) -> tuple[str, str]:
-    """The network's label and the way it is trained."""
-    if kind != "fine_tune":
-        return "Linear model", ""
-    name = str(config.get("architecture", ""))
-    return ARCHITECTURES[name].label if name in ARCHITECTURES else name, str(config.get("mode", ""))
 
 
 def _best_accuracy(so_far: tuple[RareEvent, ...]) -> float | None:
@@ -215,7 +206,7 @@ def _best_accuracy(so_far: tuple[RareEvent, ...]) -> float | None:
 def _seconds(folder: RunFolder, so_far: tuple[RareEvent, ...]) -> float | None:
     """The newest reading of the run's own clock."""
     last = so_far[-1] if so_far else None
-    if isinstance(last, Finished | Fitted):
+    if isinstance(last, Ending):
         return last.seconds
     readings = [event.seconds for event in so_far if isinstance(event, Evaluated)]
     last_step = _last_step_seconds(folder)

@@ -13,7 +13,7 @@ from core.runs.events import RareEvent
 from core.runs.folder import RunFolder
 from core.runs.snapshot import Snapshot
 from core.runs.status import derive_status
-from core.runs.step_format import STEP_FORMATS, StepFormat
+from core.runs.step_format import StepFormat
 
 _STEPS_AT_ONCE = 2**19
 
@@ -25,8 +25,9 @@ class RunReader:
         self.folder = folder
         self._events: tuple[RareEvent, ...] = ()
         self._times: tuple[float, ...] = ()
-        self._kind = folder.kind_or_default
-        self._format = STEP_FORMATS[self._kind]  # of what viewers get
+        kind = folder.kind_or_default
+        self._known = kind.events
+        self._format = kind.steps  # of what viewers get
         self._recorded: StepFormat | None = None  # of what stands in the file, once it was asked for
         self._steps = np.empty(1024, self._format.dtype)
         self._num_steps = 0
@@ -73,7 +74,7 @@ class RunReader:
         complete = new[: new.rfind(b"\n") + 1]
         self._event_offset += len(complete)
         # A damaged line costs that line alone.
-        if read := [found for line in complete.splitlines() if (found := events.from_line(line, self._kind))]:
+        if read := [found for line in complete.splitlines() if (found := events.from_line(line, self._known))]:
             self._events += tuple(event for event, _ in read)
             self._times += tuple(written for _, written in read)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from core.runs.events import Failed, Finished, Fitted, Fitting, Queued, RareEvent, Resumed, Started, Stopped
+from core.runs.events import Beginning, Ending, Failed, Queued, RareEvent, Resumed, Stopped
 
 
 class Status(StrEnum):
@@ -33,7 +33,7 @@ def is_resumable(status: Status, last: RareEvent | None) -> bool:
 def derive_status(is_live: bool, run_events: Sequence[RareEvent]) -> Status:
     """The status of a run by whether its lock is held, and its rare events."""
     last = run_events[-1] if run_events else None
-    if isinstance(last, Finished | Fitted):
+    if isinstance(last, Ending):
         return Status.FINISHED
     if isinstance(last, Stopped):
         return Status.STOPPED
@@ -42,7 +42,7 @@ def derive_status(is_live: bool, run_events: Sequence[RareEvent]) -> Status:
     if not is_live:
         return Status.INTERRUPTED
     for event in reversed(run_events):
-        if isinstance(event, Started | Fitting):
+        if isinstance(event, Beginning):
             return Status.RUNNING
         if isinstance(event, Queued):
             return Status.QUEUED if event is last else Status.STARTING

@@ -79,14 +79,3 @@ def _is_field(field: object) -> bool:
     if not isinstance(field, list) or len(field) != 2 or not all(isinstance(part, str) for part in field):
         return False
     return bool(_FIELD.fullmatch(field[0])) and field[1] in _CODES
-
-
-# What each kind of run records for every step.
-STEP_FORMATS = {
-    "fine_tune": StepFormat(
-        [("step", "<u4"), ("images", "<u4"), ("loss", "<f8"), ("learning_rate", "<f8"), ("seconds", "<f8")]
-    ),
-    "linear_fit": StepFormat(
-        [("step", "<u4"), ("loss", "<f8"), ("weight", "<f8"), ("bias", "<f8"), ("seconds", "<f8")]
-    ),
-}

@@ -9,9 +9,9 @@ from types import TracebackType
 
 from core.errors import RunNotFoundError
 from core.runs import events
-from core.runs.events import AnyStep, Evaluating, Extracting, Failed, LinearStep, RareEvent, Step
+from core.runs.events import AnyStep, Evaluating, Extracting, Failed, RareEvent
 from core.runs.folder import RunFolder
-from core.runs.step_format import STEP_FORMATS, StepFormat
+from core.runs.step_format import StepFormat
 
 _FLUSH_EVERY_S = 0.05
 _REPORT_PASSING_EVERY_S = 0.5
@@ -51,7 +51,7 @@ class RunWriter:
     def append(self, event: AnyStep | RareEvent) -> None:
         """Record an event. Steps reach the file within 50 ms of the next event; the others at once, after them."""
         now = time.monotonic()
-        if isinstance(event, Step | LinearStep):
+        if isinstance(event, AnyStep):
             self.last_step = event.step
             self._pending += self._format.pack(event)
             if now - self._flushed >= _FLUSH_EVERY_S:
@@ -84,7 +84,7 @@ def _format_of(folder: RunFolder) -> StepFormat:
     try:
         return folder.step_format()
     except RunNotFoundError:
-        return STEP_FORMATS[folder.kind_or_default]
+        return folder.kind_or_default.steps
 
 
 def append_event(folder: RunFolder, event: RareEvent) -> None:

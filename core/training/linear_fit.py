@@ -1,14 +1,12 @@
 """Linear fits: a weight and a bias, trained as the course trains them. Knows no browser.
 
-A fit takes tenths of a second, so it queues for no device: `record` does it where the helper process is warm.
+A fit takes tenths of a second, so it queues for no device: the helper process, which is warm, does it.
 """
 
-import logging
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -16,17 +14,12 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from core.data import points
-from core.durable import said_plainly
-from core.errors import TrainingDivergedError, UnfreezeError
+from core.errors import TrainingDivergedError
+from core.job import Job
 from core.models.lesson import LinearModel
-from core.runs import control
 from core.runs.config import LinearFitConfig
-from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
+from core.runs.events import Event, Fitted, Fitting, LinearStep
 from core.runs.folder import RunFolder
-from core.runs.writer import RunWriter, append_event
-
-_LISTEN_EVERY_S = 0.05
-_log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -83,7 +76,7 @@ def fit(state: LinearFitState) -> Iterator[LinearStep | Fitting | Fitted]:
     with torch.no_grad():
         values = (weight.item(), bias.item(), loss_function(model(state.inputs), state.targets).item())
     _check(state, state.config.epochs, *values)
-    yield Fitted(*values, time.perf_counter() - started)
+    yield Fitted(time.perf_counter() - started, *values)
 
 
 def _check(state: LinearFitState, epoch: int, *values: float) -> None:
@@ -100,34 +93,14 @@ def _check(state: LinearFitState, epoch: int, *values: float) -> None:
     )
 
 
-def record(path: str) -> None:
-    """Do the fit of a run's folder, whose lock somebody holds for as long as this takes, and write it down there."""
-    folder = RunFolder(Path(path))
-    try:
-        with said_plainly("The fit cannot be recorded", folder.path), RunWriter(folder) as writer:
-            _drive(folder, writer)
-    except UnfreezeError as error:
-        _fail(folder, str(error))
-    except Exception as error:
-        _log.exception("the fit of run %s failed", folder.id)
-        _fail(folder, f"The fit broke off with {type(error).__name__}: {error}. Fit the line again.")
+class LinearFit(Job):
+    """A linear fit as its driver sees it: short, so that nothing is saved on the way."""
 
+    def __init__(self, folder: RunFolder, device: str) -> None:
+        config = folder.config_of(LinearFitConfig)
+        config.check()
+        self._state = LinearFitState.new(config)
 
-def _fail(folder: RunFolder, message: str) -> None:
-    try:
-        append_event(folder, Failed(message=message, step=0))
-    except OSError as error:  # the fit then reads as interrupted
-        _log.error("run %s: %s This could not be written down: %s", folder.id, message, error)
-
-
-def _drive(folder: RunFolder, writer: RunWriter) -> None:
-    listened = time.monotonic()
-    config = folder.config_of(LinearFitConfig)
-    config.check()
-    for event in fit(LinearFitState.new(config)):
-        writer.append(event)
-        if isinstance(event, LinearStep) and (now := time.monotonic()) - listened >= _LISTEN_EVERY_S:
-            listened = now
-            if control.read(folder.control) == control.STOP:
-                writer.append(Stopped(step=event.step))
-                return
+    def events(self) -> Iterator[Event]:
+        """See `Job`."""
+        return fit(self._state)

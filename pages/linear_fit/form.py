@@ -8,7 +8,7 @@ from core.data import points
 from core.runs.config import LinearFitConfig
 from core.runs.settings import numbers_of
 from pages.ui.address import read_settings, write_settings
-from pages.ui.fields import number_field
+from pages.ui.fields import setting_fields
 from pages.ui.format import plain
 from pages.ui.once import note_click
 
@@ -27,12 +27,9 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> LinearFitConf
         belongs_to(run_id)
         for problem in misread:
             st.warning(plain(problem), icon=":material/link_off:")
-    problems: list[str | None] = []
     with st.container(horizontal=True):
-        for name, about in numbers_of(LinearFitConfig).items():
-            with st.container(width=168):
-                problems.append(number_field(about, key=_key(name)))
-    config = None if any(problems) else LinearFitConfig(**_values())
+        problems = setting_fields(LinearFitConfig, key_of=_key)
+    config = None if problems else LinearFitConfig(**_values())
     if config is not None and config.learning_rate >= (limit := _largest_learning_rate(config)):
         st.caption(
             f":material/warning: At this learning rate every step overshoots and the fit diverges: with momentum "

@@ -11,10 +11,10 @@ from core.figures import linear_fit as figures
 from core.models.saved import LoadedModel
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted
+from core.runs.kinds import KINDS
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
-from core.runs.step_format import STEP_FORMATS
 from pages.ui import run_actions
 from pages.ui.format import coefficient, counted, plain
 from pages.ui.icons import STATUS_ICONS
@@ -23,7 +23,7 @@ from pages.ui.problems import problems_shown
 
 _POLL_S = 0.1
 _CHART_HEIGHT = 520
-_NO_STEPS = np.empty(0, STEP_FORMATS["linear_fit"].dtype)
+_NO_STEPS = np.empty(0, KINDS[LinearFitConfig.KIND].steps.dtype)
 
 
 @problems_shown()

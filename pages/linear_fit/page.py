@@ -4,9 +4,10 @@ import streamlit as st
 
 from core import helper
 from core.errors import RunNotFoundError
-from core.runs import linear, store
+from core.runs import jobs, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
+from core.runs.linear_script import script
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from pages.linear_fit import files as linear_fit_files
@@ -51,7 +52,7 @@ def main() -> None:
             "`super().__init__()`, the first parameter raises `AttributeError: cannot assign parameters before "
             "Module.__init__() call`."
         )
-        st.code(linear.script(shown), language=None)
+        st.code(script(shown), language=None)
 
 
 def _open_run() -> tuple[RunReader | None, Snapshot | None, LinearFitConfig]:
@@ -71,7 +72,7 @@ def _open_run() -> tuple[RunReader | None, Snapshot | None, LinearFitConfig]:
 
 def _start(config: LinearFitConfig | None, shown_id: str | None) -> None:
     """Begin a fit if that was asked for beside the fit that is shown, and show it from now on."""
-    start = (lambda: linear.start(store.home(), config).id) if config else None
+    start = (lambda: jobs.start(store.home(), config).id) if config else None
     started = start_once(form_beside(shown_id), start)
     if started is not None:
         belongs_to(started)

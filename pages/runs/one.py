@@ -23,7 +23,7 @@ def show_one(summary: Summary) -> None:
     with st.container(horizontal=True):
         if summary.kind is not None:
             if st.button("Open", type="primary", icon=":material/open_in_new:", key="runs_open"):
-                st.switch_page(places.OF_KIND[summary.kind].script, query_params={"run": summary.id})
+                st.switch_page(places.of_kind(summary.kind).script, query_params={"run": summary.id})
             if summary.is_resumable:
                 st.button(
                     "Resume",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.runs.kinds import KINDS
 from core.runs.overview import Summary
 from core.runs.snapshot import Snapshot
 from pages.runs.deletion import delete_button
@@ -17,7 +18,7 @@ _COMPARE_POLL_S = 1.0
 
 def show_several(selected: Sequence[Summary]) -> None:
     """Fine-tunings side by side, and what can be done with all that are selected."""
-    fine_tunings = [summary for summary in selected if summary.kind == "fine_tune"]
+    fine_tunings = [summary for summary in selected if summary.kind and KINDS[summary.kind].is_compared]
     compared = fine_tunings[:_MAX_COMPARED]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(f"{len(selected)} runs selected", anchor=False, width="content")

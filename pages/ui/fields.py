@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.runs.settings import Choice, Number, Range
+from core.runs.config import RunConfig
+from core.runs.settings import Choice, Number, Range, settings_of
 from pages.ui.format import plain
+
+_FIELD_WIDTH = 168  # pixels
 
 
 def number_field(about: Number, *, key: str, allowed: Range | None = None) -> str | None:
@@ -27,6 +30,24 @@ def number_field(about: Number, *, key: str, allowed: Range | None = None) -> st
     problem = f"{about.label} must be {allowed}, but it is {typed}."
     st.markdown(f":red[:material/error: {plain(problem)}]")
     return problem
+
+
+def setting_fields(config: type[RunConfig], *, key_of: Callable[[str], str]) -> list[str]:
+    """A field for each number and each choice of a configuration. Returns what is wrong with what was typed.
+
+    A field that has no value yet has the setting's default.
+    """
+    defaults = config().to_dict()
+    problems: list[str | None] = []
+    for name, about in settings_of(config).items():
+        st.session_state.setdefault(key_of(name), defaults[name])
+        if isinstance(about, Number):
+            with st.container(width=_FIELD_WIDTH):
+                problems.append(number_field(about, key=key_of(name)))
+        elif isinstance(about, Choice):
+            with st.container(width=2 * _FIELD_WIDTH):
+                choice_field(about, key=key_of(name))
+    return [problem for problem in problems if problem]
 
 
 def choice_field(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.runs.config import CONFIGS, Augmentation, FineTuneConfig, Mode, Precision, RunConfig, Weights
+from core.runs.config import Augmentation, FineTuneConfig, Mode, Precision, RunConfig, Weights
+from core.runs.kinds import KINDS
 from core.runs.presets import PRESETS
 from core.runs.settings import Number, choices_of, numbers_of, settings_of
 
@@ -17,7 +18,8 @@ def test_zero_learning_rate_is_refused_with_its_range() -> None:
         FineTuneConfig(learning_rate=0)
 
 
-NUMBERS = [(kind, name) for kind in CONFIGS.values() for name in numbers_of(kind)]
+_CONFIGS = [kind.config for kind in KINDS.values()]
+NUMBERS = [(kind, name) for kind in _CONFIGS for name in numbers_of(kind)]
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
@@ -37,7 +39,7 @@ def test_every_number_in_its_range_is_taken(kind: type[RunConfig], name: str, da
     assert about.problem_with(name, data.draw(numbers if about.is_whole else reals)) is None
 
 
-@pytest.mark.parametrize("kind", CONFIGS.values())
+@pytest.mark.parametrize("kind", _CONFIGS)
 def test_every_setting_says_what_it_is_and_does_and_its_default_may_be(kind: type[RunConfig]) -> None:
     default = kind().to_dict()
     assert settings_of(kind).keys() == default.keys()

@@ -11,14 +11,14 @@ from hypothesis.extra import numpy as hnp
 
 from core.figures import style
 from core.figures import training as figures
-from core.runs.step_format import STEP_FORMATS
+from core.runs.kinds import KINDS
 from tests.core.test_progress import validated
 
 SERIES = hnp.arrays(np.float64, st.integers(1, 30_000), elements=st.floats(-1e3, 1e3, width=32))
 
 
 def steps(losses: np.ndarray) -> np.ndarray:
-    made = np.zeros(len(losses), STEP_FORMATS["fine_tune"].dtype)
+    made = np.zeros(len(losses), KINDS["fine_tune"].steps.dtype)
     made["step"], made["loss"] = np.arange(1, len(losses) + 1), losses
     return made
 

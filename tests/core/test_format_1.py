@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import worker
+from core import driver
 from core.data.sources import SOURCES
+from core.lane import Lane
 from core.predict.answers import NetworkRef
 from core.predict.prediction import predict
 from core.runs import locks, overview, store, workers
@@ -42,7 +43,7 @@ def old(home: Path) -> RunFolder:
 
 def resume(folder: RunFolder) -> None:
     """Do the rest of the run here, as a worker would."""
-    worker.work([worker.Lane(folder, locks.hold(folder.lock))])
+    driver.work([Lane(folder, locks.hold(folder.lock))])
 
 
 def test_old_runs_are_read_and_listed(home: Path, old: RunFolder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import lane, worker
+from core import driver, lane
 from core.errors import WeightsFileError
 from core.models.files import read_file
 from core.models.gate.stored import OpenFile
@@ -64,7 +64,7 @@ def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
             seconds = 0.0
 
     monkeypatch.setattr(RunWriter, "append", note)
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert follow(folder).status is Status.FINISHED
     assert len(at_risk) == 54
     assert max(at_risk) <= 60
@@ -123,7 +123,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(
     config: FineTuneConfig, harm: Callable[[Path], None], home: Path
 ) -> None:
     [undisturbed, folder] = [*new_runs(home, [config]), *new_runs(home, [config])]
-    worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
+    driver.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
     state, kept = TrainingState.new(config), Keeper(folder.checkpoints)
     with RunWriter(folder) as writer:
         for event in fine_tune(state):
@@ -136,7 +136,7 @@ def test_newest_two_are_kept_and_a_damaged_one_falls_back_to_the_one_before(
     names = sorted(path.name for path in folder.checkpoints.glob("last-*"))
     assert len(names) == 2
     harm(last_checkpoint(folder))
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     said = [event.message for event in follow(folder).events if isinstance(event, Recovered)]
     assert said == [
         f"Of this run's checkpoints, {names[1]} (damaged on the disk) cannot be used. The run goes on after step "
@@ -162,7 +162,7 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
                 break
     for path in folder.checkpoints.glob(which):
         damage(path)
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     run = follow(folder)
     assert isinstance(run.last_event, Finished), folder.log_tail(20)
     [said] = [event.message for event in run.events if isinstance(event, Recovered)]
@@ -172,7 +172,7 @@ def test_whatever_is_damaged_the_run_ends_and_says_what_was_lost(
     assert all(is_intact(path) for path in folder.checkpoints.iterdir())
     if "lost" not in said:
         [undisturbed] = new_runs(home, [config])
-        worker.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
+        driver.work([lane.Lane(undisturbed, locks.hold(undisturbed.lock))])
         assert outcome(folder) == outcome(undisturbed)
 
 
@@ -193,7 +193,7 @@ def test_disk_that_cannot_be_read_for_a_moment_costs_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(*where, fail)
-        worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+        driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     failed = follow(folder).last_event
     assert isinstance(failed, Failed)
     assert failed.can_resume
@@ -272,7 +272,7 @@ def test_every_step_before_a_checkpoint_is_on_the_disk_before_it(home: Path, mon
 
     monkeypatch.setattr(Keeper, "save", note)
     monkeypatch.setattr(keeper, "SAVE_EVERY_S", 0.0)
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert len(seen) > 30
     assert all(recorded == step for recorded, step in seen)
 

@@ -16,17 +16,19 @@ from hypothesis import strategies as st
 from core import helper
 from core.data import points
 from core.data.points import Line
+from core.driver import work_alone
 from core.errors import TrainingDivergedError
 from core.figures import linear_fit as figures
 from core.figures import style
-from core.runs import control, jobs, linear, locks, store
+from core.runs import control, jobs, locks, store
 from core.runs.config import LinearFitConfig
 from core.runs.events import Failed, Fitted, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
+from core.runs.kinds import KINDS
+from core.runs.linear_script import script
 from core.runs.status import Status, derive_status, is_resumable
-from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
-from core.training.linear_fit import LinearFitState, fit, record
+from core.training.linear_fit import LinearFitState, fit
 from tests.conftest import follow, wait_until
 
 SEEDS = st.integers(0, 2**31 - 1)
@@ -147,15 +149,15 @@ def test_seed_decides_everything() -> None:
 def test_script_ends_at_the_same_numbers_to_the_last_digit(
     config: LinearFitConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exec(linear.script(config), {"__name__": "script"})
+    exec(script(config), {"__name__": "script"})
     fitted = end_of(config)
     assert capsys.readouterr().out.splitlines() == [f"weight {fitted.weight} True", f"bias {fitted.bias} True"]
 
 
 def test_script_without_the_first_line_of_its_constructor_raises_what_the_page_says() -> None:
-    script = linear.script(DEFAULT).replace("super().__init__()", "pass")
+    program = script(DEFAULT).replace("super().__init__()", "pass")
     with pytest.raises(AttributeError, match=r"^cannot assign parameters before Module\.__init__\(\) call$"):
-        exec(script, {"__name__": "script"})
+        exec(program, {"__name__": "script"})
 
 
 def test_diverging_fit_fails_with_the_learning_rate_that_would_do(home: Path) -> None:
@@ -163,7 +165,7 @@ def test_diverging_fit_fails_with_the_learning_rate_that_would_do(home: Path) ->
     with pytest.raises(TrainingDivergedError):
         list(fit(LinearFitState.new(config)))
     folder = make_run(home, config)
-    record(str(folder.path))
+    work_alone(str(folder.path))
     run = follow(folder)
     assert isinstance(run.last_event, Failed)
     assert "the learning rate 0.06 is too large; with momentum 0.9, these points need one below 0.053" in str(
@@ -177,7 +179,7 @@ def test_diverging_fit_fails_with_the_learning_rate_that_would_do(home: Path) ->
 
 def test_record_writes_every_epoch_and_the_end(home: Path) -> None:
     folder = make_run(home)
-    record(str(folder.path))
+    work_alone(str(folder.path))
     run = follow(folder)
     assert [type(event) for event in run.events] == [Fitting, Fitted]
     expected = [step for step in fit(LinearFitState.new(SHORT)) if isinstance(step, LinearStep)]
@@ -197,7 +199,7 @@ def test_fit_stops_between_epochs_when_asked(home: Path) -> None:
     folder = make_run(home, LinearFitConfig(epochs=20_000))
     jobs.stop(folder)
     assert control.read(folder.control) == control.STOP
-    record(str(folder.path))
+    work_alone(str(folder.path))
     run = follow(folder)
     assert run.last_event == Stopped(step=len(run.steps))
     assert 0 < len(run.steps) < 20_000
@@ -209,24 +211,31 @@ def test_unexpected_fault_is_said_in_a_sentence(home: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(LinearFitState, "new", broken)
     folder = make_run(home)
-    record(str(folder.path))
+    work_alone(str(folder.path))
     failure = follow(folder).last_event
-    assert failure == Failed(message="The fit broke off with RuntimeError: no such kernel. Fit the line again.", step=0)
+    assert failure == Failed(message="The training broke off with RuntimeError: no such kernel.", step=0)
 
 
-@pytest.mark.parametrize("method", ["__init__", "append", "close"])
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ("__init__", "The run cannot begin: the disk of "),
+        ("flush", "The disk is full: the run could not write its results"),
+    ],
+)
 def test_disk_that_refuses_ends_the_fit_with_a_sentence(
-    home: Path, method: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, method: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     folder = make_run(home)
     monkeypatch.setattr(RunWriter, method, refuse)
-    record(str(folder.path))
+    work_alone(str(folder.path))
     failure = follow(folder).last_event
     assert isinstance(failure, Failed)
-    assert failure.message.startswith("The fit cannot be recorded: the disk of ")
+    assert failure.message.startswith(says)
+    assert not failure.can_resume
 
 
 @pytest.mark.worker
@@ -234,8 +243,8 @@ def test_fault_of_the_helper_itself_is_in_the_log(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit = helper.submit
-    monkeypatch.setattr(helper, "submit", lambda target, path: submit("core.training.linear_fit:no_such", path))
-    folder = linear.start(home, LinearFitConfig(epochs=3))
+    monkeypatch.setattr(helper, "submit", lambda target, path: submit("core.driver:no_such", path))
+    folder = jobs.start(home, LinearFitConfig(epochs=3))
     wait_until(lambda: not locks.is_held(folder.lock))
     assert folder.id in caplog.text
     assert "no_such" in caplog.text
@@ -243,7 +252,7 @@ def test_fault_of_the_helper_itself_is_in_the_log(
 
 @pytest.mark.worker
 def test_started_fit_is_alive_until_the_helper_is_done(home: Path) -> None:
-    folder = linear.start(home, LinearFitConfig(epochs=300, seed=3))
+    folder = jobs.start(home, LinearFitConfig(epochs=300, seed=3))
     assert follow(folder).status is not Status.INTERRUPTED
     wait_until(lambda: not locks.is_held(folder.lock))
     run = follow(folder)
@@ -255,7 +264,7 @@ def test_started_fit_is_alive_until_the_helper_is_done(home: Path) -> None:
 @pytest.mark.worker
 def test_fit_whose_helper_dies_reads_as_interrupted(home: Path) -> None:
     pid = helper.call("os:getpid")
-    folder = linear.start(home, LinearFitConfig(epochs=20_000))
+    folder = jobs.start(home, LinearFitConfig(epochs=20_000))
     wait_until(lambda: follow(folder).status is Status.RUNNING)
     os.kill(pid, 9)
     wait_until(lambda: not locks.is_held(folder.lock))
@@ -264,7 +273,7 @@ def test_fit_whose_helper_dies_reads_as_interrupted(home: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 20_000])
 def test_figures_are_valid_plotly(count: int) -> None:
-    steps = np.ones(count, STEP_FORMATS["linear_fit"].dtype)
+    steps = np.ones(count, KINDS["linear_fit"].steps.dtype)
     drawn = points.draw(0)
     exact = points.minimum(drawn)
     curves = go.Figure(
@@ -281,7 +290,7 @@ def test_figures_are_valid_plotly(count: int) -> None:
 
 
 def test_loss_axis_has_few_ticks_even_where_a_fit_runs_away() -> None:
-    steps = np.ones(2, STEP_FORMATS["linear_fit"].dtype)
+    steps = np.ones(2, KINDS["linear_fit"].steps.dtype)
     steps["loss"] = [1.0, 1e36]
     figure = figures.fitting_curves(steps, epochs=2, exact=Line(2.0, 4.0), smallest_loss=0.6, chart_id="a")
     assert 4 <= 36 / figure["layout"]["yaxis"]["dtick"] <= 8

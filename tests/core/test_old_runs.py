@@ -10,9 +10,10 @@ import pytest
 
 from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, overview, results
-from core.runs.config import CONFIGS, FineTuneConfig, RunConfig
+from core.runs.config import FineTuneConfig, RunConfig
 from core.runs.events import Finished, Step, Stopped
 from core.runs.folder import RunFolder
+from core.runs.kinds import KINDS
 from core.runs.settings import Choice, Number, choices_of, numbers_of, settings_of
 from core.runs.step_format import StepFormat
 from core.runs.writer import RunWriter
@@ -21,7 +22,8 @@ from tests.samples import STARTED, make_run
 
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
 FINISHED = Finished(best_epoch=1, best_accuracy=0.8, test_accuracy=0.84, seconds=20.0)
-_EVERY = [(kind, name) for kind in CONFIGS.values() for name in [*choices_of(kind), *numbers_of(kind)]]
+_CONFIGS = [kind.config for kind in KINDS.values()]
+_EVERY = [(kind, name) for kind in _CONFIGS for name in [*choices_of(kind), *numbers_of(kind)]]
 
 
 def beyond(about: Choice | Number) -> Any:
@@ -77,7 +79,7 @@ def test_a_fine_tuning_that_is_not_possible_today_is_compared_and_not_resumed(ho
 
 
 @pytest.mark.parametrize("value", [None, [], {}, True, -1, "1", 1e400, "half \ud83d"])
-@pytest.mark.parametrize("kind", CONFIGS.values())
+@pytest.mark.parametrize("kind", _CONFIGS)
 def test_what_a_setting_could_never_be_is_damage(home: Path, kind: type[RunConfig], value: object) -> None:
     for name in numbers_of(kind):
         with pytest.raises(RunNotFoundError, match=f"is damaged: its settings cannot be read: {name} must be"):

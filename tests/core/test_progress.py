@@ -21,7 +21,7 @@ from core.runs.events import (
     Step,
     Stopped,
 )
-from core.runs.step_format import STEP_FORMATS
+from core.runs.kinds import KINDS
 from tests.core.test_status import FINISHED, STARTED
 
 FULL = STARTED
@@ -32,7 +32,7 @@ BUNDLED = replace(
 
 
 def steps(count: int, seconds_each: float = 0.5) -> np.ndarray:
-    made = np.zeros(count, STEP_FORMATS["fine_tune"].dtype)
+    made = np.zeros(count, KINDS["fine_tune"].steps.dtype)
     made["step"] = np.arange(1, count + 1)
     made["seconds"] = made["step"] * seconds_each
     made["images"] = 10
@@ -101,7 +101,7 @@ class Follower:
             self.events.append(event)
 
     def measure(self) -> progress.Progress:
-        array = np.array(self.steps, STEP_FORMATS["fine_tune"].dtype)
+        array = np.array(self.steps, KINDS["fine_tune"].steps.dtype)
         now = progress.measure(self.events, array)
         assert now is not None
         return now

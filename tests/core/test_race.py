@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import worker
+from core import driver, worker
 from core.data import splits
 from core.lane import Lane
 from core.runs import history, jobs, locks, store, workers
@@ -204,7 +204,7 @@ def test_lane_that_is_stopped_while_it_prepares_leaves_the_others_alone(
         return new(config)
 
     monkeypatch.setattr(TrainingState, "new", slow)
-    worker.work([Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
+    driver.work([Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
     assert follow(first).status is Status.STOPPED
     assert follow(second).status is Status.FINISHED, second.log_tail(20)
 
@@ -226,7 +226,7 @@ def test_waiting_lane_does_not_slow_down_the_one_that_trains(home: Path, monkeyp
             os.close(held.pop(foreign))
 
     monkeypatch.setattr(worker.time, "sleep", sleep)
-    worker.work(lanes)
+    driver.work(lanes)
     assert slept
     assert not any(slept)
     assert [follow(folder).status for folder in (first, second)] == [Status.FINISHED] * 2

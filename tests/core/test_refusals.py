@@ -18,7 +18,7 @@ import pytest
 
 from core import durable, helper
 from core.errors import NotEnoughDiskError, StorageError, TrashError, UnfreezeError
-from core.runs import jobs, linear, overview, queue, store, trash, workers
+from core.runs import jobs, overview, queue, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.folder import RunFolder
@@ -80,7 +80,7 @@ OPERATIONS: dict[str, tuple[Callable[[Path], RunFolder], Callable[[Path, RunFold
     "resume": (make_run, lambda home, folder: jobs.resume(home, folder)),
     "stop": (make_run, lambda home, folder: jobs.stop(folder)),
     "rename": (make_run, lambda home, folder: folder.rename("another")),
-    "fit": (make_run, lambda home, _: linear.start(home, LinearFitConfig())),
+    "fit": (make_run, lambda home, _: jobs.start(home, LinearFitConfig())),
     "delete": (make_run, trash.delete),
     "restore": (deleted_run, lambda home, folder: trash.restore(home, folder.id)),
     "empty the trash": (deleted_run, lambda home, _: trash.empty(home)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core import lane, worker
+from core import driver, lane, worker
 from core.errors import StorageError, UnfreezeError
 from core.runs import jobs, locks, queue, workers
 from core.runs.events import Evaluated, Failed, Finished, Stopped
@@ -54,7 +54,7 @@ def test_disk_that_is_full_at_the_end_of_a_lane_costs_the_others_nothing(
 ) -> None:
     first, second = new_runs(home, [QUICK, RIVAL])
     monkeypatch.setattr(*where, refused_for(first, getattr(*where)))
-    worker.work([lane.Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock)) for folder in (first, second)])
     assert isinstance(follow(second).last_event, Finished)
     assert not locks.is_held(first.lock)
 
@@ -67,8 +67,8 @@ def test_lane_that_cannot_begin_says_so_and_leaves_the_others_alone(
     folders = new_runs(home, [QUICK, RIVAL])
     with monkeypatch.context() as patched:
         patched.setattr(*where, refuse(errno.ENOSPC))
-        assert worker._begin(folders[0], locks.hold(folders[0].lock)) is None
-    worker.work([begun for begun in [worker._begin(folders[1], locks.hold(folders[1].lock))] if begun])
+        assert driver.begin(folders[0], locks.hold(folders[0].lock)) is None
+    driver.work([begun for begun in [driver.begin(folders[1], locks.hold(folders[1].lock))] if begun])
     failed = follow(folders[0]).last_event
     assert isinstance(failed, Failed)
     assert failed.message.startswith("The run cannot begin: the disk of ")
@@ -92,7 +92,7 @@ def test_what_went_wrong_first_is_what_is_said(home: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(RunWriter, "append", write)
     monkeypatch.setattr(Keeper, "save_best", save)
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     failed = follow(folder).last_event
     assert isinstance(failed, Failed)
     assert "the first trouble" in failed.message

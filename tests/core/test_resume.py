@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
-from core import durable, lane, worker
+from core import driver, durable, lane, worker
 from core.data import sources
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
@@ -61,7 +61,7 @@ def train(paths: list[Path], save_every_s: float) -> None:
     folders = [RunFolder(path) for path in paths]
     lane.SIGNALS.listen()
     lane.SIGNALS.begin_work()
-    worker.work([lane.Lane(folder, lock) for folder, lock in zip(folders, worker._take_all(folders), strict=True)])
+    driver.work([lane.Lane(folder, lock) for folder, lock in zip(folders, worker._take_all(folders), strict=True)])
 
 
 def new_runs(home: Path, configs: list[FineTuneConfig]) -> list[RunFolder]:
@@ -260,13 +260,13 @@ def test_full_disk_at_a_checkpoint_is_said_and_the_run_goes_on_later(
 
     with monkeypatch.context() as patched:
         patched.setattr(durable, "_write_through", refuse)
-        worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+        driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     failed = follow(folder).last_event
     assert isinstance(failed, Failed)
     assert failed.message.startswith("The disk is full")
     assert failed.can_resume
     assert not list(folder.checkpoints.iterdir())
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert follow(folder).status is Status.FINISHED
 
 
@@ -275,5 +275,5 @@ def test_next_worker_clears_what_killed_ones_left(home: Path) -> None:
     [folder] = new_runs(home, [QUICK])
     for name in (".last-00000008.pt.0123abcd", ".best.pt.0123abcd", ".best.pt", ".last.pt.0123abcd"):
         (folder.checkpoints / name).write_bytes(b"half")
-    worker.work([lane.Lane(folder, locks.hold(folder.lock))])
+    driver.work([lane.Lane(folder, locks.hold(folder.lock))])
     assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["best.pt", "last-00000032.pt"]

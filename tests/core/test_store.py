@@ -21,10 +21,10 @@ from core.runs import store, trash
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Evaluating, Failed, Preparing, Queued, Step, Stopped
 from core.runs.folder import RunFolder, is_id
+from core.runs.kinds import KINDS
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
-from core.runs.step_format import STEP_FORMATS
 from core.runs.writer import RunWriter
 from tests.conftest import follow
 from tests.samples import empty_run
@@ -76,7 +76,7 @@ def test_half_a_record_waits_for_its_other_half(folder: RunFolder) -> None:
         writer.append(step(2))
     path = folder.steps(1)
     whole = path.read_bytes()
-    path.write_bytes(whole[: STEP_FORMATS["fine_tune"].dtype.itemsize + 5])
+    path.write_bytes(whole[: KINDS["fine_tune"].steps.dtype.itemsize + 5])
     reader = RunReader(folder)
     assert reader.poll().steps["step"].tolist() == [1]
     path.write_bytes(whole)

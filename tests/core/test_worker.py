@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import worker
+from core import driver
 from core.errors import UnfreezeError
-from core.lane import explain_fault
+from core.lane import Lane, explain_fault
 from core.models import build
 from core.runs import control, devices, jobs, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
@@ -262,7 +262,7 @@ def test_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoint
     monkeypatch.setattr(fine_tune, "train_step", break_at_step_60)
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="", created=0.0, queue="cpu")
-    worker.work([worker.Lane(folder)])
+    driver.work([Lane(folder)])
     run = follow(folder)
     assert run.status is Status.FAILED
     failure = run.last_event

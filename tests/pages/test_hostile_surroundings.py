@@ -10,7 +10,7 @@ import pytest
 
 from core import helper, sandbox
 from core.errors import UnfreezeError
-from core.runs import control, devices, folder, jobs, linear, locks, workers
+from core.runs import control, devices, folder, jobs, locks, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
@@ -108,14 +108,10 @@ def test_disk_that_refuses_a_resume_or_a_name_is_said(home: Path, monkeypatch: p
     assert as_read(opened.toast[0].value).startswith("The run cannot be renamed: the disk of ")
 
 
-@pytest.mark.parametrize(
-    ("place", "label", "module"), [(FINE_TUNE, "Start fine-tuning", jobs), (LINEAR_FIT, "Fit the line", linear)]
-)
-def test_disk_that_refuses_a_start_is_said(
-    place: Place, label: str, module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("place", "label"), [(FINE_TUNE, "Start fine-tuning"), (LINEAR_FIT, "Fit the line")])
+def test_disk_that_refuses_a_start_is_said(place: Place, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = open_page(place)
-    monkeypatch.setattr(module, "new_run", refuse)
+    monkeypatch.setattr(jobs, "new_run", refuse)
     button(opened, label).click().run()
     assert not opened.exception
     assert "cannot be started: the disk of " in as_read(opened.error[0].value)

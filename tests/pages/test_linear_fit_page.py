@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.driver import work_alone
 from core.models import saving
-from core.runs import linear, locks, store, workers
+from core.runs import jobs, locks, store, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Failed, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
-from core.training.linear_fit import LinearFitState, fit, record
+from core.runs.linear_script import script
+from core.training.linear_fit import LinearFitState, fit
 from pages.places import LINEAR_FIT
 from tests.pages import apps
 from tests.pages.apps import address, button, field, texts
@@ -44,7 +46,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[LinearFitConfig]:
         configs.append(config)
         return fitted_run(runs_home, config)
 
-    monkeypatch.setattr(linear, "start", start)
+    monkeypatch.setattr(jobs, "start", start)
     return configs
 
 
@@ -54,7 +56,7 @@ make_fit = partial(make_run, config=DEFAULT, queue="helper")
 def fitted_run(home: Path, config: LinearFitConfig) -> RunFolder:
     folder = store.new_folder(home)
     folder.write_description(config, name="mine", created=0.0, queue="helper")
-    record(str(folder.path))
+    work_alone(str(folder.path))
     return folder
 
 
@@ -287,4 +289,4 @@ def test_bad_file_is_refused_by_name_in_one_sentence(contents: Callable[[], byte
 
 def test_script_of_the_settings_is_shown() -> None:
     page = open_page(momentum="0.5")
-    assert linear.script(LinearFitConfig(momentum=0.5)).strip() in [code.value.strip() for code in page.code]
+    assert script(LinearFitConfig(momentum=0.5)).strip() in [code.value.strip() for code in page.code]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import devices, workers
-from core.runs.config import CONFIGS, LinearFitConfig
+from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.devices import DeviceInfo
 from core.runs.events import Finished, Fitted, Fitting, LinearStep
 from core.runs.settings import Choice, settings_of
@@ -29,9 +29,9 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
-@pytest.mark.parametrize("name", settings_of(CONFIGS["fine_tune"]))
+@pytest.mark.parametrize("name", settings_of(FineTuneConfig))
 def test_a_fine_tuning_opens_and_compares_and_its_settings_fill_the_form(home: Path, name: str) -> None:
-    about = settings_of(CONFIGS["fine_tune"])[name]
+    about = settings_of(FineTuneConfig)[name]
     value = beyond(about) if hasattr(about, "allowed") or isinstance(about, Choice) else "gone:9"
     new = make_run(home, STARTED, *STEPS, FINISHED)
     old = make_run(home, STARTED, *STEPS, FINISHED)

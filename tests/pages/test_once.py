@@ -8,8 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.runs import jobs, linear, store, trash
-from core.runs.config import FineTuneConfig, LinearFitConfig
+from core.runs import jobs, store, trash
+from core.runs.config import LinearFitConfig, RunConfig
 from core.runs.events import Stopped
 from core.runs.folder import RunFolder
 from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, RUNS, Place
@@ -25,7 +25,7 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     """The runs that were started: folders are made, nothing trains."""
     runs: list[RunFolder] = []
 
-    def make(*configs: FineTuneConfig) -> list[RunFolder]:
+    def make(*configs: RunConfig) -> list[RunFolder]:
         made = [make_run(home, STARTED, Stopped(step=0), config=config) for config in configs]
         runs.append(made[0])
         return made
@@ -36,9 +36,11 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
         runs.append(folder)
         return folder
 
-    monkeypatch.setattr(jobs, "start", lambda runs_home, config: make(config)[0])
+    def start(runs_home: Path, config: RunConfig) -> RunFolder:
+        return fit(runs_home, config) if isinstance(config, LinearFitConfig) else make(config)[0]
+
+    monkeypatch.setattr(jobs, "start", start)
     monkeypatch.setattr(jobs, "race", lambda runs_home, configs: make(*configs))
-    monkeypatch.setattr(linear, "start", fit)
     return runs
 
 

@@ -1,0 +1,61 @@
+"""A fine-tuning as its driver sees it: the state, the generator that trains it, and the checkpoints that keep it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from core.job import Job
+from core.runs.events import Checkpointed, Evaluated, Evaluating, Event, Extracting, Finished, Started, Step
+from core.runs.folder import RunFolder
+from core.training.fine_tune import fine_tune
+from core.training.keeper import Keeper
+from core.training.state import TrainingState
+
+
+class FineTuning(Job):
+    """Trains on from the newest checkpoint, or from the start. Saves after every epoch and every minute."""
+
+    def __init__(self, folder: RunFolder, device: str) -> None:
+        self._keeper = Keeper(folder.checkpoints)
+        state, self.problem = self._keeper.load(device)
+        self.step = state.step if state else 0
+        self._state = state or TrainingState.new(replace(folder.config(), device=device))
+
+    def events(self) -> Iterator[Event]:
+        """See `Job`."""
+        self._keeper.put_damaged_aside()  # only now that it was said
+        yield from fine_tune(self._state)
+
+    def before(self, event: Event) -> None:
+        """Whoever hears that the run is finished finds its network."""
+        if isinstance(event, Finished):
+            self._keeper.finish(self._state)
+
+    def may_stop(self, event: Event) -> bool:
+        """Whether every step that was done was also reported."""
+        return isinstance(event, Step | Evaluating | Extracting) and self._state.is_settled
+
+    def is_save_due(self, event: Event) -> bool:
+        """After every epoch, and every minute."""
+        return _ends_epoch(event) or (self.may_stop(event) and self._keeper.is_due)
+
+    def save(self, event: Event) -> Checkpointed:
+        """See `Job`."""
+        self._keeper.save(self._state)
+        is_best = isinstance(event, Evaluated) and event.best
+        return Checkpointed(step=self._state.step, epoch=self._state.epoch, best=is_best)
+
+    def leave(self) -> None:
+        """Have the best epoch's network at hand."""
+        self._keeper.save_best(self._state)
+
+    def log_line(self, event: Event) -> str:
+        """See `Job`."""
+        if isinstance(event, Started):
+            return f"training on {event.device_label} in {event.precision} from step {event.first_step}"
+        if isinstance(event, Evaluated):
+            return f"epoch {event.epoch}, step {event.step}: {event.split} accuracy {event.accuracy:.4f}"
+        return ""
+
+
+def _ends_epoch(event: Event) -> bool:
+    return isinstance(event, Evaluated) and event.split == "validation"
