@@ -1,0 +1,79 @@
+"""What a few short trainings compute, step by step: the same on any machine to 1e-4, and on one to the last bit.
+
+    python -m tests.golden            say the losses of every training, in hexadecimal: they show every bit
+    python -m tests.golden --write    keep them, rounded, in tests/data/golden.json
+
+To see whether a change leaves all numbers as they were, run the first command before and after it and compare.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from core.runs.config import FineTuneConfig, LinearFitConfig
+from core.runs.events import LinearStep, Step
+from core.training.fine_tune import fine_tune
+from core.training.linear_fit import LinearFitState, fit
+from core.training.state import TrainingState
+
+STEPS = 6
+FILE = Path(__file__).parent / "data" / "golden.json"
+_SMALL = {"image_size": 32, "batch_size": 8, "learning_rate": 0.01, "device": "cpu", "precision": "float32", "seed": 3}
+TRAININGS: dict[str, FineTuneConfig | LinearFitConfig] = {
+    "kept features": FineTuneConfig(**_SMALL),  # type: ignore[arg-type]
+    "random crops": FineTuneConfig(augmentation="random_resized_crop", **_SMALL),  # type: ignore[arg-type]
+    "full": FineTuneConfig(mode="full", **_SMALL),  # type: ignore[arg-type]
+    "full from random weights": FineTuneConfig(
+        architecture="shufflenet_v2_x0_5",
+        weights="random",
+        mode="full",
+        **_SMALL,  # type: ignore[arg-type]
+    ),
+    "dropout and random crops": FineTuneConfig(
+        architecture="squeezenet1_1",
+        weights="random",
+        mode="full",
+        augmentation="random_resized_crop",
+        **_SMALL,  # type: ignore[arg-type]
+    ),
+    "bfloat16": FineTuneConfig(mode="full", **{**_SMALL, "precision": "bfloat16"}),  # type: ignore[arg-type]
+    "a line": LinearFitConfig(epochs=STEPS, learning_rate=0.01, seed=3),
+}
+
+
+def losses(config: FineTuneConfig | LinearFitConfig) -> list[float]:
+    """The losses of a training's first steps, computed with one thread: with more, sums have another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return list(islice(_losses(config), STEPS))
+    finally:
+        torch.set_num_threads(before)
+
+
+def _losses(config: FineTuneConfig | LinearFitConfig) -> Iterator[float]:
+    if isinstance(config, LinearFitConfig):
+        yield from (event.loss for event in fit(LinearFitState.new(config)) if isinstance(event, LinearStep))
+    else:
+        yield from (event.loss for event in fine_tune(TrainingState.new(config)) if isinstance(event, Step))
+
+
+def main() -> None:
+    """Compute every training's losses, and say or keep them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description="Compare trainings to the last bit.")
+    parser.add_argument("--write", action="store_true", help="keep the losses in tests/data/golden.json")
+    computed = {name: losses(config) for name, config in TRAININGS.items()}
+    if parser.parse_args().write:
+        rounded = {name: [round(loss, 6) for loss in values] for name, values in computed.items()}
+        FILE.write_text(json.dumps(rounded, indent=1) + "\n")
+    else:
+        for name, values in computed.items():
+            print(f"{name}: {' '.join(loss.hex() for loss in values)}")
+
+
+if __name__ == "__main__":
+    main()
