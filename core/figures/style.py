@@ -77,6 +77,11 @@ def bucket_width(count: int, max_buckets: int) -> int:
 
 
 def typed(values: NDArray[Any]) -> dict[str, str]:
-    """An array as Plotly's typed array: a fraction of the size of a list of numbers."""
-    compact = values.astype("<i4" if np.issubdtype(values.dtype, np.integer) else "<f4")
+    """An array as Plotly's typed array: a fraction of the size of a list of numbers.
+
+    It has 32 bits a number; what is beyond them, as a damaged file may have it, is the greatest that they can hold.
+    """
+    is_whole = np.issubdtype(values.dtype, np.integer)
+    limits = np.iinfo(np.int32) if is_whole else np.finfo(np.float32)
+    compact = values.clip(limits.min, limits.max).astype("<i4" if is_whole else "<f4")
     return {"dtype": compact.dtype.str[1:], "bdata": base64.b64encode(compact.tobytes()).decode()}

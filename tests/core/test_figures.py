@@ -81,3 +81,16 @@ def test_smoothing_is_the_unbiased_moving_average() -> None:
 @pytest.mark.parametrize(("accuracies", "low"), [([], 0.0), ([0.05], -0.02), ([0.81, 0.9], 0.68)])
 def test_accuracy_axis_shows_every_value(accuracies: list[float], low: float) -> None:
     assert figures.accuracy_range(accuracies) == pytest.approx([low, 1.03])
+
+
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        (np.array([1, 2**32 - 1], np.uint32), [1, 2**31 - 1]),
+        (np.array([-(2**40)], np.int64), [-(2**31)]),
+        (np.array([1.5, 1e308, -1e308]), [1.5, float(np.finfo(np.float32).max), float(np.finfo(np.float32).min)]),
+    ],
+)
+def test_numbers_beyond_32_bits_are_the_greatest_that_there_are(values: np.ndarray, sent: list[float]) -> None:
+    typed = style.typed(values)
+    assert np.frombuffer(base64.b64decode(typed["bdata"]), typed["dtype"]).tolist() == sent
