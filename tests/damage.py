@@ -135,6 +135,11 @@ def _set_any(values: dict[str, Any], random: Random) -> None:
     values[random.choice(sorted(values))] = random.choice(HOSTILE)
 
 
+def _remove_in_event(told: list[dict[str, Any]], random: Random) -> None:
+    for event in told:
+        _remove_any(event, random)
+
+
 def _set_in_event(told: list[dict[str, Any]], random: Random) -> None:
     for event in told:
         _set_any(event, random)
@@ -205,10 +210,7 @@ def _wrong_numbers(folder: RunFolder, random: Random) -> None:
 
 
 def _many_folders(folder: RunFolder, _: Random) -> None:
-    path = folder.path
-    for _ in range(200):
-        path = path / "x"
-    os.makedirs(path)
+    os.makedirs(folder.path.joinpath(*["x"] * 200))
 
 
 KINDS: dict[str, Damage] = {
@@ -232,7 +234,7 @@ KINDS: dict[str, Damage] = {
     "a description that is cut off": _cut("config.json"),
     "a description with flipped bytes": _flip("config.json"),
     "any value in the events": _tell(_set_in_event),
-    "nothing in an event": _tell(lambda told, random: [_remove_any(event, random) for event in told]),
+    "nothing in an event": _tell(_remove_in_event),
     "zeros in the events": _tell(_zero),
     "times that cannot be": _tell(_time),
     "events in disorder": _tell(lambda told, random: random.shuffle(told)),

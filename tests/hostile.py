@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 State = dict[str, Tensor]
-Writer = Callable[[Path, State], None]
+Writer = Callable[[Path, State], object]
 
 
 def first_weight(state: State) -> str:
@@ -115,8 +115,8 @@ def rewrite(path: Path, state: State, compression: int = zipfile.ZIP_STORED, *, 
     torch.save(state, file)
     with zipfile.ZipFile(file) as source, zipfile.ZipFile(path, "w", compression) as target:
         for name in source.namelist():
-            replaced = pickled is not None and name.endswith("data.pkl")
-            target.writestr(name, pickled if replaced else source.read(name))
+            is_pickle = name.endswith("data.pkl")
+            target.writestr(name, pickled if pickled is not None and is_pickle else source.read(name))
 
 
 def described_by(pickled: bytes) -> Writer:

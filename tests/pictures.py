@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -22,7 +23,7 @@ from tests.conftest import ROOT, wait_until
 
 _LONGEST_S = 1_800
 _SMALL = FineTuneConfig(image_size=96, epochs=3, learning_rate=0.003)
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1280, "height": 860}},
     "-dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "-phone": {"viewport": {"width": 400, "height": 860}, "device_scale_factor": 2},

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,11 @@ class Figure:
     def __str__(self) -> str:
         sign, verdict = (">=" if self.more_is_better else "<="), ("ok" if self.is_met else "MISSED")
         return f"{self.name:<58} {self.value:>9.3f} {self.unit:<9} target {sign} {self.target:g} {self.unit}  {verdict}"
+
+
+def has_ended(reader: RunReader) -> bool:
+    """Whether no more of a run is to come."""
+    return not reader.poll().status.is_live
 
 
 @contextmanager
@@ -152,7 +158,7 @@ def plain_loop(device: str) -> Iterator[Figure]:
         plain = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
         with temporary_home() as home:
             reader = RunReader(jobs.start(home, config))
-            wait_until(lambda reader=reader: not reader.poll().status.is_live, timeout_s=600)
+            wait_until(partial(has_ended, reader), timeout_s=600)
             run = reader.poll()
             assert run.status is Status.FINISHED, run.folder.log_tail(20)
             started = next(event for event in run.events if isinstance(event, Started))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from core.runs import jobs, store
 from core.runs.queue import all_alive
@@ -146,6 +146,12 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     yield opened
     context.close()
     assert not errors
+
+
+def dismissed(said: list[str], dialog: Dialog) -> None:
+    """Close a dialog of the browser's own, and remember what it said."""
+    said.append(dialog.message)
+    dialog.dismiss()
 
 
 def foreign(url: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Failed, Finished, Step, Stopped
@@ -126,10 +126,12 @@ def test_what_has_the_focus_can_be_seen(window: Page, server: Server) -> None:
         focused = window.evaluate_handle("document.activeElement")
         if focused.evaluate("element => element === document.body"):
             break  # that was all
-        box = focused.as_element().bounding_box()
+        element = focused.as_element()
+        assert element is not None
+        box = element.bounding_box()
         assert box is not None
         window.wait_for_timeout(200)  # for the transition of colours
-        clip = {"x": box["x"] - 20, "y": box["y"] - 20, "width": box["width"] + 40, "height": box["height"] + 40}
+        clip = FloatRect(x=box["x"] - 20, y=box["y"] - 20, width=box["width"] + 40, height=box["height"] + 40)
         with_focus = colours_of(window.screenshot(clip=clip))
         focused.evaluate("element => element.blur()")
         window.wait_for_timeout(200)

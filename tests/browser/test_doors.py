@@ -20,6 +20,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import NewSession
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from core.runs import overview
 from tests.browser.conftest import Server
@@ -103,7 +104,7 @@ def test_strange_hosts_are_refused(server: Server, host: str) -> None:
 
 
 def test_settings_are_in_force_wherever_it_is_started(server: Server) -> None:
-    with connect(f"ws://127.0.0.1:{server.port}/_stcore/stream", origin=f"http://127.0.0.1:{server.port}") as socket:
+    with connect(f"ws://127.0.0.1:{server.port}/_stcore/stream", origin=Origin(server.url.rstrip("/"))) as socket:
         ask_to_run = BackMsg()
         ask_to_run.rerun_script.query_string = ""
         socket.send(ask_to_run.SerializeToString())
@@ -112,7 +113,7 @@ def test_settings_are_in_force_wherever_it_is_started(server: Server) -> None:
     assert session.custom_theme.light.primary_color == settings()["theme"]["light"]["primaryColor"]
     with (
         pytest.raises(InvalidStatus),
-        connect(f"ws://127.0.0.1:{server.port}/_stcore/stream", origin="http://localhost:1"),
+        connect(f"ws://127.0.0.1:{server.port}/_stcore/stream", origin=Origin("http://localhost:1")),
     ):
         pass
 

@@ -4,18 +4,20 @@ import http.client
 import os
 import re
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.queue import all_alive
 from core.words import shown
-from tests.browser.conftest import Server, now, pause
+from tests.browser.conftest import Server, dismissed, now, pause
 from tests.conftest import follow, wait_until
 
 pytestmark = pytest.mark.browser
@@ -222,7 +224,7 @@ def test_names_are_data(page: Page, server: Server) -> None:
     name = "<img src=x onerror=alert(1)> [click](javascript:alert(1)) **bold** :red[red]"
     folder.write_description(FineTuneConfig(), name=name, created=0.0, queue="cpu")
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", partial(dismissed, dialogs))
     page.goto(f"{server.url}fine_tuning?run={folder.id}")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_test_id("stSidebar").get_by_text(shown(name, most=28)).first).to_be_visible()
@@ -255,9 +257,12 @@ def test_foreign_websockets_are_refused(server: Server, host: str | None, origin
     with (
         pytest.raises(InvalidStatus),
         connect(
-            f"ws://127.0.0.1:{server.port}/_stcore/stream", origin=origin, additional_headers=headers, open_timeout=5
+            f"ws://127.0.0.1:{server.port}/_stcore/stream",
+            origin=Origin(origin),
+            additional_headers=headers,
+            open_timeout=5,
         ) as socket,
-    ):  # type: ignore[arg-type]
+    ):
         socket.recv(timeout=5)
 
 

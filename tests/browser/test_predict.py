@@ -1,6 +1,7 @@
 """What a person does on the Predict page, in a real Chromium, with real drop events."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.words import shown
-from tests.browser.conftest import Server, drop, pause
+from tests.browser.conftest import Server, dismissed, drop, pause
 from tests.conftest import PHOTOS
 
 pytestmark = pytest.mark.browser
@@ -50,7 +51,7 @@ def test_dropped_photos_get_their_names_beside_files_that_are_no_photos(page: Pa
 
 def test_names_of_files_are_data(page: Page, server: Server) -> None:
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", partial(dismissed, dialogs))
     page.goto(f"{server.url}predict")
     drop(page, {name: contents for name in HOSTILE_NAMES for contents in (png(),)})
     for name in HOSTILE_NAMES:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -50,11 +51,13 @@ def go_to(page: Page, name: str) -> None:
         pytest.param(400, "light", id="phone", marks=pytest.mark.long),
     ],
 )
-def test_from_a_networks_layers_to_its_predictions(browser: Browser, server: Server, width: int, scheme: str) -> None:
+def test_from_a_networks_layers_to_its_predictions(
+    browser: Browser, server: Server, width: int, scheme: Literal["light", "dark"]
+) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
-        has_touch=width < 600,  # type: ignore[arg-type]
+        has_touch=width < 600,
     )
     page = context.new_page()
     errors: list[str] = []

@@ -38,32 +38,33 @@ def saved(tiny_data: DataSet, tmp_path: Path) -> dict[str, Any]:
 def change(contents: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """The same contents with the value at a dotted path replaced."""
     first, _, rest = path.partition(".")
-    key = int(first) if first.isdecimal() else first
+    key: Any = int(first) if first.isdecimal() else first
     return {**contents, key: change(contents[key], rest, value) if rest else value}
 
 
-OF_THE_NETWORK = [
+_NO_MAPPINGS: tuple[Any, ...] = (None, [], 1, {})
+OF_THE_NETWORK: list[tuple[str, Any]] = [
     *(("format", value) for value in (torch.ones(2), True, 1.0, "2", None, [1])),
     *(("architecture", value) for value in (nested(20), torch.zeros(1), {"a": 1}, "no such", None)),
     *(("classes", value) for value in (["a", 1], ("a", "b"), "ab", [], {"a": 1, "b": 2}, torch.zeros(2), ["a"] * 3)),
     *(("transform.image_size", value) for value in (INF, NAN, 0, -1, 10**9, 64.5, "64", True, 16, torch.ones(2))),
     *(("transform.std", value) for value in ((1e-300,) * 3, (NAN,) * 3, (0, 1, 1), (1, 1), None, torch.ones(3, 2))),
     *(("transform.mean", value) for value in ((NAN,) * 3, (INF, 0, 0), (1e30, 0, 0), "abc", 1)),
-    *(("transform", value) for value in (None, [], {}, torch.zeros(1))),
+    *(("transform", value) for value in (*_NO_MAPPINGS, torch.zeros(1))),
     *(("weights", value) for value in (None, {}, [1], {"a": 1}, {1: torch.zeros(1)})),
 ]
-OF_THE_RUN = [
-    *(("configuration", value) for value in (None, [], "x", {"epochs": "x"}, {"architecture": "resnet18"})),
+OF_THE_RUN: list[tuple[str, Any]] = [
+    *(("configuration", value) for value in (*_NO_MAPPINGS[:3], "x", {"epochs": "x"}, {"architecture": "resnet18"})),
     *(("configuration.epochs", value) for value in (INF, -1, [1], torch.ones(2))),
     *(("configuration.device", value) for value in ([1], torch.ones(2))),
-    *(("metrics", value) for value in (None, {}, 1)),
+    *(("metrics", value) for value in _NO_MAPPINGS),
     *(("metrics.validation_accuracy", value) for value in (NAN, "x", torch.ones(2))),
-    *(("training", value) for value in ([], 1, {})),
+    *(("training", value) for value in _NO_MAPPINGS[1:]),
     *((f"training.{name}", value) for name in ("epoch", "batch", "step") for value in (-1, 0.5, None, 10**400)),
     *(("training.seconds", value) for value in (NAN, INF, "x", None)),
     *(("training.best_weights", value) for value in ([1], {"a": 1})),
     ("training.rows_hash", 1),
-    *(("training.optimizer", value) for value in (None, [], {}, {"state": []})),
+    *(("training.optimizer", value) for value in (*_NO_MAPPINGS, {"state": []})),
     *(("training.optimizer.state.0", value) for value in (None, {"momentum_buffer": "x"}, {"step": torch.zeros(())})),
     *(
         ("training.optimizer.state.0.momentum_buffer", value)

@@ -82,7 +82,7 @@ def test_settings_survive_a_file_and_unknown_ones_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("mode", ["frozen", "full"])
-def test_lesson_preset_is_the_lesson(mode: str) -> None:
+def test_lesson_preset_is_the_lesson(mode: Mode) -> None:
     assert PRESETS["lesson"].settings(mode) == {
         "augmentation": "random_resized_crop",
         "image_size": 224,
@@ -101,5 +101,5 @@ def test_quick_preset_is_the_default() -> None:
 
 @pytest.mark.parametrize("mode", ["frozen", "full"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_valid(preset: str, mode: str) -> None:
+def test_every_preset_is_valid(preset: str, mode: Mode) -> None:
     assert FineTuneConfig(mode=mode, **PRESETS[preset].settings(mode)).mode == mode

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -108,12 +109,12 @@ def _follow(folder: RunFolder) -> None:
 
 
 def _read_config(folder: RunFolder) -> None:
-    folder.config_of(LinearFitConfig) if folder.kind == "linear_fit" else folder.config()
+    folder.config_of(LinearFitConfig) if folder.kind.name == "linear_fit" else folder.config()
 
 
 def _draw(folder: RunFolder) -> None:
     reader = RunReader(folder).poll()
-    if folder.kind == "linear_fit":
+    if folder.kind.name == "linear_fit":
         exact = points.minimum(points.draw(0))
         line_figures.fitting_curves(reader.steps, epochs=9, exact=exact, smallest_loss=0.5, chart_id="x")
         return
@@ -178,7 +179,7 @@ def test_file_that_the_system_does_not_give_is_named_and_read_as_soon_as_it_is_g
     before = others(lived_in.path, damaged)
     opened = os.open
 
-    def refuse(path: object, *arguments: object, **options: object) -> int:
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
         if str(path) == str(damaged.path / name):
             raise OSError(code, os.strerror(code), str(path))
         return opened(path, *arguments, **options)

@@ -1,6 +1,7 @@
 """Figures are valid Plotly, keep every extreme, and do not shuffle what is drawn already."""
 
 import base64
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -23,8 +24,8 @@ def steps(losses: np.ndarray) -> np.ndarray:
     return made
 
 
-def draw(losses: np.ndarray, **changes: object) -> style.Figure:
-    settings = {"mode": "frozen", "steps_per_epoch": 10, "chart_id": "run"} | changes
+def draw(losses: np.ndarray, **changes: Any) -> style.Figure:
+    settings: dict[str, Any] = {"mode": "frozen", "steps_per_epoch": 10, "chart_id": "run"} | changes
     return figures.live_training(steps(losses), figures.smooth(losses, 20), [validated(1)], **settings)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from core.training import fine_tune as training
 from core.training import frozen
 from core.training.checkpoints import load_network
 from core.training.fine_tune import fine_tune
+from core.training.inputs import evaluation_batch
 from core.training.keeper import Keeper
 from core.training.optimizers import make_optimizer
 from core.training.state import TrainingState
@@ -135,9 +137,10 @@ def test_frozen_part_is_computed_once_when_kept(monkeypatch: pytest.MonkeyPatch)
 
 def test_optimizer_gets_only_what_learns() -> None:
     model = build.build_random("my_cnn", 10, seed=0)
-    heads.freeze_all_but(model, model.fc)
+    head = model.get_submodule("fc")
+    heads.freeze_all_but(model, head)
     optimizer = make_optimizer(model, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
-    assert optimizer.param_groups[0]["params"] == [model.fc.weight, model.fc.bias]
+    assert optimizer.param_groups[0]["params"] == list(head.parameters())
 
 
 def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +153,7 @@ def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatc
     assert (finished.best_epoch, finished.best_accuracy) == (best.epoch, best.accuracy)
     state.head.load_state_dict(state.best_weights)
     with torch.no_grad():
-        logits = state.model.eval()(training.evaluation_batch(state, state.test.images))
+        logits = state.model.eval()(evaluation_batch(state, state.test.images))
     assert (logits.argmax(dim=1) == state.test.labels).float().mean() == pytest.approx(finished.test_accuracy)
 
 
@@ -212,7 +215,7 @@ def test_checkpoint_predicts_as_the_state_does(mode: str, tmp_path: Path) -> Non
     assert network.classes == ("dark", "bright")
     images = state.test.images
     with torch.no_grad():
-        ours = state.model.eval()(training.evaluation_batch(state, images))
+        ours = state.model.eval()(evaluation_batch(state, images))
         theirs = network.model(network.transform(images))
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
@@ -244,7 +247,7 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_never_best() -> Non
         for event in fine_tune(state):
             if isinstance(event, Step) and event.step == 7:
                 with torch.no_grad():
-                    state.head.bias.fill_(math.inf)
+                    state.head.get_parameter("bias").fill_(math.inf)
 
     with pytest.raises(TrainingDivergedError, match="after step 7"):
         train()
@@ -288,12 +291,13 @@ def test_no_loss_of_a_group_is_reported_from_a_bad_one_on(monkeypatch: pytest.Mo
     monkeypatch.setattr(training.Losses, "are_due", property(lambda losses: len(losses._waiting) == 7))
     cross_entropy, calls = functional.cross_entropy, []
 
-    def break_at_fifth(*arguments: object, **settings: object) -> torch.Tensor:
+    def break_at_fifth(*arguments: Any, **settings: Any) -> torch.Tensor:
         calls.append(1)
         return cross_entropy(*arguments, **settings) * (math.inf if len(calls) == 5 else 1)
 
-    monkeypatch.setattr(training.functional, "cross_entropy", break_at_fifth)
-    state, steps = TrainingState.new(config(mode="frozen")), []
+    monkeypatch.setattr("core.training.fine_tune.functional.cross_entropy", break_at_fifth)
+    state = TrainingState.new(config(mode="frozen"))
+    steps: list[int] = []
     with pytest.raises(TrainingDivergedError, match="at step 5"):
         steps.extend(event.step for event in fine_tune(state) if isinstance(event, Step))
     assert state.reported_step == 4

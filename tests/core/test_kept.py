@@ -1,5 +1,7 @@
 """Photos that a person has dropped: each once, bounded, and given up when they are removed."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def small_limits() -> object:
 
 
 @given(st.lists(st.one_of(st.lists(FILES), st.integers(0, 9), st.just("clear"))))
-def test_whatever_is_dropped_and_removed_stays_within_the_limits(actions: list[object]) -> None:
+def test_whatever_is_dropped_and_removed_stays_within_the_limits(actions: list[Any]) -> None:
     photos = KeptPhotos()
     for action in actions:
         if isinstance(action, list):

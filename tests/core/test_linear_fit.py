@@ -73,6 +73,8 @@ def test_gradient_vanishes_at_the_minimum_with_weight_decay(seed: int, weight_de
     )
     x, y = torch.tensor(drawn.x), torch.tensor(drawn.y)
     (((weight * x + bias - y) ** 2).mean() + weight_decay / 2 * (weight**2 + bias**2)).backward()
+    assert weight.grad is not None
+    assert bias.grad is not None
     assert [weight.grad.item(), bias.grad.item()] == pytest.approx([0, 0], abs=1e-9)
 
 
@@ -126,8 +128,11 @@ def test_fit_shrinks_below_the_largest_learning_rate_and_grows_above(
 
 
 def test_generator_yields_every_epoch_between_its_two_rare_events() -> None:
-    first, *steps, last = fit(LinearFitState.new(SHORT))
+    first, *between, last = fit(LinearFitState.new(SHORT))
+    steps = [event for event in between if isinstance(event, LinearStep)]
     assert first == Fitting(epochs=20)
+    assert isinstance(last, Fitted)
+    assert len(steps) == len(between)
     assert [step.step for step in steps] == list(range(1, 21))
     assert (last.weight, last.bias) == (steps[-1].weight, steps[-1].bias)
     drawn = points.draw(SHORT.seed)

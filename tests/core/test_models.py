@@ -18,7 +18,7 @@ from core.models.catalog import ARCHITECTURES
 from core.models.efficientnet_lite import SamePadding
 from core.models.files import read_state_dict
 from core.models.torchvision_classifiers import CLASSIFIERS
-from core.runs.config import FineTuneConfig
+from core.runs.config import FineTuneConfig, Mode
 from core.runs.events import Finished
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
@@ -92,7 +92,7 @@ def test_network_reads_the_sizes_that_the_catalog_says(architecture: str) -> Non
 
 @pytest.mark.parametrize("architecture", ["squeezenet1_1", "googlenet"])
 @pytest.mark.parametrize("mode", ["frozen", "full"])
-def test_special_networks_learn(architecture: str, mode: str, tiny_data: object) -> None:
+def test_special_networks_learn(architecture: str, mode: Mode, tiny_data: object) -> None:
     config = FineTuneConfig(
         architecture=architecture, weights="random", mode=mode, image_size=64, epochs=1, device="cpu",
         precision="float32", batch_size=27,
@@ -201,7 +201,7 @@ def test_packaged_weights_know_dogs(photo: str, class_index: int, least: float) 
 
 
 def test_random_weights_depend_on_the_seed_alone() -> None:
-    first, again = (build.build_random("my_cnn", 10, seed=5).conv.weight for _ in range(2))
+    first, again = (build.build_random("my_cnn", 10, seed=5).get_parameter("conv.weight") for _ in range(2))
     assert torch.equal(first, again)
 
 
@@ -214,7 +214,7 @@ def test_users_file_of_weights_loads(suffix: str, tmp_path: Path) -> None:
     else:
         safetensors.torch.save_file(model.state_dict(), path)
     loaded = build.build_from_file("my_cnn", path)
-    assert torch.equal(loaded.conv.weight, model.conv.weight)
+    assert torch.equal(loaded.get_parameter("conv.weight"), model.get_parameter("conv.weight"))
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     assert build.check_file("my_cnn", str(path)) is None
 
@@ -300,7 +300,7 @@ def test_downloaded_weights_are_used_again(tmp_path: Path, monkeypatch: pytest.M
     model = torchvision.models.resnet18()
     (tmp_path / "checkpoints").mkdir()
     torch.save(model.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
-    assert torch.equal(build.build_pretrained("resnet18").fc.weight, model.fc.weight)
+    assert torch.equal(build.build_pretrained("resnet18").get_parameter("fc.weight"), model.fc.weight)
 
 
 def test_network_without_pretrained_weights_says_so() -> None:

@@ -117,7 +117,7 @@ class OtherStep(Step):
 def test_steps_are_read_and_written_by_the_fields_that_the_run_declares(home: Path, fields: dict[str, str]) -> None:
     folder = make_run(home)
     step_format = declare(folder, **fields)
-    recorded = [OtherStep(n, 2 / n, 0.01, n / 4, 32, gradient=1.5, photos=n) for n in range(1, 20)]  # type: ignore[misc]
+    recorded = [OtherStep(n, 2 / n, 0.01, n / 4, 32, gradient=1.5, photos=n) for n in range(1, 20)]
     folder.steps(1).write_bytes(b"".join(map(step_format.pack, recorded)))
     with RunWriter(folder) as writer:  # the run goes on in this version
         for step in STEPS[19:30]:

@@ -4,6 +4,7 @@ import json
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -158,7 +159,8 @@ def test_run_that_cannot_be_read_is_listed_beside_the_others(home: Path, descrip
 def test_settings_of_the_wrong_type_cost_only_what_they_say(home: Path) -> None:
     folder = make_run(home, STARTED, FINISHED)
     description = json.loads((folder.path / "config.json").read_text())
-    for config in (None, [], {"architecture": 7, "mode": ["x"]}):
+    hostile: list[Any] = [None, [], {"architecture": 7, "mode": ["x"]}]
+    for config in hostile:
         (folder.path / "config.json").write_text(json.dumps({**description, "config": config}))
         assert overview.summarize(folder).test_accuracy == 0.846
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import driver, worker
+from core import driver
 from core.data import splits
 from core.lane import Lane
 from core.runs import history, jobs, locks, store, workers
@@ -19,7 +20,7 @@ from core.runs.events import Evaluated, Failed, Finished, Queued, RareEvent, Sta
 from core.runs.folder import RunFolder
 from core.runs.history import RaceStart
 from core.runs.queue import DeviceQueue
-from core.runs.reader import RunReader
+from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
@@ -38,11 +39,11 @@ def _clean(stop_workers: None) -> None:
     """No worker outlives its test."""
 
 
-def started(reader: RunReader) -> Started:
-    return next(event for event in reader.events if isinstance(event, Started))
+def started(run: Snapshot) -> Started:
+    return next(event for event in run.events if isinstance(event, Started))
 
 
-def wait_for_all(folders: list[RunFolder]) -> list[RunReader]:
+def wait_for_all(folders: list[RunFolder]) -> list[Snapshot]:
     wait_until(lambda: all(not follow(folder).status.is_live for folder in folders), timeout_s=120)
     return [follow(folder) for folder in folders]
 
@@ -60,8 +61,8 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
         assert len(lane.steps) == 57
         assert np.array_equal(lane.steps["loss"], single.steps["loss"])
         scores = [
-            [(event.split, event.loss, event.accuracy) for event in reader.events if isinstance(event, Evaluated)]
-            for reader in (lane, single)
+            [(event.split, event.loss, event.accuracy) for event in run.events if isinstance(event, Evaluated)]
+            for run in (lane, single)
         ]
         assert scores[0] == scores[1]
     frozen, full = (started(lane) for lane in lanes)
@@ -91,13 +92,13 @@ def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home
 def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> None:
     configs = [FROZEN, FULL, dataclasses.replace(FULL, learning_rate=1e-3)]
 
-    def losses(events: list[object]) -> list[float]:
+    def losses(events: Iterable[object]) -> list[float]:
         return [event.loss for event in events if isinstance(event, Step)]
 
     turns = zip_longest(*(fine_tune(TrainingState.new(config)) for config in configs))
     for config, events in zip(configs, zip(*turns, strict=True), strict=True):
         alone = list(fine_tune(TrainingState.new(config)))
-        assert losses(list(events)) == losses(alone) != []
+        assert losses(events) == losses(alone) != []
 
 
 @in_a_process
@@ -225,7 +226,7 @@ def test_waiting_lane_does_not_slow_down_the_one_that_trains(home: Path, monkeyp
         if lanes[0].has_ended and foreign in held:
             os.close(held.pop(foreign))
 
-    monkeypatch.setattr(worker.time, "sleep", sleep)
+    monkeypatch.setattr("core.driver.time.sleep", sleep)
     driver.work(lanes)
     assert slept
     assert not any(slept)

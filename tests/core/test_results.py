@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_labels_differ_by_settings_time_or_id(home: Path) -> None:
     assert len(set(found)) == 4
 
 
-def result(label: str, **values: object) -> Result:
+def result(label: str, **values: Any) -> Result:
     nothing = Result(
         label=label,
         status=Status.FINISHED,

@@ -60,10 +60,10 @@ def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    for where in ((sandbox.subprocess, "Popen"), (sandbox.socket, "socketpair")):
+    for where in ("core.sandbox.subprocess.Popen", "core.sandbox.socket.socketpair"):
         sandbox.stop()
         with monkeypatch.context() as patched:
-            patched.setattr(*where, refuse)
+            patched.setattr(where, refuse)
             sandbox.prepare()
             with pytest.raises(ReadingError, match=r"^holiday\.pth was not read, because .*: Too many open files\. "):
                 ask("os:getpid")

@@ -1,5 +1,7 @@
 """Batches on the device equal what torchvision and Pillow do image by image."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -120,7 +122,21 @@ def test_transform_survives_a_checkpoint(transform: Transform) -> None:
     assert read_transform(transform.to_dict()) == transform
 
 
-HOSTILE = [None, "x", float("inf"), float("nan"), -1, 0, 10**400, 1e-300, True, [], [1.0] * 2, {}, torch.zeros(2, 2)]
+HOSTILE: list[Any] = [
+    None,
+    "x",
+    float("inf"),
+    float("nan"),
+    -1,
+    0,
+    10**400,
+    1e-300,
+    True,
+    [],
+    [1.0] * 2,
+    {},
+    torch.zeros(2, 2),
+]
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ def test_devices_of_another_machine_are_not_believed(home: Path, monkeypatch: py
     assert devices.remembered(home) == [info]
     assert devices.resolve(home, "auto") == "cuda:0"
     assert devices.resolve(home, "cpu") == "cpu"
-    monkeypatch.setattr(devices.platform, "node", lambda: "elsewhere")
+    monkeypatch.setattr("core.runs.devices.platform.node", lambda: "elsewhere")
     assert devices.remembered(home) == []
     (home / "devices.json").write_text("{")
     assert devices.remembered(home) == []

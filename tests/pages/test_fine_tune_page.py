@@ -62,7 +62,7 @@ def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]
 
 
 def open_page(run_id: str | None = None, **query: str) -> AppTest:
-    return apps.open_page(FINE_TUNE_RUN, run=run_id) if run_id else apps.open_page(**query)
+    return apps.open_page(FINE_TUNE_RUN, run=run_id) if run_id else apps.open_page(FINE_TUNE, **query)
 
 
 def choose_mode(page: AppTest, mode: str) -> None:
@@ -152,7 +152,7 @@ def test_file_of_weights_is_checked_as_it_is_named(tmp_path: Path, started: list
 
 def test_low_disk_space_is_said_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=10**7)
-    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr("core.runs.jobs.shutil.disk_usage", lambda path: usage)
     page = open_page()
     assert "has 10 MB free" in as_read(page.error[0].value)
     assert button(page, "Start fine-tuning").disabled

@@ -14,11 +14,11 @@ from core.driver import work_alone
 from core.models import saving
 from core.runs import jobs, locks, store, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
-from core.runs.events import Failed, Fitting, LinearStep, Stopped
+from core.runs.events import Event, Failed, Fitting, LinearStep, Stopped
 from core.runs.folder import RunFolder
 from core.runs.linear_script import script
-from core.training.linear_fit import LinearFitState, fit
 from pages.places import LINEAR_FIT
+from tests.core.test_linear_fit import end_of
 from tests.pages import apps
 from tests.pages.apps import address, button, field, texts
 from tests.samples import as_read, make_run
@@ -81,7 +81,7 @@ def test_click_fits_with_the_lessons_settings_and_says_what_came_of_it(started: 
     button(page, "Fit the line").click().run()
     assert started == [DEFAULT]
     assert address(page) == {"run": next(store.newest(store.home())).id}
-    *_, fitted = fit(LinearFitState.new(DEFAULT))
+    fitted = end_of(DEFAULT)
     scatter, curves = charts(page)
     assert list(scatter["numbers"].values()) == [f"{fitted.weight:.4f}", f"{fitted.bias:.4f}"]
     assert list(curves["numbers"].values()) == [f"{fitted.loss:.4f}", "1,000"]
@@ -229,7 +229,7 @@ def test_fit_that_has_not_begun_says_what_it_waits_for(home: Path) -> None:
 
 
 def test_fits_that_ended_early_say_how(home: Path) -> None:
-    begun = (Fitting(epochs=1_000), *STEPS)
+    begun: list[Event] = [Fitting(epochs=1_000), *STEPS]
     page = open_page(run=make_fit(home, *begun, Stopped(step=7)).id)
     assert "Stopped after epoch 7" in page.info[0].value
     page = open_page(run=make_fit(home, *begun, Failed(message="It *broke*.", step=7)).id)
@@ -250,7 +250,6 @@ def test_numbers_of_a_fit_that_ran_away_stay_short(home: Path) -> None:
 def test_model_is_saved_in_both_ways_and_proved_equal(home: Path) -> None:
     folder = fitted_run(home, SHORT)
     page = open_page(run=folder.id)
-    *_, fitted = fit(LinearFitState.new(SHORT))
     said = texts(page)
     assert "| `bias` | " in said
     assert said.count("| equal |") == 4
@@ -259,7 +258,7 @@ def test_model_is_saved_in_both_ways_and_proved_equal(home: Path) -> None:
     assert "the check is never turned off" in said
     downloads = [element.proto.label for element in page.get("download_button")]
     assert downloads == ["Download linear_model.pth", "Download linear_model_with_arc.pth"]
-    assert f"{fitted.bias:.4f}" in said
+    assert f"{end_of(SHORT).bias:.4f}" in said
 
 
 @pytest.mark.parametrize("way", [0, 1])

@@ -161,16 +161,20 @@ def session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.ui.once.st.session_state", {})
 
 
+def never() -> str:
+    """A start that nobody has asked for."""
+    raise AssertionError("started")
+
+
 @pytest.mark.usefixtures("session")
 def test_run_that_was_never_shown_is_opened_by_the_next_script() -> None:
-    starts: list[Callable[[], str]] = []
     note_click("form")
     assert start_once("form", lambda: "a") == "a"
-    assert start_once("form", starts.pop) == "a", "the script was ended before it came to the run"
+    assert start_once("form", never) == "a", "the script was ended before it came to the run"
     note_opened("a")
     note_click("form")
-    assert start_once("form", starts.pop) == "a", "the browser did not show it yet"
-    assert start_once("form", starts.pop) is None
+    assert start_once("form", never) == "a", "the browser did not show it yet"
+    assert start_once("form", never) is None
     note_click("form")
     assert start_once("form", lambda: "b") == "b"
 
@@ -178,23 +182,22 @@ def test_run_that_was_never_shown_is_opened_by_the_next_script() -> None:
 @pytest.mark.usefixtures("session")
 def test_start_that_fails_can_be_tried_again() -> None:
     note_click("form")
-    with pytest.raises(IndexError):
-        start_once("form", [].pop)
+    with pytest.raises(AssertionError):
+        start_once("form", never)
     note_click("form")
     assert start_once("form", lambda: "a") == "a"
 
 
 @pytest.mark.usefixtures("session")
 def test_click_meant_for_another_form_or_for_one_that_cannot_start_is_forgotten() -> None:
-    starts: list[Callable[[], str]] = []
     note_click("the form beside another run")
-    assert start_once("form", starts.pop) is None
+    assert start_once("form", never) is None
     note_click("form")
     assert start_once("form", None) is None
-    assert start_once("form", starts.pop) is None
+    assert start_once("form", never) is None
     note_click("form")
     forget_click()
-    assert start_once("form", starts.pop) is None
+    assert start_once("form", never) is None
 
 
 @pytest.mark.usefixtures("session")

@@ -180,7 +180,7 @@ def test_answers_of_another_network_are_gone_before_the_new_ones_come(
     monkeypatch.setattr(helper, "call", fail)
     page.selectbox[0].set_value("resnet18").run()
     assert "### frog" not in texts(page)
-    assert "Download as CSV" not in {element.label for element in page.get("download_button")}
+    assert "Download as CSV" not in {element.proto.label for element in page.get("download_button")}
 
 
 def test_imagenets_network_gets_photos_that_it_knows_and_only_these_are_judged(asked: list[NetworkRef]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from core.runs import jobs, locks, progress, store
 from core.runs.events import (
+    Event,
     RareEvent,
     Stopped,
 )
@@ -35,7 +36,8 @@ def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> 
         begun = dataclasses.replace(STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe")
         with RunWriter(folder) as writer:
             saw = "beef" if config.mode == "frozen" else full_saw
-            for event in (begun, *STEPS, dataclasses.replace(VALIDATED, rows_hash=saw), *ending):
+            happened: list[Event] = [begun, *STEPS, dataclasses.replace(VALIDATED, rows_hash=saw), *ending]
+            for event in happened:
                 writer.append(event)
     return folders
 

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -32,7 +33,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
-def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: object) -> RunFolder:
+def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: Any) -> RunFolder:
     finished = replace(FINISHED, test_accuracy=test, seconds=seconds)
     return make_run(home, STARTED, *STEPS, VALIDATED, finished, name=name, config=replace(CONFIG, **settings))
 
