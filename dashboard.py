@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, file_util
 
-from core import helper, sandbox
+from core import ask
 from core.errors import StorageError
 from core.runs import store, trash, workers
 from pages.places import FIRST, PLACES
@@ -122,8 +122,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
         print(error, file=sys.stderr)  # every page says so, too
     yield
     workers.release_spare()
-    helper.stop()
-    sandbox.stop()
+    ask.stop()
 
 
 def open_first(request: Request) -> Response:
@@ -143,12 +142,14 @@ assert plotly is not None
 assert plotly.origin is not None
 
 load_settings()
+# What `--server.baseUrlPath` puts before every address, as behind a proxy that serves other things, too.
+base = "/".join(["", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))])
 app = st.App(
     _HERE / "pages" / "shell.py",
     routes=[
-        Mount("/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
-        Route(f"/{FIRST.address}", open_first),
-        *(Route(f"/{place.address}", open_page) for place in PLACES if place is not FIRST),
+        Mount(f"{base}/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
+        Route(f"{base}/{FIRST.address}", open_first),
+        *(Route(f"{base}/{place.address}", open_page) for place in PLACES if place is not FIRST),
     ],
     # Any website may point a name of its own at 127.0.0.1: only requests that name this machine are answered.
     # Streamlit checks `server.allowedHosts` for WebSockets alone; here the same names guard every route.

@@ -17,7 +17,7 @@ from core.durable import said_plainly
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.job import Job
 from core.lane import LISTEN_EVERY_S, Lane, StopRequestedError, explain_fault
-from core.runs import devices
+from core.runs import known_devices
 from core.runs.events import Event, Failed, Preparing, RareEvent, Recovered
 from core.runs.folder import RunFolder
 from core.runs.kinds import Kind
@@ -191,10 +191,10 @@ def _save(job: Job, event: Event, lane: Lane) -> None:
         lane.writer.append(saved)
 
 
-def remember_devices(runs_home: Path) -> list[devices.DeviceInfo]:
+def remember_devices(runs_home: Path) -> list[known_devices.DeviceInfo]:
     """Look for devices, and tell those that cannot look."""
-    probe = importlib.import_module("core.device").probe
-    found: list[devices.DeviceInfo] = probe()
-    if devices.remembered(runs_home) != found:
-        devices.remember(runs_home, found)
+    probe = importlib.import_module("core.devices").probe
+    found: list[known_devices.DeviceInfo] = probe()
+    if known_devices.remembered(runs_home) != found:
+        known_devices.remember(runs_home, found)
     return found

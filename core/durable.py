@@ -128,8 +128,9 @@ def read_file(path: Path | str, *, at_most: int) -> bytes:
 
 
 @contextmanager
-def said_plainly(task: str, path: Path) -> Iterator[None]:
+def said_plainly(task: str, path: Path, *, setting: str = "UNFREEZE_HOME") -> Iterator[None]:
     """Say in one sentence what a disk refuses. `task` is what then cannot be done: "The run cannot be started".
+    `setting` names the variable of the environment that chooses another folder.
 
     Raises:
         StorageError: instead of an `OSError`, but for `BlockingIOError`, which speaks of a lock and not of a disk.
@@ -139,10 +140,10 @@ def said_plainly(task: str, path: Path) -> Iterator[None]:
     except BlockingIOError:
         raise
     except OSError as error:
-        raise StorageError(f"{task}: {explain(error, path)}") from error
+        raise StorageError(f"{task}: {explain(error, path, setting=setting)}") from error
 
 
-def explain(error: OSError, path: Path) -> str:
+def explain(error: OSError, path: Path, *, setting: str = "UNFREEZE_HOME") -> str:
     """What is wrong with the disk of `path`, and what to do, as the end of a sentence."""
     if error.errno in _FULL:
         return (
@@ -157,8 +158,8 @@ def explain(error: OSError, path: Path) -> str:
         return f"another process has kept {path} busy for too long. Try again."
     reason = error.strerror or type(error).__name__
     if error.errno in _NOT_ALLOWED:
-        return f"{path} does not allow it ({reason}). Make it writable, or set UNFREEZE_HOME to another folder."
-    return f"{path} cannot be used ({reason}). Try again, or set UNFREEZE_HOME to another folder."
+        return f"{path} does not allow it ({reason}). Make it writable, or set {setting} to another folder."
+    return f"{path} cannot be used ({reason}). Try again, or set {setting} to another folder."
 
 
 class _Watched:

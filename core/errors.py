@@ -4,7 +4,10 @@
     ├── WeightsError             weights that cannot be had or do not fit
     │   ├── WeightsFileError     a user's file: missing, no checkpoint, or of another architecture
     │   │   └── NetworkMissingError   a frozen run's checkpoint without the network that it belongs to
+    │   ├── WeightsDamagedError  a file of the hub's that is not what was published
+    │   ├── WeightsAbsentError   a file of the hub's that nobody has downloaded yet
     │   └── HubUnreachableError  the download failed; the message names the way out
+    ├── DownloadStoppedError     a download that was asked to stop
     ├── ReadingError             a user's file that was not read this time, though it may be sound
     ├── TrainingDivergedError    the loss is not a number any more
     ├── StorageError             a disk that refuses to be written to
@@ -34,8 +37,20 @@ class NetworkMissingError(WeightsFileError):
     """A frozen run's checkpoint, which holds a head, without the network that it belongs to."""
 
 
+class WeightsDamagedError(WeightsError):
+    """Pretrained weights on this computer that are not what was published."""
+
+
+class WeightsAbsentError(WeightsError):
+    """Pretrained weights that nobody has downloaded yet."""
+
+
 class HubUnreachableError(WeightsError):
     """Pretrained weights that could not be downloaded."""
+
+
+class DownloadStoppedError(UnfreezeError):
+    """A download that was asked to stop."""
 
 
 class ReadingError(UnfreezeError):

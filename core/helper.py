@@ -1,76 +1,206 @@
-"""One warm process for short torch work, so that the server imports no torch and a crash costs one answer.
+"""Warm processes for short torch work, so that the server imports no torch and a crash costs its asker alone.
 
 Work is named, not passed: `call("core.models.build:check_file", ...)` imports the module over there. loky's executors,
 unlike multiprocessing's, do not run the server's main script again in their processes.
 """
 
+import faulthandler
 import importlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
+import time
+from collections.abc import Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, ShutdownExecutorError
 
 from core.errors import UnfreezeError
 
+_MOST = 3  # processes; each keeps networks of its own in memory
+_IDLE_S = 600  # after which one ends
+_START_S = 120.0  # for a process that must import PyTorch first, on a busy computer
+_LET_GO_S = 3.0  # what does not break off at its limit ends with its process so much later
+_ENDED = "The process that does this work ended unexpectedly, perhaps for lack of memory. Try again."
+_NO_MEMORY = "This needs more memory than is free. Close other programs, or choose something smaller."
+
+
+class LimitReachedError(UnfreezeError):
+    """Work that took longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"This took longer than {self.seconds:g} s and was given up. Try again."
+
+
+@dataclass(eq=False)
+class _Helper:
+    """One process, which does one thing at a time."""
+
+    about: Hashable = None  # what it was asked about last, and so has in memory
+    executor: ProcessPoolExecutor = field(default_factory=lambda: ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S))
+
+    def end(self) -> None:
+        self.executor.shutdown(wait=False, kill_workers=True)
+
+
+class _Helpers:
+    """Those of this server. A question takes one for itself; no more than `_MOST` are answered at a time."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._all: list[_Helper] = []
+        self._idle: list[_Helper] = []  # the one that was used last stands last
+        self._has_ended = False
+        self.askers = ThreadPoolExecutor(_MOST, thread_name_prefix="asks a helper")
+
+    def take(self, target: str, about: Hashable) -> _Helper:
+        """An idle helper, one that knows what it is asked about before others. Where all are busy, whichever is first:
+        the first one that is done, or a new one that has imported what it needs.
+        """
+        with self._changed:
+            has_begun_one = False
+            while not self._idle:
+                if self._has_ended:
+                    raise UnfreezeError(_ENDED)
+                if not self._all:
+                    return self._new(about)
+                if not has_begun_one and len(self._all) < _MOST:
+                    has_begun_one = True
+                    self._warm_up(self._new(None), target)
+                self._changed.wait()
+            # One that knows it; or else the warmest, and for what fills its memory the one that was asked longest ago.
+            another = self._idle[-1] if about is None else self._idle[0]
+            helper = next((helper for helper in self._idle if helper.about == about is not None), another)
+            self._idle.remove(helper)
+            helper.about = helper.about if about is None else about
+            return helper
+
+    def give_back(self, helper: _Helper) -> None:
+        """The helper may be asked something else."""
+        with self._changed:
+            if helper in self._all:
+                self._idle.append(helper)
+            self._changed.notify_all()
+
+    def drop(self, helper: _Helper) -> None:
+        """The helper is dead, or is to die."""
+        with self._changed:
+            for listed in (self._all, self._idle):
+                if helper in listed:
+                    listed.remove(helper)
+            self._changed.notify_all()
+        helper.end()
+
+    def end(self) -> None:
+        """End all helpers and what they are doing. Nothing more is asked of them."""
+        self._has_ended = True
+        self.askers.shutdown(wait=False, cancel_futures=True)
+        for helper in list(self._all):
+            self.drop(helper)
+
+    def _new(self, about: Hashable) -> _Helper:
+        helper = _Helper(about)
+        self._all.append(helper)
+        return helper
+
+    def _warm_up(self, helper: _Helper, target: str) -> None:
+        def done(warmed: "Future[None]") -> None:
+            if warmed.cancelled() or warmed.exception():
+                self.drop(helper)
+            else:
+                self.give_back(helper)
+
+        helper.executor.submit(warm, target.partition(":")[0]).add_done_callback(done)
+
+
 _mutex = threading.Lock()
-# Held here because loky's reusable executor belongs to a thread, and every script run of the server is a new one.
-_executor: ProcessPoolExecutor | None = None
-_IDLE_S = 600
+_helpers: _Helpers | None = None
 
 
-def submit(target: str, *arguments: Any, limit_s: float | None = None) -> "Future[Any]":
-    """Start `target`, a "module:function", in the helper. Starts the helper, too, where none is running.
+def submit(target: str, *arguments: Any, limit_s: float | None = None, about: Hashable = None) -> "Future[Any]":
+    """Have a helper do `target`, a "module:function". Returns at once.
 
-    What nobody waits for has a limit of time, so that others need not wait behind it: then it ends in a TimeoutError.
+    The time of `limit_s` counts from when the work itself begins. `about` names what the helper has in memory
+    afterwards: further questions about it go to the same one where it is free.
+
+    The future raises what `target` raises, or UnfreezeError: its process died, or it took longer than it may.
     """
-    global _executor
+    global _helpers
     with _mutex:
-        if _executor is None:
-            _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
-        try:
-            answer: Future[Any] = _executor.submit(_run, target, arguments, limit_s)
-        except BrokenProcessPool:
-            _executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S)
-            answer = _executor.submit(_run, target, arguments, limit_s)
-        return answer
+        if _helpers is None:
+            _helpers = _Helpers()
+        return _helpers.askers.submit(_ask, _helpers, target, arguments, limit_s, about)
+
+
+def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hashable = None) -> Any:
+    """The answer of `target`, or its exception.
+
+    Raises:
+        UnfreezeError: its process died, or it took longer than it may.
+    """
+    return submit(target, *arguments, limit_s=limit_s, about=about).result()
 
 
 def prepare(module: str) -> None:
-    """Have the helper import a module ahead of the first question about it. Returns at once."""
+    """Have a helper import a module ahead of the first question about it. Returns at once."""
     submit("core.helper:warm", module)
 
 
 def warm(module: str) -> None:
-    """Import a module: what `prepare` asks of the helper."""
+    """Import a module: what `prepare` asks of a helper."""
     importlib.import_module(module)
 
 
-def call(target: str, *arguments: Any, timeout_s: float = 60.0) -> Any:
-    """The answer of `target`, or its exception.
-
-    Raises:
-        UnfreezeError: the helper died or took longer than `timeout_s`.
-    """
-    try:
-        return submit(target, *arguments).result(timeout=timeout_s)
-    except BrokenProcessPool as error:
-        raise UnfreezeError("The helper process ended unexpectedly, perhaps for lack of memory. Try again.") from error
-    except TimeoutError as error:
-        stop()  # or the next question would wait behind this one
-        raise UnfreezeError(f"The helper process has not answered within {timeout_s:.0f} s. Try again.") from error
-
-
 def stop() -> None:
-    """End the helper and what it is doing; the next question starts another."""
-    global _executor
+    """End all helpers and what they are doing; the next question starts another."""
+    global _helpers
     with _mutex:
-        if _executor is not None:
-            _executor.shutdown(wait=False, kill_workers=True)
-            _executor = None
+        if _helpers is not None:
+            _helpers.end()
+            _helpers = None
+
+
+def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable) -> Any:
+    """One question, in a thread of its own: find a helper, wait for its answer, and let it go."""
+    while True:
+        helper = helpers.take(target, about)
+        try:
+            answer = helper.executor.submit(_run, target, arguments, limit_s)
+            break
+        except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do
+            helpers.drop(helper)
+    began = time.monotonic()
+    try:
+        # The process keeps its limit by itself, unless it is stopped or not even started.
+        result = answer.result(timeout=None if limit_s is None else _START_S + limit_s + 2 * _LET_GO_S)
+    except (BrokenProcessPool, ShutdownExecutorError) as error:
+        helpers.drop(helper)
+        if limit_s is not None and time.monotonic() - began > limit_s + _LET_GO_S:
+            raise LimitReachedError(limit_s) from error
+        raise UnfreezeError(_ENDED) from error
+    except TimeoutError as error:
+        if answer.done():  # it is the work's own
+            helpers.give_back(helper)
+            raise
+        helpers.drop(helper)
+        raise LimitReachedError(limit_s or 0.0) from error
+    except MemoryError as error:
+        helpers.give_back(helper)
+        raise UnfreezeError(_NO_MEMORY) from error
+    except BaseException as error:
+        helpers.give_back(helper)
+        if "can't allocate memory" in str(error):  # as torch says it
+            raise UnfreezeError(_NO_MEMORY) from error
+        raise
+    helpers.give_back(helper)
+    return result
 
 
 def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
@@ -82,18 +212,24 @@ def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) 
 
 @contextmanager
 def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Break off after so many seconds, between two steps of Python or in a wait. Only for a process's main thread."""
+    """Break off after so many seconds, between two steps of Python or in a wait. Only for a process's main thread.
+
+    What listens to nothing, a long computation in C, ends with its process a little later.
+    """
     if seconds is None:
         yield
         return
 
     def break_off(*_: object) -> None:
-        raise TimeoutError(f"not done within {seconds:g} s")
+        raise LimitReachedError(seconds)
 
     before = signal.signal(signal.SIGALRM, break_off)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(seconds + _LET_GO_S, exit=True, file=nowhere)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
+            signal.signal(signal.SIGALRM, before)

@@ -56,6 +56,8 @@ def _start() -> None:
     with _mutex:
         if _process is not None and _process.poll() is None:
             return
+        if _connection is not None:
+            _connection.close()
         ours, theirs = socket.socketpair()
         try:
             with theirs:

@@ -164,7 +164,7 @@ def _curve(steps: NDArray[np.void], field: str, name: str, color: str, axis: str
         "y": typed(steps[field][shown]),
         "yaxis": axis,
         "line": {"color": color, "width": 2},
-        "hovertemplate": f"%{{y:.4f}}<extra>{name}</extra>",
+        "hovertemplate": f"%{{y:.4~g}}<extra>{name}</extra>",
     }
 
 
@@ -177,5 +177,5 @@ def _level(epochs: int, value: float, name: str, color: str, axis: str) -> dict[
         "y": [value, value],
         "yaxis": axis,
         "line": {"color": color, "width": 1.5, "dash": "dash"},
-        "hovertemplate": f"%{{y:.4f}}<extra>{name}</extra>",
+        "hovertemplate": f"%{{y:.4~g}}<extra>{name}</extra>",
     }

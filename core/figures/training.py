@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ from core.figures.style import (
 from core.runs.events import Evaluated
 
 _SMOOTHING_SPAN = 0.02  # of all steps
+_FEW_STEPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class ComparedRun:
     """One run in a chart of several."""
 
     label: str  # shown as it is
@@ -55,11 +57,11 @@ def live_training(
             {**_smooth_line(steps, smoothed, MAX_POINTS // 2, color), "name": "Loss, smoothed"},
             {**_validation(validations, steps_per_epoch, color), "name": "Validation accuracy"},
         ],
-        "layout": _layout([evaluated.accuracy for evaluated in validations], chart_id),
+        "layout": _layout([evaluated.accuracy for evaluated in validations], chart_id, _last_step(steps)),
     }
 
 
-def compare_training(lanes: Sequence[Lane], *, chart_id: str) -> Figure:
+def compare_training(lanes: Sequence[ComparedRun], *, chart_id: str) -> Figure:
     """Several runs over their steps: smoothed losses before faint raw ones, above the validation accuracies.
 
     A legend entry is a run: hiding it hides all that is drawn of it.
@@ -69,7 +71,7 @@ def compare_training(lanes: Sequence[Lane], *, chart_id: str) -> Figure:
     for index, lane in enumerate(lanes):
         group = {"legendgroup": str(index)}
         hover = f"<extra>{literal(lane.label)}</extra>"
-        smooth_hover = {"hovertemplate": "%{y:.4f}" + hover}
+        smooth_hover = {"hovertemplate": "%{y:.4~g}" + hover}
         validation_hover = {"hovertemplate": "%{y:.1%} after epoch %{customdata}" + hover}
         data += [
             {
@@ -87,18 +89,17 @@ def compare_training(lanes: Sequence[Lane], *, chart_id: str) -> Figure:
             | {"name": literal(lane.label), "showlegend": False},
         ]
     accuracies = [evaluated.accuracy for lane in lanes for evaluated in lane.validations]
-    return {"data": data, "layout": _layout(accuracies, chart_id)}
+    last_step = max((_last_step(lane.steps) for lane in lanes), default=0)
+    return {"data": data, "layout": _layout(accuracies, chart_id, last_step)}
 
 
 def lane_colors(modes: Sequence[str]) -> list[str]:
     """A colour for each run: the first of each way to fine-tune has that way's own, the others one of their own."""
-    more = list(MORE_COLORS)
-    colors: list[str] = []
-    for mode in modes:
-        own = LANE_COLORS.get(mode)
-        is_free = own is not None and own not in colors
-        colors.append(own if own is not None and is_free else more[(len(colors)) % len(more)])
-    return colors
+    others = cycle([*MORE_COLORS, *(color for mode, color in LANE_COLORS.items() if mode not in modes)])
+    return [
+        LANE_COLORS[mode] if mode in LANE_COLORS and mode not in modes[:index] else next(others)
+        for index, mode in enumerate(modes)
+    ]
 
 
 def _raw(steps: NDArray[np.void], max_buckets: int, color: str) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _raw(steps: NDArray[np.void], max_buckets: int, color: str) -> dict[str, Any
         "y": typed(steps["loss"][shown]),
         "line": {"color": color, "width": 1},
         "marker": {"color": color, "size": 4},
-        "hovertemplate": "%{y:.4f}<extra>loss</extra>",
+        "hovertemplate": "%{y:.4~g}<extra>loss</extra>",
     }
 
 
@@ -127,7 +128,7 @@ def _smooth_line(
         "x": typed(steps["step"][shown]),
         "y": typed(smoothed[shown]),
         "line": {"color": color, "width": 2.5},
-        "hovertemplate": "%{y:.4f}<extra>smoothed</extra>",
+        "hovertemplate": "%{y:.4~g}<extra>smoothed</extra>",
     }
 
 
@@ -146,7 +147,11 @@ def _validation(validations: Sequence[Evaluated], steps_per_epoch: int, color: s
     }
 
 
-def _layout(accuracies: Sequence[float], chart_id: str) -> dict[str, Any]:
+def _last_step(steps: NDArray[np.void]) -> int:
+    return int(steps["step"][-1]) if len(steps) else 0
+
+
+def _layout(accuracies: Sequence[float], chart_id: str, last_step: int) -> dict[str, Any]:
     return {
         **base_layout(chart_id),
         "hovermode": "x",
@@ -157,6 +162,7 @@ def _layout(accuracies: Sequence[float], chart_id: str) -> dict[str, Any]:
             "anchor": "y2",
             "zeroline": False,
             "tickformat": ",d",
+            **({"dtick": 1} if last_step < _FEW_STEPS else {}),  # or the axis would say 0 0 1 1
         },
         "yaxis": {"title": {"text": "Loss"}, "domain": [0.4, 1], "rangemode": "tozero", "zeroline": False},
         "yaxis2": {

@@ -98,7 +98,7 @@ def _describe(model: nn.Module, inputs: Tensor, **parts: Any) -> Description:
         if own or multiply_adds or not any(module.children()):
             layer = Layer(
                 name=name,
-                kind=type(module).__name__,
+                type_name=type(module).__name__,
                 settings=module.extra_repr(),
                 output_shape=trace.output_shape,
                 calls=trace.calls,
@@ -158,7 +158,7 @@ def _block(name: str, module: nn.Module, trace: _Trace, layers: tuple[Layer, ...
     inside = [layer for layer in layers if layer.name == name or layer.name.startswith(f"{name}.")]
     return Block(
         name=name,
-        kind=type(module).__name__,
+        type_name=type(module).__name__,
         layers=len(inside),
         output_shape=trace.output_shape,
         parameters=sum(layer.parameters for layer in inside),

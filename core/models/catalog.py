@@ -31,6 +31,7 @@ class Architecture:
     mean: Channels = _IMAGENET_MEAN
     std: Channels = _IMAGENET_STD
     weights_url: str | None = None  # the hub's file
+    weights_bytes: int = 0  # that it has, about
     weights_package: bool = False  # the weights come with an installed package
     image_size: int | None = None  # the only input size that fits, if there is one
     min_image_size: int = 32
@@ -39,7 +40,7 @@ class Architecture:
     eval_size: int = 224
     kernel: Kernel = "bilinear"
     head_bias: bool = True
-    head_kind: str = "Linear"  # or "Conv2d": a 1x1 convolution before the pooling
+    head_type: str = "Linear"  # or "Conv2d": a 1x1 convolution before the pooling
 
     @property
     def has_pretrained(self) -> bool:
@@ -57,25 +58,26 @@ class Architecture:
 
 def _from_torchvision(row: Classifier, description: str | None = None) -> Architecture:
     """What torchvision's table says of a network."""
-    download = size(1e6 * row.megabytes)
+    num_bytes = 1_000_000 * row.megabytes
     # SWAG (Singh et al., 2022): https://github.com/facebookresearch/SWAG says so.
     licence = " They are for non-commercial use only (CC BY-NC 4.0)." if "swag" in row.weights_file else ""
     mean, std = row.channel_mean, row.channel_std
     return Architecture(
         label=row.label,
         description=description
-        or f"{row.top1:.1f}% of ImageNet's photos right. Downloads {download} of weights once.{licence}",
+        or f"{row.top1:.1f}% of ImageNet's photos right. Its weights take {size(num_bytes)}.{licence}",
         head=row.head,
         head_features=row.head_features,
         parameters=row.parameters,
         weights_url=HUB + row.weights_file,
+        weights_bytes=num_bytes,
         image_size=row.image_size,
         min_image_size=row.min_image_size,
         eval_resize=row.eval_resize,
         eval_size=row.eval_size,
         kernel=row.kernel,
         head_bias=row.head_bias,
-        head_kind=row.head_kind,
+        head_type=row.head_type,
         mean=_IMAGENET_MEAN if mean is None else (mean, mean, mean),
         std=_IMAGENET_STD if std is None else (std, std, std),
     )
@@ -99,11 +101,11 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "resnet18": _from_torchvision(
         _TORCHVISION["resnet18"],
-        "The classic residual network, 18 layers deep. Downloads 47 MB of weights once.",
+        "The classic residual network, 18 layers deep. Its weights take 47 MB.",
     ),
     "alexnet": _from_torchvision(
         _TORCHVISION["alexnet"],
-        "The network that started it in 2012, and the course's example. Downloads 244 MB of weights once.",
+        "The network that started it in 2012, and the course's example. Its weights take 244 MB.",
     ),
     "my_cnn": Architecture(
         label="MyCNN",

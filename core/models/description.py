@@ -11,7 +11,7 @@ class Layer:
     """A module that computes something itself: one without modules inside, or one with parameters of its own."""
 
     name: str  # dotted, as in `named_modules()`; empty for the network itself
-    kind: str  # its class
+    type_name: str  # its class
     settings: str  # what `print` shows in its brackets
     output_shape: Shape | None  # of its last call; None where it is not called
     calls: int  # how often it runs for one input
@@ -25,7 +25,7 @@ class Block:
     """A part of the network one level below the top, with everything inside."""
 
     name: str
-    kind: str
+    type_name: str
     layers: int
     output_shape: Shape | None
     parameters: int

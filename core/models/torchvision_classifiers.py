@@ -31,7 +31,7 @@ class Classifier(NamedTuple):
     channel_mean: float | None  # of every channel, where it is not ImageNet's
     channel_std: float | None
     head_bias: bool
-    head_kind: str  # "Linear", or "Conv2d": a 1x1 convolution before the pooling
+    head_type: str  # "Linear", or "Conv2d": a 1x1 convolution before the pooling
 
 
 def _read() -> tuple[Classifier, ...]:
@@ -55,7 +55,7 @@ def _read() -> tuple[Classifier, ...]:
                 channel_mean=float(row["channel_mean"]) if row["channel_mean"] else None,
                 channel_std=float(row["channel_std"]) if row["channel_std"] else None,
                 head_bias=row["head_bias"] == "1",
-                head_kind=row["head_kind"],
+                head_type=row["head_type"],
             )
             for row in csv.DictReader(file)
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["pretrained", "checkpoint", "file"]
+Source = Literal["pretrained", "checkpoint", "file"]
 TOP = 5
 
 
@@ -11,7 +11,7 @@ TOP = 5
 class NetworkRef:
     """Which network is to predict: ImageNet's of an architecture, a run's checkpoint, or a user's file."""
 
-    kind: Kind
+    source: Source
     architecture: str = ""  # "checkpoint" and "file" of Unfreeze know theirs themselves
     path: str = ""
     version: int = 0  # of the file, so that a newer one is read anew

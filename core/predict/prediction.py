@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core import device as devices
+from core import devices
 from core.data.transforms import own_evaluation
 from core.errors import PhotoError, WeightsError
 from core.models import build, catalog, heads, imagenet
@@ -16,7 +16,7 @@ from core.predict.answers import TOP, Answer, Guess, NetworkRef
 from core.predict.photos import as_jpeg, printable, read_photo, thumbnail
 from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_network
 
-_NETWORKS_KEPT = 3
+_NETWORKS_KEPT = 2  # in each of a few processes
 _BATCH = 16
 _NO_NUMBER = (
     "{name} has no answer: what the network computes for it is not a number. Its weights are damaged or far too large; "
@@ -117,10 +117,10 @@ def _load(ref: NetworkRef) -> tuple[TrainedNetwork, torch.device]:
 
 def _read(ref: NetworkRef) -> TrainedNetwork:
     path = Path(ref.path)
-    if ref.kind == "checkpoint" or (ref.kind == "file" and is_checkpoint(read_headers(path))):
+    if ref.source == "checkpoint" or (ref.source == "file" and is_checkpoint(read_headers(path))):
         return load_network(path)
     known = catalog.ARCHITECTURES[ref.architecture]
-    is_file = ref.kind == "file"
+    is_file = ref.source == "file"
     model = build.build_from_file(ref.architecture, path) if is_file else build.build_pretrained(ref.architecture)
     return TrainedNetwork(
         model=model.eval(),

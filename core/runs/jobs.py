@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.durable import clear_unfinished, explain, said_plainly
 from core.errors import NotEnoughDiskError, RunNotFoundError, UnfreezeError
-from core.runs import control, devices, light, locks, trash, workers
+from core.runs import control, known_devices, light, locks, trash, workers
 from core.runs.config import FineTuneConfig, RunConfig, check_race
 from core.runs.events import Failed, Queued, Resumed
 from core.runs.folder import RunFolder
@@ -53,7 +53,7 @@ def race(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
 def _start(runs_home: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
     check_disk(runs_home, *configs)
     is_light = KINDS[configs[0].KIND].is_light
-    device = _HELPER if is_light else devices.resolve(runs_home, getattr(configs[0], "device", "auto"))
+    device = _HELPER if is_light else known_devices.resolve(runs_home, getattr(configs[0], "device", "auto"))
     with said_plainly("The run cannot be started", runs_home), ExitStack() as stack:
         folders = [stack.enter_context(new_run(runs_home)) for _ in configs]
         ids = tuple(folder.id for folder in folders)

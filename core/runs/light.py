@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from core import helper
+from core import ask
 from core.runs.folder import RunFolder
 
 _log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def set_on(folder: RunFolder, lock: int) -> None:
     """
     kept = os.dup(lock)
     try:
-        done = helper.submit("core.driver:work_alone", str(folder.path))
+        done = ask.do_light_run.later(str(folder.path))
     except BaseException:
         os.close(kept)
         raise

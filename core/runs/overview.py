@@ -25,6 +25,7 @@ from core.runs.quantities import MAX_SECONDS
 from core.runs.status import Status, derive_status, is_resumable
 
 _MAX_REMEMBERED = 20_000
+_MAX_SETTING = 1e9
 _PASSING = (
     b'"event": "Evaluating"',
     b'"event": "Extracting"',
@@ -41,6 +42,11 @@ class Summary:
     kind: str | None = None  # None where the run cannot be read
     network: str = ""
     mode: str = ""
+    race: tuple[str, ...] = ()  # the ids of the runs that it takes turns with, its own included
+    image_size: float | None = None  # settings, where they are numbers
+    epochs: float | None = None
+    batch_size: float | None = None
+    learning_rate: float | None = None
     status: Status | None = None
     is_resumable: bool = False
     best_accuracy: float | None = None  # on validation images, 0 to 1
@@ -168,6 +174,11 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         kind=kind.name,
         network=clean(kind.network(values)),
         mode=clean(values.get("mode", "")),
+        race=folder.race(),
+        image_size=_setting(values.get("image_size")),
+        epochs=_setting(values.get("epochs")),
+        batch_size=_setting(values.get("batch_size")),
+        learning_rate=_setting(values.get("learning_rate")),
         status=status,
         is_resumable=kind.is_resumable and is_resumable(status, last),
         best_accuracy=_best_accuracy(so_far),
@@ -234,6 +245,13 @@ def _created(run_id: str) -> datetime | None:
         return datetime(int(date[:4]), int(date[4:6]), int(date[6:]), int(time[:2]), int(time[2:4]), int(time[4:]))
     except ValueError:
         return None
+
+
+def _setting(value: object) -> float | None:
+    """A setting as a list can show it; a file may hold anything."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MAX_SETTING:
+        return None
+    return float(value)
 
 
 def _number(value: float) -> float | None:

@@ -47,6 +47,7 @@ class Progress:
     patience_s: float  # a run that is well brings news sooner
     evaluating: Evaluating | None  # the evaluation that is under way
     extracting: Extracting | None  # a resumed attempt computes again what it keeps
+    keeps_features: bool  # so that an epoch after the first one is far less work
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,13 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void]) -> Progres
         patience_s=_patience(started, costs),
         evaluating=newest if isinstance(newest, Evaluating) else None,
         extracting=newest if isinstance(newest, Extracting) else None,
+        keeps_features=started.keeps_features,
     )
+
+
+def total_work(started: Started) -> float:
+    """The work of a whole run, in forward passes of one image."""
+    return _total(started).at(_model(started))
 
 
 def _done(started: Started, step: int, since: Sequence[RareEvent]) -> _Work:

@@ -1,5 +1,6 @@
 """What has come of runs: a label for each, and which of them is the best. Knows files, and no page."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -98,6 +99,14 @@ def differing_settings(configs: Sequence[FineTuneConfig]) -> dict[str, list[str]
     return {label: values for label, values in rows.items() if len(set(values)) > 1}
 
 
+def leader(results: Sequence[Result]) -> Result | None:
+    """The run with the best test accuracy, if its lead is more than chance. Pure."""
+    tested = sorted((result for result in results if result.test_accuracy is not None), key=_test, reverse=True)
+    if len(tested) < 2 or _test(tested[0]) == _test(tested[1]) or _can_be_chance(tested[0], tested[1]):
+        return None
+    return tested[0]
+
+
 def judge(results: Sequence[Result], *, best: Callable[[str], str] = str, other: Callable[[str], str] = str) -> str:
     """Which of these runs is the best, by how much, and in what time. Pure.
 
@@ -155,13 +164,17 @@ def _share_of_time(seconds: float, other_seconds: float) -> str:
 
 
 def _chance(first: Result, second: Result) -> str:
-    """Whether a lead says anything: two standard errors of a difference between two proportions."""
-    if not first.test_images:
-        return ""
-    variance = sum(_test(result) * (1 - _test(result)) for result in (first, second)) / first.test_images
-    if abs(_test(first) - _test(second)) >= 2 * variance**0.5:
+    if not _can_be_chance(first, second):
         return ""
     return f" With {first.test_images:,} test photos, a lead that small can be chance."
+
+
+def _can_be_chance(first: Result, second: Result) -> bool:
+    """Whether a lead says nothing: less than two standard errors of a difference between two proportions."""
+    if not first.test_images:
+        return False
+    variance = sum(_test(result) * (1 - _test(result)) for result in (first, second)) / first.test_images
+    return abs(_test(first) - _test(second)) < 2 * math.sqrt(variance)
 
 
 def _test(result: Result) -> float:

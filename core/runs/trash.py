@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +113,13 @@ def size_bytes(runs_home: Path) -> int:
     return overview.size_bytes(runs_home / "trash")
 
 
-def empty(runs_home: Path) -> None:
-    """Remove everything in the trash for good.
+def remove(runs_home: Path, run_ids: Collection[str]) -> None:
+    """Remove these runs for good, as far as they lie in the trash.
 
     Raises:
         TrashError: something cannot be removed.
     """
-    _remove(runs_home, deleted_runs(runs_home))
+    _remove(runs_home, [run for run in deleted_runs(runs_home) if run.id in run_ids])
 
 
 def purge(runs_home: Path, *, older_than_s: float) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from core import hub
 from core.data.sources import SOURCES
 from core.data.transforms import EvaluationTransform
 from core.errors import WeightsError, WeightsFileError
@@ -27,6 +28,8 @@ def untrained(config: FineTuneConfig) -> nn.Module:
     """The network that a run begins with: its weights, and a new head for the data's classes."""
     known = catalog.ARCHITECTURES[config.architecture]
     if config.weights == "pretrained":
+        if known.weights_url:
+            hub.fetch(known.label, known.weights_url)
         model = build.build_pretrained(config.architecture)
     elif config.weights == "file":
         model = build.build_from_file(config.architecture, Path(str(config.weights_file)))

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
-from core import device as devices
+from core import devices
 from core.data import splits
 from core.errors import TrainingDivergedError
 from core.models import heads

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 import torch
 from torch import Tensor, nn
 
-from core import device as devices
+from core import devices
 from core.data import splits
 from core.models import catalog, heads
 from core.runs.events import Evaluating, Extracting

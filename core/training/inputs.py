@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from core import device as devices
+from core import devices
 from core.data import splits
 from core.training.state import TrainingState
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core import device as devices
+from core import devices
 from core.data import splits
 from core.data.sources import SOURCES, LabelledImages
 from core.data.transforms import Transform

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from core import helper
+from core import ask
 from core.errors import UnfreezeError
 from core.models.description import LESSON_NETWORKS, Description
+from core.runs.config import Mode
 from pages.inspector.choices import LABELS, choose, open_choices, value_of, write_address
 from pages.inspector.head import show_head, show_numbers, show_way_on
 from pages.inspector.tables import show_blocks, show_layers, show_named_parameters
@@ -13,7 +14,7 @@ from pages.ui.format import plain
 
 def main() -> None:
     """Draw the page."""
-    helper.prepare("core.models.architecture")
+    ask.describe.prepare()
     problems = open_choices()
     st.title("Architecture Inspector", anchor=False)
     st.markdown(
@@ -47,15 +48,13 @@ def main() -> None:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _describe(network: str, num_classes: int, mode: str, image_size: int) -> Description:
-    described: Description = helper.call("core.models.architecture:describe", network, num_classes, mode, image_size)
-    return described
+def _describe(network: str, num_classes: int, mode: Mode, image_size: int) -> Description:
+    return ask.describe(network, num_classes, mode, image_size)
 
 
 @st.cache_data(show_spinner=False)
 def _describe_lesson(network: str) -> Description:
-    described: Description = helper.call("core.models.architecture:describe_lesson", network)
-    return described
+    return ask.describe_lesson(network)
 
 
 def _show_printed(described: Description) -> None:

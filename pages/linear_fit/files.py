@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core import helper, sandbox
+from core import ask
 from core.errors import UnfreezeError
 from core.models.saved import LoadedModel, NamedTensor, SavedModel
 from core.runs.events import Fitted
@@ -32,8 +32,7 @@ def save(fitted: Fitted) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _saved(weight: float, bias: float) -> tuple[SavedModel, ...]:
-    saved: tuple[SavedModel, ...] = helper.call("core.models.saving:save_and_load", weight, bias)
-    return saved
+    return ask.save_line(weight, bias)
 
 
 _WAYS = {
@@ -104,9 +103,7 @@ def loaded_file() -> tuple[LoadedModel | None, str | None]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _loaded(name: str, contents: bytes) -> LoadedModel:
-    question = "core.models.saving:load_line"
-    loaded: LoadedModel = sandbox.ask(question, name, contents, name=name, num_bytes=len(contents))
-    return loaded
+    return ask.load_line(ask.File(name, len(contents)), name, contents)
 
 
 def load_back(loaded: LoadedModel | None, problem: str | None) -> None:

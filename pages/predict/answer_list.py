@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import helper
+from core import ask
 from core.errors import UnfreezeError
 from core.predict.answers import Answer, NetworkRef
 from core.predict.kept import Photo
@@ -18,7 +18,6 @@ from pages.ui.format import plain, plain_name
 # A few at a time: answers appear as they come, and another viewer's question gets its turn in between.
 _AT_ONCE = 4
 _CARDS_AT_ONCE = 24
-_TIMEOUT_S = 300.0  # a first use may download weights
 _ANSWERS, _NUM_CARDS = "predict_answers", "predict_num_cards"
 
 
@@ -128,10 +127,7 @@ def _card(photo: Photo, answer: Answer) -> None:
 
 
 def _ask(ref: NetworkRef, photos: Sequence[Photo]) -> list[Answer]:
-    answers: list[Answer] = helper.call(
-        "core.predict.prediction:predict", ref, [(photo.name, photo.contents) for photo in photos], timeout_s=_TIMEOUT_S
-    )
-    return answers
+    return ask.predict(ref, [(photo.name, photo.contents) for photo in photos])
 
 
 def _say_failure(error: UnfreezeError, progress: DeltaGenerator, slots: Iterable[DeltaGenerator]) -> None:

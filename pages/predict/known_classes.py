@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import helper
+from core import ask
 from core.data.sources import SOURCES
 from core.errors import RunNotFoundError, UnfreezeError
 from core.models import imagenet
@@ -18,7 +18,6 @@ _LISTED = 12  # so many names fit into a line or two
 _FOUND = 200  # names that are shown at once
 _NAME_LENGTH = 40
 _POLL_S = 0.5
-_DOWNLOAD_S, _LOAD_S = 300.0, 60.0  # for a network that may have to be fetched, and for one that is here already
 _WARMED = "predict_warmed"
 
 
@@ -44,17 +43,16 @@ def _warm(ref: NetworkRef) -> "Future[tuple[str, ...]]":
     """Load the network ahead of the first photo. A new file, and so another `ref`, is loaded anew."""
     known: tuple[NetworkRef, Future[tuple[str, ...]]] | None = st.session_state.get(_WARMED)
     if known is None or known[0] != ref:
-        limit_s = _DOWNLOAD_S if ref.kind == "pretrained" else _LOAD_S
-        known = ref, helper.submit("core.predict.prediction:warm", ref, limit_s=limit_s)
+        known = ref, ask.warm_network.later(ref)
         st.session_state[_WARMED] = known
     return known[1]
 
 
 def _without_its_file(ref: NetworkRef) -> tuple[str, ...] | None:
     """What the network's origin says of its classes."""
-    if ref.kind == "pretrained":
+    if ref.source == "pretrained":
         return imagenet.CLASSES
-    if ref.kind == "file":
+    if ref.source == "file":
         return None
     try:
         data = RunFolder(Path(ref.path).parents[1]).config().data

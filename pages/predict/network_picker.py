@@ -4,7 +4,7 @@ from itertools import islice
 
 import streamlit as st
 
-from core import sandbox
+from core import ask
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.predict.answers import NetworkRef
@@ -12,10 +12,11 @@ from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.folder import RunFolder
 from core.words import shown
-from pages.places import FINE_TUNE
-from pages.ui import file_check
+from pages.places import FINE_TUNE, PREDICT
+from pages.ui import file_check, kept_address
 from pages.ui.address import absolute_path, read_settings
 from pages.ui.format import plain
+from pages.ui.weights_download import show_weights
 
 _SOURCES = {"pretrained": "ImageNet", "run": "A run", "file": "A file"}
 _MAX_RUNS = 100
@@ -35,7 +36,7 @@ def pick_network() -> NetworkRef | None:
         width="stretch",
     )
     if source != "pretrained":
-        sandbox.prepare()
+        ask.prepare_reading()
     if source == "run":
         ref = _pick_run(runs)
     elif source == "file":
@@ -45,27 +46,26 @@ def pick_network() -> NetworkRef | None:
             "Trained on ImageNet", [name for name, known in ARCHITECTURES.items() if known.has_pretrained]
         )
         st.caption(ARCHITECTURES[name].description)
-        ref = NetworkRef(kind="pretrained", architecture=name)
+        is_here = show_weights(name, is_needed=True) == "here"
+        ref = NetworkRef(source="pretrained", architecture=name) if is_here else None
     _write_address()
     return ref if ref is not None and _is_sound(ref) else None
 
 
 def _is_sound(ref: NetworkRef) -> bool:
     """Whether the network can be had, as far as its file tells; what is wrong with it is said."""
-    if ref.kind == "pretrained":
+    if ref.source == "pretrained":
         return True
-    return file_check.problem("core.predict.prediction:check", ref, path=ref.path) is None
+    return file_check.problem(ask.network_problem, ref.path, ref) is None
 
 
 def _open() -> None:
     """Fill the choice in when the page is opened: from the address, or as it was left."""
-    if _SOURCE in st.session_state:
+    if not kept_address.is_opened(PREDICT.address):
         for name in (_NETWORK, _RUN, _FILE):  # a widget that is not drawn would forget what was chosen in it
             if name in st.session_state:
                 st.session_state[name] = st.session_state[name]
         return
-    if not st.query_params and "predict_address" in st.session_state:
-        st.query_params.from_dict(st.session_state["predict_address"])
     address = st.query_params
     settings, problems = read_settings(address, {"network": "efficientnet_lite0"}, {"network": tuple(ARCHITECTURES)})
     for problem in problems:
@@ -86,9 +86,7 @@ def _write_address() -> None:
     if source != "run" and st.session_state.get(_NETWORK, "efficientnet_lite0") != "efficientnet_lite0":
         address["network"] = st.session_state[_NETWORK]
     address = {name: value for name, value in address.items() if value}
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    st.session_state["predict_address"] = address
+    kept_address.write(PREDICT.address, address)
 
 
 def _runs_with_a_checkpoint() -> dict[str, RunFolder]:
@@ -118,7 +116,7 @@ def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
     run_id = st.selectbox("Run", runs, format_func=lambda run_id: _label(runs[run_id]), key=_RUN)
     checkpoint = runs[run_id].best_checkpoint
     st.caption(_describe(runs[run_id]))
-    return NetworkRef(kind="checkpoint", path=str(checkpoint), version=_version(str(checkpoint)))
+    return NetworkRef(source="checkpoint", path=str(checkpoint), version=_version(str(checkpoint)))
 
 
 def _label(folder: RunFolder) -> str:
@@ -152,7 +150,7 @@ def _pick_file() -> NetworkRef | None:
     if not typed:
         return None
     path = absolute_path(typed)
-    return NetworkRef(kind="file", architecture=name, path=path, version=_version(path))
+    return NetworkRef(source="file", architecture=name, path=path, version=_version(path))
 
 
 def _pick_architecture(label: str, choices: list[str]) -> str:

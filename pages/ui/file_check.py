@@ -2,27 +2,28 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec
 
 import streamlit as st
 
-from core import sandbox
+from core.ask import File, FileQuestion
 from core.errors import ReadingError, UnfreezeError
 from pages.ui.format import plain
 
+P = ParamSpec("P")
 _KEPT = "checked_file"
 
 
-def problem(target: str, *arguments: Any, path: str) -> str | None:
-    """What `target`, a "module:function", finds wrong with the file at `path`, which is shown, too; None if nothing.
+def problem(question: FileQuestion[P, str | None], path: str, *arguments: P.args, **named: P.kwargs) -> str | None:
+    """What is wrong with the file at `path`, or None. It is shown, too.
 
     Asked again only when the question or the file is another one, or by a click where the file was not read at all.
     """
-    question = (target, arguments, version(path))
-    if st.session_state.get(_KEPT, (None,))[0] != question:
+    asked = (question, arguments, version(path))
+    if st.session_state.get(_KEPT, (None,))[0] != asked:
         with st.spinner("Checking the file …"):
             # Kept, too, if it is a refusal: or every click on the page would wait for it again.
-            st.session_state[_KEPT] = (question, *_ask(target, *arguments, path=path))
+            st.session_state[_KEPT] = (asked, *_ask(question, path, *arguments, **named))
     found: str | None
     _, found, can_retry = st.session_state[_KEPT]
     if found:
@@ -32,10 +33,12 @@ def problem(target: str, *arguments: Any, path: str) -> str | None:
     return found
 
 
-def _ask(target: str, *arguments: Any, path: str) -> tuple[str | None, bool]:
+def _ask(
+    question: FileQuestion[P, str | None], path: str, *arguments: P.args, **named: P.kwargs
+) -> tuple[str | None, bool]:
     """What is wrong, and whether the same file may be found sound another time."""
     try:
-        return sandbox.ask(target, *arguments, name=Path(path).name, num_bytes=version(path)[1]), False
+        return question(File(Path(path).name, version(path)[1]), *arguments, **named), False
     except UnfreezeError as error:
         return str(error), isinstance(error, ReadingError)
 

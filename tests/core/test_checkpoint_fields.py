@@ -95,7 +95,7 @@ def check_refusals(
 
 def test_forged_network_is_refused(saved: dict[str, Any], tmp_path: Path) -> None:
     check_refusals(saved, tmp_path, OF_THE_NETWORK, load_network)
-    ref = NetworkRef(kind="checkpoint", path=str(tmp_path / "forged.pt"))
+    ref = NetworkRef(source="checkpoint", path=str(tmp_path / "forged.pt"))
     assert str(check(ref)).startswith("forged.pt ")
 
 
@@ -125,6 +125,8 @@ def test_network_that_computes_no_number_costs_each_photo_a_sentence(saved: dict
     huge = {name: tensor * 1e30 if tensor.ndim > 1 else tensor for name, tensor in saved["weights"].items()}
     write_checkpoint(tmp_path / "huge.pt", {**saved, "weights": huge})
     photos = [(f"{index}.png", png(np.full((40, 40, 3), 99 * index, np.uint8))) for index in range(3)]
-    answers = predict(NetworkRef(kind="checkpoint", path=str(tmp_path / "huge.pt")), [*photos, ("x.png", b"no photo")])
+    answers = predict(
+        NetworkRef(source="checkpoint", path=str(tmp_path / "huge.pt")), [*photos, ("x.png", b"no photo")]
+    )
     assert all(not answer.guesses for answer in answers)
     assert "0.png has no answer: what the network computes for it is not a number" in str(answers[0].problem)

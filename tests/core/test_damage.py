@@ -143,7 +143,7 @@ def check(home: Path, damaged: RunFolder, kind: str, seed: int) -> None:
         assert damaged.id in [summary.id for summary in overview.summaries(home)]
     trash.delete(home, damaged)
     trash.deleted_runs(home)
-    trash.empty(home)
+    trash.remove(home, [run.id for run in trash.deleted_runs(home)])
     assert not os.listdir(home / "trash")
 
 

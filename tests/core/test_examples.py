@@ -26,7 +26,7 @@ def test_imagenets_photos_are_recognised_by_the_bundled_network_beyond_doubt() -
     assert offered is not None
     assert 4 <= len(offered.examples) <= 8
     assert len({example.class_name for example in offered.examples}) == len(offered.examples)
-    ref = NetworkRef(kind="pretrained", architecture="efficientnet_lite0")
+    ref = NetworkRef(source="pretrained", architecture="efficientnet_lite0")
     answers = predict(ref, [(example.name, example.contents) for example in offered.examples])
     for example, answer in zip(offered.examples, answers, strict=True):
         first, second, *_ = answer.guesses

@@ -51,6 +51,20 @@ def test_ways_to_fine_tune_have_their_own_colours() -> None:
     assert set(style.DARK_COLORS) == {*colors.values(), *style.MORE_COLORS}
 
 
+@given(st.lists(st.sampled_from(["frozen", "full", "another"]), max_size=8))
+def test_eight_compared_runs_have_eight_colours_and_each_way_its_own(modes: list[str]) -> None:
+    colors = figures.lane_colors(modes)
+    assert len(set(colors)) == len(modes)
+    for mode in style.LANE_COLORS.keys() & set(modes):
+        assert colors[modes.index(mode)] == style.LANE_COLORS[mode]
+    assert len(figures.lane_colors([*modes, *["frozen"] * 20])) == len(modes) + 20, "more than there are colours"
+
+
+@pytest.mark.parametrize(("count", "is_stepwise"), [(0, True), (3, True), (7, True), (8, False), (5_000, False)])
+def test_axis_of_few_steps_names_each_once(count: int, is_stepwise: bool) -> None:
+    assert ("dtick" in draw(np.ones(count))["layout"]["xaxis"]) == is_stepwise
+
+
 @given(values=SERIES)
 def test_decimation_is_short_ordered_and_keeps_extremes(values: np.ndarray) -> None:
     shown = style.decimate(values, 1_000)

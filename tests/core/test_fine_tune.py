@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from core import device as devices
+from core import devices
 from core.data import splits
 from core.data.sources import DataSet
 from core.errors import TrainingDivergedError, UnfreezeError

@@ -84,7 +84,7 @@ def test_old_checkpoint_predicts_as_it_did(old: RunFolder) -> None:
             file = io.BytesIO()
             Image.fromarray(test.images[int(name.removesuffix(".png"))]).save(file, "PNG")
             photos.append((name, file.getvalue()))
-    answers = predict(NetworkRef(kind="checkpoint", path=str(old.best_checkpoint)), photos)
+    answers = predict(NetworkRef(source="checkpoint", path=str(old.best_checkpoint)), photos)
     assert len(answers) == 11
     for answer in answers:
         found = {guess.class_name: guess.probability for guess in answer.guesses}

@@ -1,22 +1,36 @@
-"""The helper process: torch work without torch in the server, and a crash that costs one answer."""
+"""The helper processes: torch work without torch in the server, and what goes wrong costs its asker alone."""
 
 import os
+import signal
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
 from core import helper
 from core.errors import UnfreezeError
+from tests.conftest import wait_until
+
+HERE = "tests.core.test_helper"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped() -> Iterator[None]:
+    yield
+    helper.stop()
 
 
 def test_work_is_done_elsewhere_and_comes_back() -> None:
+    helper.stop()  # what other tests have begun
     assert helper.call("os:getpid") != os.getpid()
     assert helper.call("os:getpid") == helper.call("os:getpid"), "the process stays warm"
 
 
 def test_main_script_is_not_run_again() -> None:
-    assert helper.call("tests.core.test_helper:main_file") != getattr(sys.modules["__main__"], "__file__", None)
+    assert helper.call(f"{HERE}:main_file") != getattr(sys.modules["__main__"], "__file__", None)
 
 
 def main_file() -> str | None:
@@ -26,18 +40,108 @@ def main_file() -> str | None:
 def test_exceptions_come_back_as_themselves() -> None:
     with pytest.raises(FileNotFoundError):
         helper.call("os:stat", "/no/such/file")
+    with pytest.raises(TimeoutError, match="mine"):
+        helper.call(f"{HERE}:time_out")
 
 
-def test_crash_costs_one_answer() -> None:
-    with pytest.raises(UnfreezeError, match="ended unexpectedly"):
-        helper.call("os:abort")
+def time_out() -> None:
+    raise TimeoutError("mine")
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"), [("os:abort", ()), ("os:_exit", (0,)), (f"{HERE}:end_by", (9,)), (f"{HERE}:end_by", (15,))]
+)
+def test_process_that_ends_costs_one_answer(target: str, arguments: tuple[int, ...]) -> None:
+    other = helper.submit(f"{HERE}:wait_and_tell", 1.0)
+    wait_until(other.running)
+    with pytest.raises(UnfreezeError, match=r"^The process that does this work ended unexpectedly.* Try again\.$"):
+        helper.call(target, *arguments)
+    assert helper.call("os:getpid") != os.getpid()
+    assert other.result(timeout=30), "whoever else asked something has the answer"
+
+
+def end_by(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(30)
+
+
+def wait_and_tell(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_idle_process_that_was_killed_costs_nothing() -> None:
+    pid = helper.call("os:getpid")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    time.sleep(0.2)  # until the executor has noticed
+    assert helper.call("os:getpid") != pid
+
+
+def test_slow_question_keeps_nobody_waiting() -> None:
+    slow = helper.submit(f"{HERE}:wait_and_tell", 8.0)
+    wait_until(slow.running)
+    assert helper.call("os:getpid") != os.getpid()
+    assert not slow.done(), "another process has answered meanwhile"
+    assert slow.result(timeout=30)
+
+
+def test_limit_counts_from_when_the_work_begins() -> None:
+    answers = [helper.submit(f"{HERE}:wait_and_tell", 0.4, limit_s=1.0) for _ in range(3 * helper._MOST)]
+    wait(answers, timeout=60)
+    assert all(answer.exception() is None for answer in answers), "the last ones have waited for longer than the limit"
+    assert len({answer.result() for answer in answers}) <= helper._MOST
+
+
+def test_what_takes_too_long_is_given_up_and_its_process_lives_on() -> None:
+    helper.stop()
+    pid = helper.call("os:getpid")
+    with pytest.raises(UnfreezeError, match=r"^This took longer than 0\.05 s and was given up\. Try again\.$"):
+        helper.call("time:sleep", 30.0, limit_s=0.05)
+    assert helper.call("os:getpid") == pid
+
+
+def test_what_does_not_listen_ends_with_its_process() -> None:
+    with pytest.raises(UnfreezeError, match=r"This took longer than 0\.2 s"):
+        helper.call(f"{HERE}:do_not_listen", limit_s=0.2)
     assert helper.call("os:getpid") != os.getpid()
 
 
-def test_answer_that_does_not_come_is_not_waited_for() -> None:
-    with pytest.raises(UnfreezeError, match="not answered"):
-        helper.call("time:sleep", 30.0, timeout_s=0.05)
-    assert helper.call("os:getpid", timeout_s=20.0) != os.getpid(), "the next question does not wait behind it"
+def do_not_listen() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    time.sleep(60)
+
+
+def test_question_goes_to_the_process_that_has_its_network() -> None:
+    helper.stop()
+    pids = {}
+    busy = [helper.submit(f"{HERE}:wait_and_tell", 0.5, about=about) for about in ("a", "b")]
+    for about, answer in zip(("a", "b"), busy, strict=True):
+        pids[about] = answer.result(timeout=60)
+    assert pids["a"] != pids["b"]
+    for _ in range(3):
+        for about, pid in pids.items():
+            assert helper.call("os:getpid", about=about) == pid
+
+
+@pytest.mark.parametrize("words", ["", "DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"])
+def test_lack_of_memory_is_a_sentence(words: str) -> None:
+    with pytest.raises(UnfreezeError, match=r"^This needs more memory than is free"):
+        helper.call(f"{HERE}:lack_memory", words)
+
+
+def lack_memory(words: str) -> None:
+    raise RuntimeError(words) if words else MemoryError
+
+
+def test_stop_ends_what_is_asked_and_what_waits() -> None:
+    answers = [helper.submit(f"{HERE}:wait_and_tell", 30.0) for _ in range(helper._MOST + 2)]
+    wait_until(answers[0].running)
+    helper.stop()
+    wait(answers, timeout=30)
+    for answer in answers:
+        assert answer.cancelled() or isinstance(answer.exception(), UnfreezeError)
+    assert helper.call("os:getpid") != os.getpid()
 
 
 def test_limit_of_time_does_not_cut_off_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,11 +149,3 @@ def test_limit_of_time_does_not_cut_off_an_import(tmp_path: Path, monkeypatch: p
     (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nanswer = int\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert helper._run("slow_to_import:answer", (), limit_s=0.1) == 0
-
-
-def test_what_nobody_waits_for_has_a_limit_of_its_own() -> None:
-    pid = helper.call("os:getpid")
-    slow = helper.submit("time:sleep", 30.0, limit_s=0.05)
-    with pytest.raises(TimeoutError, match="not done within"):
-        slow.result(timeout=20)
-    assert helper.call("os:getpid", timeout_s=20.0) == pid, "the helper lives on"

@@ -248,7 +248,7 @@ def test_fault_of_the_helper_itself_is_in_the_log(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit = helper.submit
-    monkeypatch.setattr(helper, "submit", lambda target, path: submit("core.driver:no_such", path))
+    monkeypatch.setattr(helper, "submit", lambda target, path, **_: submit("core.driver:no_such", path))
     folder = jobs.start(home, LinearFitConfig(epochs=3))
     wait_until(lambda: not locks.is_held(folder.lock))
     assert folder.id in caplog.text

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from core.data.transforms import own_evaluation
-from core.errors import HubUnreachableError, WeightsError, WeightsFileError
+from core.errors import WeightsError, WeightsFileError
 from core.models import build, heads
 from core.models.catalog import ARCHITECTURES
 from core.models.efficientnet_lite import SamePadding
@@ -43,7 +43,7 @@ def test_catalog_describes_the_network(architecture: str) -> None:
     known, model = ARCHITECTURES[architecture], meta(architecture)
     head = heads.get_head(model, architecture)
     assert sum(parameter.numel() for parameter in model.parameters()) == known.parameters
-    assert (type(head).__name__, head.bias is not None) == (known.head_kind, known.head_bias)
+    assert (type(head).__name__, head.bias is not None) == (known.head_type, known.head_bias)
     assert (head.weight.shape[1], head.weight.shape[0]) == (known.head_features, known.num_classes)
     assert sum(parameter.numel() for parameter in head.parameters()) == known.head_parameters(known.num_classes)
     linear = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
@@ -280,27 +280,6 @@ def test_file_with_more_than_the_network_has_is_refused_for_that(tmp_path: Path)
     problem = build.check_file("resnet18", str(path))
     assert problem is not None
     assert "of the 122 tensors expected, 122 are there with the right shape, and 96 others have no place" in problem
-
-
-def test_unreachable_hub_says_so_and_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-
-    def refuse(*arguments: object, **settings: object) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    with pytest.raises(HubUnreachableError) as refused:
-        build.build_pretrained("alexnet")
-    for part in ("AlexNet", "no route to host", "https://download.pytorch.org/models/alexnet", "From a file", "random"):
-        assert part in str(refused.value)
-
-
-def test_downloaded_weights_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    model = torchvision.models.resnet18()
-    (tmp_path / "checkpoints").mkdir()
-    torch.save(model.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
-    assert torch.equal(build.build_pretrained("resnet18").get_parameter("fc.weight"), model.fc.weight)
 
 
 def test_network_without_pretrained_weights_says_so() -> None:

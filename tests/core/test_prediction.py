@@ -21,7 +21,7 @@ from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import PHOTOS
 
-IMAGENET = NetworkRef(kind="pretrained", architecture="efficientnet_lite0")
+IMAGENET = NetworkRef(source="pretrained", architecture="efficientnet_lite0")
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -77,8 +77,8 @@ def accuracy(answers: list[Answer], data_set: DataSet) -> float:
 def test_checkpoint_predicts_what_it_was_trained_on(trained: tuple[Path, float], tiny_data: DataSet) -> None:
     files = [(f"{index}.png", png(image)) for index, image in enumerate(tiny_data.test.images)]
     for ref in (
-        NetworkRef(kind="checkpoint", path=str(trained[0])),
-        NetworkRef(kind="file", architecture="alexnet", path=str(trained[0])),  # it knows better
+        NetworkRef(source="checkpoint", path=str(trained[0])),
+        NetworkRef(source="file", architecture="alexnet", path=str(trained[0])),  # it knows better
     ):
         answers = predict(ref, files)
         assert accuracy(answers, tiny_data) > 0.9
@@ -89,7 +89,7 @@ def test_checkpoint_predicts_what_it_was_trained_on(trained: tuple[Path, float],
 
 def test_state_dict_of_another_size_has_numbered_classes(tmp_path: Path) -> None:
     torch.save(build.build_random("resnet18", 3, seed=0).state_dict(), tmp_path / "mine.pth")
-    ref = NetworkRef(kind="file", architecture="resnet18", path=str(tmp_path / "mine.pth"))
+    ref = NetworkRef(source="file", architecture="resnet18", path=str(tmp_path / "mine.pth"))
     (answer,) = predict(ref, [("x.png", png(np.zeros((30, 30, 3), np.uint8)))])
     assert {guess.class_name for guess in answer.guesses} == {"class 0", "class 1", "class 2"}
     assert warm(ref) == ("class 0", "class 1", "class 2")
@@ -120,7 +120,7 @@ def test_forged_checkpoint_is_refused_in_one_sentence(trained: tuple[Path, float
     path = trained[0].with_name("forged.pt")
     write_checkpoint(path, {**read_checkpoint(trained[0]), **damage})
     with pytest.raises(WeightsFileError, match=r"forged\.pt"):
-        predict(NetworkRef(kind="file", path=str(path), architecture="resnet18"), [])
+        predict(NetworkRef(source="file", path=str(path), architecture="resnet18"), [])
 
 
 def transform_to(size: int) -> EvaluationTransform:

@@ -59,7 +59,7 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(workers, "_spawn", lambda *_, **__: subprocess.Popen(["true"]))
     done: Future[None] = Future()
     done.set_result(None)
-    monkeypatch.setattr(helper, "submit", lambda *_: done)
+    monkeypatch.setattr(helper, "submit", lambda *_, **__: done)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     yield
     REFUSAL.left = -1
@@ -83,7 +83,7 @@ OPERATIONS: dict[str, tuple[Callable[[Path], RunFolder], Callable[[Path, RunFold
     "fit": (make_run, lambda home, _: jobs.start(home, LinearFitConfig())),
     "delete": (make_run, trash.delete),
     "restore": (deleted_run, lambda home, folder: trash.restore(home, folder.id)),
-    "empty the trash": (deleted_run, lambda home, _: trash.empty(home)),
+    "empty the trash": (deleted_run, lambda home, _: trash.remove(home, [run.id for run in trash.deleted_runs(home)])),
     "list": (make_run, lambda home, _: list(store.newest(home))),
 }
 

@@ -65,6 +65,25 @@ def test_verdict_warns_of_chance_and_knows_a_tie() -> None:
     assert tie == "b and a have the same test accuracy, 84.6%: the first in half the time."
 
 
+@pytest.mark.parametrize(
+    ("tests", "images", "leads"),
+    [
+        ((0.846, 0.6), 500, True),
+        ((0.846, 0.826), 500, False),
+        ((0.846, 0.826), 50_000, True),
+        ((0.846, 0.846), 500, False),
+        ((0.846, None), 500, False),
+        ((0.846, 0.826), None, True),
+    ],
+)
+def test_winner_is_crowned_where_the_verdict_does_not_speak_of_chance(
+    tests: tuple[float, float | None], images: int | None, leads: bool
+) -> None:
+    found = [result("a", test_accuracy=tests[1], test_images=images), result("b", test_accuracy=tests[0])]
+    found[1] = replace(found[1], test_images=images)
+    assert results.leader(found) is (found[1] if leads else None)
+
+
 def test_verdict_of_runs_that_are_under_way_speaks_of_validation() -> None:
     first, second = (
         result(name, best=replace(VALIDATED, accuracy=accuracy)) for name, accuracy in (("a", 0.7), ("b", 0.8))

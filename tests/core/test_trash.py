@@ -110,7 +110,7 @@ def test_purge_removes_only_what_was_deleted_long_ago(home: Path) -> None:
     assert len(os.listdir(home / "trash")) == 2, "it was not seen to be old before"
     trash.purge(home, older_than_s=7 * DAY_S)
     assert os.listdir(home / "trash") == [new.id]
-    trash.empty(home)
+    trash.remove(home, [run.id for run in trash.deleted_runs(home)])
     assert os.listdir(home / "trash") == []
 
 
@@ -128,7 +128,7 @@ def test_clock_that_jumps_once_costs_nothing_in_the_trash(
             os.utime(home / ".last-purge", (clock(), clock()))
         assert [run.id for run in trash.deleted_runs(home)] == [folder.id]
     os.utime(home / "trash" / folder.id, (right() + 365 * DAY_S,) * 2)  # deleted while the clock was ahead
-    trash.empty(home)
+    trash.remove(home, [run.id for run in trash.deleted_runs(home)])
     assert trash.deleted_runs(home) == []
 
 
@@ -156,7 +156,7 @@ def test_run_that_somebody_else_takes_out_of_the_trash_keeps_no_other_in_it(
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", too_late)
-    trash.empty(home)
+    trash.remove(home, [run.id for run in trash.deleted_runs(home)])
     assert os.listdir(home / "trash") == []
     assert gone.path.exists()
 

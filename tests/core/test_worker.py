@@ -18,11 +18,11 @@ from core import driver
 from core.errors import UnfreezeError
 from core.lane import Lane, explain_fault
 from core.models import build
-from core.runs import control, devices, jobs, locks, queue, store, trash, workers
+from core.runs import control, jobs, known_devices, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
@@ -75,7 +75,7 @@ def test_run_trains_to_its_end_and_its_checkpoint_loads(home: Path) -> None:
     assert read_checkpoint(folder.best_checkpoint)["metrics"]["validation_accuracy"] == finished.best_accuracy
     assert load_network(folder.best_checkpoint).classes[6] == "frog"
     assert queue.all_alive(home) == []
-    assert devices.remembered(home), "the first worker has looked for devices"
+    assert known_devices.remembered(home), "the first worker has looked for devices"
 
 
 def test_spare_worker_trains_like_any_other(home: Path) -> None:
@@ -219,7 +219,7 @@ def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_pat
 def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "resolve", lambda runs_home, device: "cuda:7")
+    monkeypatch.setattr(known_devices, "resolve", lambda runs_home, device: "cuda:7")
     folder = jobs.start(home, dataclasses.replace(QUICK, device="auto"))
     run = wait_for_end(folder)
     assert run.status is Status.FINISHED, folder.log_tail(9)
@@ -321,14 +321,14 @@ def test_damaged_control_asks_for_nothing(tmp_path: Path) -> None:
 
 def test_devices_of_another_machine_are_not_believed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = DeviceInfo(name="cuda:0", label="GPU", memory_bytes=1, precision="bfloat16")
-    devices.remember(home, [info])
-    assert devices.remembered(home) == [info]
-    assert devices.resolve(home, "auto") == "cuda:0"
-    assert devices.resolve(home, "cpu") == "cpu"
-    monkeypatch.setattr("core.runs.devices.platform.node", lambda: "elsewhere")
-    assert devices.remembered(home) == []
+    known_devices.remember(home, [info])
+    assert known_devices.remembered(home) == [info]
+    assert known_devices.resolve(home, "auto") == "cuda:0"
+    assert known_devices.resolve(home, "cpu") == "cpu"
+    monkeypatch.setattr("core.runs.known_devices.platform.node", lambda: "elsewhere")
+    assert known_devices.remembered(home) == []
     (home / "devices.json").write_text("{")
-    assert devices.remembered(home) == []
+    assert known_devices.remembered(home) == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from core.errors import UnfreezeError
-from core.runs.devices import DeviceInfo
+from core.runs.known_devices import DeviceInfo
 
 
 def probe() -> list[DeviceInfo]:

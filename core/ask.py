@@ -1,0 +1,96 @@
+"""What pages ask of other processes: each question once, with its types and its limit of time. Never imports torch.
+
+Short work with PyTorch goes to a helper, which is warm; a user's file is read in a sandbox.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, Literal, ParamSpec, TypeVar
+
+from core import helper, sandbox
+from core.models.description import Description
+from core.models.saved import LoadedModel, SavedModel
+from core.predict.answers import Answer, NetworkRef
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(eq=False)
+class Question(Generic[P, R]):
+    """Work for a helper. Asking raises what the work raises, or UnfreezeError: it took too long, its process died."""
+
+    target: str  # "module:function" of what does the work
+    limit_s: float | None = 60.0  # from when the work begins
+    keeps_network: bool = False  # the first argument names a network, which the helper then has in memory
+    imports: str = ""  # a module that it only imports when it is asked, and that takes long
+
+    def __call__(self, *arguments: P.args, **_: P.kwargs) -> R:
+        answer: R = helper.call(self.target, *arguments, limit_s=self.limit_s, about=self._about(arguments))
+        return answer
+
+    def later(self, *arguments: P.args, **_: P.kwargs) -> "Future[R]":
+        """Ask, and do not wait."""
+        return helper.submit(self.target, *arguments, limit_s=self.limit_s, about=self._about(arguments))
+
+    def prepare(self) -> None:
+        """Have a helper import what it needs, ahead of the first question. Returns at once."""
+        helper.prepare(self.imports or self.target.partition(":")[0])
+
+    def _about(self, arguments: tuple[object, ...]) -> object:
+        return arguments[0] if self.keeps_network else None
+
+
+@dataclass(frozen=True)
+class File:
+    """The file that a question is about."""
+
+    name: str  # for messages
+    num_bytes: int
+
+
+@dataclass(eq=False)
+class FileQuestion(Generic[P, R]):
+    """Reading a user's file, in a process of its own and within limits. Asking raises ReadingError beyond them."""
+
+    target: str
+
+    def __call__(self, file: File, *arguments: P.args, **_: P.kwargs) -> R:
+        answer: R = sandbox.ask(self.target, *arguments, name=file.name, num_bytes=file.num_bytes)
+        return answer
+
+
+def prepare_reading() -> None:
+    """Have the next file read without waiting for PyTorch to be imported. Returns at once."""
+    sandbox.prepare()
+
+
+def stop() -> None:
+    """End the processes that answer."""
+    helper.stop()
+    sandbox.stop()
+
+
+# A network of the catalog, before and after its head is replaced: its name, number of classes, mode, image size.
+describe = Question[[str, int, Literal["frozen", "full"], int], Description]("core.models.architecture:describe")
+describe_lesson = Question[[str], Description]("core.models.architecture:describe_lesson")
+
+# A fitted line, by its weight and bias, saved in both ways and loaded back.
+save_line = Question[[float, float], tuple[SavedModel, ...]]("core.models.saving:save_and_load")
+# Such a file of a user's: its name and contents.
+load_line = FileQuestion[[str, bytes], LoadedModel]("core.models.saving:load_line")
+
+# A few photos at a time, as pairs of file name and contents: others get their turn in between.
+predict = Question[[NetworkRef, Sequence[tuple[str, bytes]]], list[Answer]](
+    "core.predict.prediction:predict", keeps_network=True
+)
+# Have a network ready for the first photo, and name its classes.
+warm_network = Question[[NetworkRef], tuple[str, ...]]("core.predict.prediction:warm", keeps_network=True)
+
+# What is wrong with a file, in one sentence, or None: with a network to predict with, and with weights to start from.
+network_problem = FileQuestion[[NetworkRef], str | None]("core.predict.prediction:check")
+weights_problem = FileQuestion[[str, str], str | None]("core.models.build:check_file")
+
+# A run that does not queue, by the path of its folder. It trains for as long as it takes.
+do_light_run = Question[[str], None]("core.driver:work_alone", limit_s=None, imports="core.training.linear_fit")

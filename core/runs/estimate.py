@@ -1,0 +1,64 @@
+"""How long a training will take, from how long an earlier one took on this computer. Never imports torch."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from core.data import splits
+from core.data.sources import SOURCES
+from core.errors import RunNotFoundError
+from core.runs import overview, progress, store
+from core.runs.config import FineTuneConfig
+from core.runs.events import Started
+from core.runs.status import Status
+
+_LOOKED_AT = 100  # of the newest runs
+# What decides on how long one photo takes.
+_COSTLY = ("architecture", "mode", "image_size", "augmentation", "precision", "device")
+
+
+def seconds_of(configs: Sequence[FineTuneConfig], runs_home: Path) -> float | None:
+    """How long these runs take together, one after the other or in turns; None where no finished run tells of one."""
+    estimates = [_seconds_of(config, runs_home) for config in configs]
+    return None if None in estimates else sum(filter(None, estimates))
+
+
+def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
+    """As long as the newest finished run that treats a photo alike, in proportion to the work of both."""
+    for folder in islice(store.newest(runs_home), _LOOKED_AT):
+        run = overview.summarize(folder)
+        if run.status is not Status.FINISHED or run.seconds is None or run.image_size != config.image_size:
+            continue
+        try:
+            earlier = folder.config_of(FineTuneConfig)
+        except RunNotFoundError:  # of another kind, or damaged
+            continue
+        if all(getattr(earlier, name) == getattr(config, name) for name in _COSTLY) and earlier.data in SOURCES:
+            return run.seconds * _work_of(config) / _work_of(earlier)
+    return None
+
+
+def _work_of(config: FineTuneConfig) -> float:
+    """The work of a run from its beginning to its end, in forward passes of one photo."""
+    data = SOURCES[config.data].load()
+    train, validation = splits.split_validation(data.train.labels, seed=config.seed)
+    steps_per_epoch = splits.num_batches(len(train), config.batch_size)
+    is_frozen = config.mode == "frozen"
+    return progress.total_work(
+        Started(
+            architecture=config.architecture,
+            mode=config.mode,
+            device=config.device,
+            device_label="",
+            precision="float32",
+            parameters=0,
+            trainable_parameters=0,
+            train_images=len(train),
+            validation_images=len(validation),
+            test_images=len(data.test),
+            steps_per_epoch=steps_per_epoch,
+            total_steps=steps_per_epoch * config.epochs,
+            first_step=1,
+            keeps_features=is_frozen and config.augmentation == "none" and config.epochs > 1,
+        )
+    )
