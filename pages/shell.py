@@ -11,14 +11,13 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core.errors import RunNotFoundError
-from core.runs import devices, queue, store
+from core.runs import known_devices, queue, store
 from core.runs.config import MAX_LANES
 from core.runs.status import Status
 from pages.places import FIRST, PLACES, Place, of_kind
-from pages.ui import lookup
+from pages.ui import kept_address, lookup, once
 from pages.ui.format import plain, plain_name
 from pages.ui.icons import STATUS_ICONS
-from pages.ui.once import note_page
 from pages.ui.problems import problems_shown
 
 # A file of our own: Streamlit would fetch the icon of a name or an emoji from the net.
@@ -39,7 +38,7 @@ button[data-variant="segmented_control"][aria-checked="true"] { color: inherit !
 main:focus-visible { outline: 2px solid currentColor !important; outline-offset: -2px; }
 [data-testid="stElementToolbar"]:focus-within { opacity: 1 !important; }
 [class*="st-key-another_run_"] a:not(:hover) { background-color: transparent !important; }
-[class*="st-key-another_run_"] strong { font-weight: inherit !important; }
+[class*="st-key-another_run_"] p { font-weight: inherit !important; }
 </style>"""
 _NAME_LENGTH = 28  # the time after it must still fit
 _ANOTHER = "another_run_"  # the link of a run that is not the one on the page, see the style
@@ -57,7 +56,8 @@ def main() -> None:
         store.check_home(store.home())
         with st.sidebar:
             sidebar(page.url_path)
-        note_page(page.url_path)
+        once.note_page(page.url_path)
+        kept_address.note_page(page.url_path)
         page.run()
 
 
@@ -89,7 +89,8 @@ def start_background() -> bool:
 @problems_shown()
 def sidebar(page: str) -> None:
     """The device, what is running, and the newest runs; kept up to date on every page. `page` is the one beside it."""
-    known = devices.remembered(store.home())
+    kept_address.note()
+    known = known_devices.remembered(store.home())
     st.caption("Device")
     if known:
         memory = f" · {known[0].memory_bytes / 2**30:.0f} GB" if known[0].memory_bytes else ""

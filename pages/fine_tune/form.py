@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
-from core.runs import jobs, store
+from core.runs import estimate, jobs, store
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
 from core.runs.settings import settings_of
@@ -29,7 +29,7 @@ from pages.fine_tune.values import (
 from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
 from pages.ui.fields import choice_field
-from pages.ui.format import plain
+from pages.ui.format import plain, roughly
 from pages.ui.glossary import glossary
 from pages.ui.once import note_click
 
@@ -85,6 +85,8 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
         on_click=note_click,
         args=(FORM,),
     )
+    if configs and (seconds := estimate.seconds_of(configs, store.home())):
+        st.caption(f":material/schedule: About {roughly(seconds)}, judging by an earlier run on this computer.")
     return configs, race_problem or disk_problem
 
 

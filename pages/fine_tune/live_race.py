@@ -5,18 +5,26 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs import history, progress
-from core.runs.events import Failed, Finished, Preparing
+from core.runs.events import Failed, Preparing
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
-from pages.fine_tune import lanes
-from pages.fine_tune.live_run import POLL_S, STARTING_POLL_S, tab_title, time_left, waiting_for
+from pages.fine_tune import lanes, take_away
+from pages.fine_tune.live_run import (
+    POLL_S,
+    STARTING_POLL_S,
+    starting,
+    tab_title,
+    time_left,
+    training_words,
+    waiting_for,
+)
 from pages.fine_tune.values import open_with
 from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import run_actions
-from pages.ui.comparison import compare_runs, verdict
-from pages.ui.format import counted, plain, plain_name
+from pages.ui.comparison import clear_winner, compare_runs, verdict
+from pages.ui.format import counted, plain, plain_name, whole_percent
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.problems import problems_shown
 
@@ -62,7 +70,7 @@ def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
         st.rerun()  # once: the whole page, which polls as the new statuses need it
     is_live = any(run.status.is_live for run in runs)
     overall = min(map(_fraction, runs))  # the race lasts as long as its slowest lane
-    tab_title(f"{overall:.0%}" if is_live else "Race finished")
+    tab_title(whole_percent(overall) if is_live else "Race finished")
     with st.container(horizontal=is_live, vertical_alignment="bottom"):
         if is_live:
             _progress_row(runs, overall)
@@ -84,7 +92,8 @@ def _fraction(run: Snapshot) -> float:
 def _progress_row(runs: Sequence[Snapshot], overall: float) -> None:
     live = [run for run in runs if run.status.is_live]
     is_stopping = all(run.folder.control.exists() for run in live)
-    st.progress(overall, text=_doing(live, among=len(runs)))
+    fraction, text = _doing(live, among=len(runs))
+    st.progress(overall if fraction is None else fraction, text=text)
     st.button(
         "Stopping …" if is_stopping else "Stop the race",
         icon=":material/stop:",
@@ -95,20 +104,20 @@ def _progress_row(runs: Sequence[Snapshot], overall: float) -> None:
     )
 
 
-def _doing(live: Sequence[Snapshot], *, among: int) -> str:
-    """What the lanes that live are doing, in a line."""
+def _doing(live: Sequence[Snapshot], *, among: int) -> tuple[float | None, str]:
+    """What the lanes that live are doing, in a line, and how much of that is done, where it is not the training."""
     measured = [progress.measure(run.events, run.steps) for run in live]
     under_way = [now for now in measured if now is not None]
     statuses = [run.status for run in live]
     if Status.RUNNING in statuses and under_way:
         now = max(under_way, key=lambda now: now.remaining_s or 0.0)
         lanes_left = "" if len(live) == among else f" · {len(live)} of {among} runs are still training"
-        step = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
-        return f"{step}{_time_left(live, measured)}{lanes_left}"
+        overall = min(map(_fraction, live))
+        return None, f"{whole_percent(overall)} · {training_words(now)}{_time_left(live, measured)}{lanes_left}"
     if Status.QUEUED in statuses:
-        return waiting_for(live[0], beside=[run.folder.id for run in live])
-    preparing = [run.last_event for run in live if isinstance(run.last_event, Preparing)]
-    return f"{plain(preparing[-1].what)} …" if preparing else "Starting the training process …"
+        return None, waiting_for(live[0], beside=[run.folder.id for run in live])
+    begun = [run for run in live if isinstance(run.last_event, Preparing)] or live
+    return starting(begun[-1], begun[-1].folder.config())
 
 
 def _time_left(live: Sequence[Snapshot], measured: Sequence[progress.Progress | None]) -> str:
@@ -136,22 +145,19 @@ def _ended(runs: Sequence[Snapshot]) -> None:
         if unfinished:
             label = "Resume the race" if len(unfinished) > 1 else "Resume the run"
             st.button(label, type="primary", icon=":material/play_arrow:", on_click=run_actions.resume, args=unfinished)
-        winner = max(runs, key=_test_accuracy)
+        winner = None if unfinished else clear_winner(runs)
         for run in runs:
             if run.folder.has_model and st.button(
                 f"Predict with {_name(run)}",
-                type="primary" if run is winner and not unfinished else "secondary",
+                type="primary" if run is winner else "secondary",
                 icon=":material/image_search:",
                 key=f"predict-{run.folder.id}",
             ):
                 st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
         if st.button("Change settings", icon=":material/tune:", help="Set up another race with these settings."):
             _open_form(runs)
-
-
-def _test_accuracy(run: Snapshot) -> float:
-    """From 0 to 1; less where the lane was not tested."""
-    return run.last_event.test_accuracy if isinstance(run.last_event, Finished) else -1.0
+    if trained := [run for run in runs if run.folder.has_model]:
+        take_away.several_models([run.folder for run in trained], [_name(run) for run in trained])
 
 
 def _open_form(runs: Sequence[Snapshot]) -> None:

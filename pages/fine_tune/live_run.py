@@ -12,16 +12,16 @@ from core.runs.events import Failed, Finished, Preparing, Stopped
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
-from core.words import size
-from pages.fine_tune.python_snippet import python_snippet
+from pages.fine_tune import take_away
 from pages.fine_tune.values import FormMode, in_other_mode, open_with
 from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import lookup, run_actions
-from pages.ui.format import count, duration, plain, plain_name, rate
+from pages.ui.format import count, duration, loss, plain, plain_name, rate, whole_percent
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.live_chart import live_chart
 from pages.ui.problems import problems_shown
+from pages.ui.weights_download import on_their_way
 
 POLL_S = 0.5
 STARTING_POLL_S = 0.2
@@ -61,7 +61,7 @@ def _body(reader: RunReader, config: FineTuneConfig, *, before: Status) -> None:
     if run.status is not before:
         st.rerun()  # once: the whole page, which polls as the new status needs it
     now = progress.measure(run.events, run.steps)
-    tab_title(f"{now.fraction:.0%}" if run.status is Status.RUNNING and now else run.status.capitalize())
+    tab_title(whole_percent(now.fraction) if run.status is Status.RUNNING and now else run.status.capitalize())
     # One container in every status: what follows keeps its place, so the browser keeps the chart's element.
     with st.container(horizontal=run.status.is_live, vertical_alignment="bottom"):
         _state(run, config, now)
@@ -83,9 +83,7 @@ def _state(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
     """What is going on, in words, and what can be done about it."""
     match run.status:
         case Status.STARTING:
-            last = run.last_event
-            what = plain(last.what) if isinstance(last, Preparing) else "Starting the training process"
-            _progress_row(run, 0.0, f"{what} …", stop_label="Stop")
+            _progress_row(run, *starting(run, config), stop_label="Stop")
         case Status.QUEUED:
             _progress_row(run, 0.0, waiting_for(run), stop_label="Stop waiting")
         case Status.RUNNING:
@@ -114,6 +112,15 @@ def _state(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
             assert_never(run.status)
 
 
+def starting(run: Snapshot, config: FineTuneConfig) -> tuple[float, str]:
+    """What a run does before its first step, as a fraction and in words."""
+    if config.weights == "pretrained" and (arriving := on_their_way(config.architecture)):
+        return arriving
+    last = run.last_event
+    what = plain(last.what) if isinstance(last, Preparing) else "Starting the training process"
+    return 0.0, f"{what} …"
+
+
 def _progress_row(run: Snapshot, fraction: float, text: str, *, stop_label: str) -> None:
     is_stopping = run.folder.control.exists()
     st.progress(fraction, text=text)
@@ -135,8 +142,16 @@ def _doing(now: progress.Progress, quiet_s: float) -> str:
         images, total_images = now.extracting.images, now.extracting.total_images
         what = f"Computing the frozen layers again: {images:,} of {total_images:,} photos"
     else:
-        what = f"Epoch {now.epoch} of {now.epochs} · step {now.step:,} of {now.total_steps:,}"
-    return what + time_left(now.remaining_s, quiet_s=quiet_s, patience_s=now.patience_s)
+        what = training_words(now)
+    return f"{whole_percent(now.fraction)} · {what}" + time_left(
+        now.remaining_s, quiet_s=quiet_s, patience_s=now.patience_s
+    )
+
+
+def training_words(now: progress.Progress) -> str:
+    """Where a training stands. The bar counts work, of which a step of a later epoch may be far less."""
+    first = " · the first epoch reads every photo" if now.keeps_features and now.epoch == 1 < now.epochs else ""
+    return f"Epoch {now.epoch} of {now.epochs}, step {now.step:,} of {now.total_steps:,}{first}"
 
 
 def time_left(remaining_s: float | None, *, quiet_s: float, patience_s: float) -> str:
@@ -209,22 +224,9 @@ def _next(run: Snapshot, config: FineTuneConfig) -> None:
         if st.button("Change settings", icon=":material/tune:"):
             open_with(config.to_dict())
         if run.folder.has_model:
-            st.download_button(
-                f"Download the model ({size(run.folder.best_checkpoint.stat().st_size)})",
-                data=run.folder.best_checkpoint.read_bytes,
-                file_name=_download_name(run),
-                mime="application/octet-stream",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+            take_away.download_button(run.folder)
     if run.folder.has_model:
-        with st.expander("Use the model in Python", icon=":material/code:"):
-            st.code(python_snippet(_download_name(run)), language=None)
-
-
-def _download_name(run: Snapshot) -> str:
-    """What the browser calls the downloaded model."""
-    return f"{run.folder.id}.pt"
+        take_away.python_code(run.folder)
 
 
 def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None) -> None:
@@ -243,7 +245,7 @@ def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
     best = max((evaluated.accuracy for evaluated in validations), default=None)
     steps_per_second = now.steps_per_second if now else None
     numbers = {
-        "Training loss": f"{smoothed[-1]:.4f}" if len(smoothed) else "–",
+        "Training loss": loss(smoothed[-1]) if len(smoothed) else "–",
         "Best validation accuracy": "–" if best is None else f"{best:.1%}",
         "Steps a second": "–" if steps_per_second is None else rate(steps_per_second),
         "Trainable parameters": count(started.trainable_parameters) if started else "–",
@@ -251,7 +253,7 @@ def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
     description = "Loss of every step; no step yet"
     if started and len(steps):
         description = f"Loss over {steps['step'][-1]:,} of {started.total_steps:,} steps"
-        description += f", now {steps['loss'][-1]:.4f}"
+        description += f", now {loss(steps['loss'][-1])}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
     live_chart(figure, key=f"chart-{run.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.models.catalog import Architecture
-from core.runs import devices, store
+from core.runs import known_devices, store
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, numbers_of
 from pages.fine_tune.values import key_of
@@ -36,8 +36,8 @@ def choose_settings(known: Architecture) -> list[str]:
             help=precision.help,
         )
     choice_field(choices["augmentation"], key=key_of("augmentation"))
-    known_devices = devices.remembered(store.home())
-    if len(known_devices) > 1:
-        labels = {"auto": "Automatic"} | {info.name: info.label for info in known_devices}
+    found = known_devices.remembered(store.home())
+    if len(found) > 1:
+        labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
         st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
     return [problem for problem in problems if problem]

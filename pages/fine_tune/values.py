@@ -10,18 +10,18 @@ from typing import Any, Literal, NoReturn, get_args
 import streamlit as st
 
 from core.models.catalog import ARCHITECTURES
-from core.runs import devices, store
+from core.runs import known_devices, store
 from core.runs.config import FineTuneConfig
 from core.runs.presets import PRESETS
 from core.runs.settings import Choice, choices_of, settings_of
 from pages.fine_tune import lanes
 from pages.places import FINE_TUNE
+from pages.ui import kept_address
 from pages.ui.address import absolute_path, read_settings, write_settings
 
 FormMode = Literal["frozen", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
 MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
-_ADDRESS = "fine_tune_address"  # what the form's address said when it was left
 _MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in
 PRESET = Choice(
     label="Preset",
@@ -32,7 +32,7 @@ PRESET = Choice(
 
 def open_with(settings: Mapping[str, Any], raced: str = "") -> NoReturn:
     """Go to the form with these settings filled in. `raced` names the lanes of a race, as the address has them."""
-    st.session_state.pop(_ADDRESS, None)  # not as the form was left
+    kept_address.forget(FINE_TUNE.address)
     st.switch_page(FINE_TUNE.script, query_params=_address(settings, raced))
 
 
@@ -79,21 +79,24 @@ def _name_preset() -> None:
 def open_form() -> list[str]:
     """Fill the form in when it is opened: from the address, or as it was left. Returns what could not be filled in.
 
-    The widgets' values are gone once another page was shown, so the address is kept for the way back.
+    Once another page was shown, the widgets' values are gone.
     """
-    if key_of("architecture") in st.session_state:
+    if not kept_address.is_opened(FINE_TUNE.address):
         # A setting that the last network does not have was not drawn, and is forgotten.
         missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
         _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})
         return []
-    if not st.query_params and _ADDRESS in st.session_state:
-        st.query_params.from_dict(st.session_state[_ADDRESS])
     choices = _choices()
     mode, problems = read_settings(st.query_params, {"mode": "frozen"}, choices)
     defaults = {name: value for name, value in _defaults(mode["mode"]).items() if name != "mode"}
     settings, more_problems = read_settings(st.query_params, defaults, choices)
     _fill_in(mode | settings)
     _name_preset()
+    known = ARCHITECTURES[value_of("architecture")]
+    if value_of("weights") == "pretrained" and not known.has_pretrained:
+        start_from_the_best_weights()
+        if st.query_params.get("weights") == "pretrained":
+            problems.append(f"There are no ImageNet weights for {known.label}: it starts from random ones.")
     lane_problem = lanes.read(st.query_params.get("lanes"))
     return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
 
@@ -101,17 +104,14 @@ def open_form() -> list[str]:
 def _choices() -> dict[str, tuple[str, ...]]:
     """What the address may name."""
     choices = {name: tuple(about.options) for name, about in choices_of(FineTuneConfig).items()}
-    found = tuple(info.name for info in devices.remembered(store.home()))
+    found = tuple(info.name for info in known_devices.remembered(store.home()))
     return choices | {"mode": get_args(FormMode), "device": ("auto", *found)}
 
 
 def write_address() -> None:
     """Keep in the address what differs from the defaults."""
     settings = {name: value_of(name) for name in settings_of(FineTuneConfig)}
-    address = _address(settings, lanes.write() if settings["mode"] == "race" else "")
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    st.session_state[_ADDRESS] = address
+    kept_address.write(FINE_TUNE.address, _address(settings, lanes.write() if settings["mode"] == "race" else ""))
 
 
 def _address(settings: Mapping[str, Any], raced: str) -> dict[str, str]:

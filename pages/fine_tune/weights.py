@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import sandbox
+from core import ask
 from core.models.catalog import Architecture
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, settings_of
@@ -10,6 +10,7 @@ from pages.fine_tune.values import key_of, value_of, weights_path
 from pages.ui import file_check
 from pages.ui.fields import choice_field
 from pages.ui.format import plain
+from pages.ui.weights_download import show_weights
 
 
 def choose_weights(architecture: str, known: Architecture) -> str | None:
@@ -21,9 +22,11 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
     weights = choice_field(about, key=key_of("weights"), options=choices)
     if weights == "random":
         st.caption("The network starts with random weights. With few photos, expect a low accuracy.")
+    if weights == "pretrained" and show_weights(architecture, is_needed=False) == "damaged":
+        return "damaged weights"
     if weights != "file":
         return None
-    sandbox.prepare()
+    ask.prepare_reading()
     path = st.text_input(
         "File",
         key=key_of("weights_file"),
@@ -43,4 +46,4 @@ def choose_weights(architecture: str, known: Architecture) -> str | None:
 
 def _file_problem(architecture: str, path: str) -> str | None:
     """What is wrong with a file, asked again only when it has changed."""
-    return file_check.problem("core.models.build:check_file", architecture, path, path=path)
+    return file_check.problem(ask.weights_problem, path, architecture, path)

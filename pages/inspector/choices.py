@@ -6,8 +6,10 @@ import streamlit as st
 
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
-from core.runs.config import FineTuneConfig
+from core.runs.config import FineTuneConfig, Mode
 from core.runs.settings import Range, choices_of, numbers_of
+from pages.places import INSPECTOR
+from pages.ui import kept_address
 from pages.ui.address import read_settings, write_settings
 from pages.ui.fields import choice_field
 from pages.ui.format import plain
@@ -19,7 +21,7 @@ _CHOICES = {"network": (*ARCHITECTURES, *LESSON_NETWORKS), "mode": tuple(_MODE.o
 LABELS = {name: known.label for name, known in (ARCHITECTURES | LESSON_NETWORKS).items()}
 
 
-def choose() -> tuple[str, int, str, int] | None:
+def choose() -> tuple[str, int, Mode, int] | None:
     """Draw the choices. Returns network, classes, mode and image size, or None where a number cannot be."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
@@ -62,13 +64,11 @@ def choose() -> tuple[str, int, str, int] | None:
 
 def open_choices() -> list[str]:
     """Fill the choices in when the page is opened: from the address, or as they were left. Returns what was wrong."""
-    if key_of("network") in st.session_state:
+    if not kept_address.is_opened(INSPECTOR.address):
         # What the last network had no field for was not drawn: kept, or it would be forgotten.
         for name in _DEFAULTS:
             st.session_state[key_of(name)] = st.session_state.get(key_of(name), _DEFAULTS[name])
         return []
-    if not st.query_params and "inspector_address" in st.session_state:
-        st.query_params.from_dict(st.session_state["inspector_address"])
     settings, problems = read_settings(st.query_params, _DEFAULTS, _CHOICES)
     for name, value in settings.items():
         st.session_state[key_of(name)] = value
@@ -85,10 +85,7 @@ def write_address() -> None:
         settings = {"network": settings["network"]}
     elif ARCHITECTURES[settings["network"]].image_size:
         del settings["image_size"]
-    address = write_settings(settings, _DEFAULTS)
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
-    st.session_state["inspector_address"] = address
+    kept_address.write(INSPECTOR.address, write_settings(settings, _DEFAULTS))
 
 
 def value_of(name: str) -> Any:

@@ -36,7 +36,7 @@ def show_blocks(described: Description) -> None:
         rows = [
             {
                 "Block": block.name,
-                "Type": block.kind,
+                "Type": block.type_name,
                 "Layers": block.layers,
                 "Output": _shape(block.output_shape),
                 "Parameters": block.parameters,
@@ -90,7 +90,7 @@ def show_layers(described: Description) -> None:
 def _layer_row(layer: Layer) -> dict[str, Any]:
     return {
         "Layer": layer.name or "(the network itself)",
-        "Type": layer.kind,
+        "Type": layer.type_name,
         "Output": _shape(layer.output_shape),
         "Calls": layer.calls,
         "Parameters": layer.parameters,

@@ -7,6 +7,8 @@ import streamlit as st
 from core.data import points
 from core.runs.config import LinearFitConfig
 from core.runs.settings import numbers_of
+from pages.places import LINEAR_FIT
+from pages.ui import kept_address
 from pages.ui.address import read_settings, write_settings
 from pages.ui.fields import setting_fields
 from pages.ui.format import plain
@@ -15,13 +17,14 @@ from pages.ui.once import note_click
 _FORM_OF = "linear_fit_form_of"
 
 
-def linear_fit_form(shown: LinearFitConfig, run_id: str | None) -> LinearFitConfig | None:
+def linear_fit_form(shown: LinearFitConfig, run_id: str | None, *, is_opened: bool) -> LinearFitConfig | None:
     """Draw the settings, at first those that are `shown`: of the fit `run_id`, if there is one.
+
+    `is_opened` says that the address is to be read, as it is for another fit.
 
     Returns them, or None where something is wrong with one.
     """
-    # A key that is missing: the page was left and its widgets forgot. Another run: a link has opened it.
-    if _key("seed") not in st.session_state or st.session_state.get(_FORM_OF) != run_id:
+    if is_opened or st.session_state.get(_FORM_OF) != run_id:
         settings, misread = read_settings(st.query_params, shown.to_dict(), {})
         _fill_in(settings)
         belongs_to(run_id)
@@ -69,9 +72,7 @@ def belongs_to(run_id: str | None) -> None:
 def write_address(shown: LinearFitConfig, run_id: str | None) -> None:
     """Keep in the address the fit that is shown, and what the form says otherwise than its settings."""
     address = {"run": run_id} if run_id else {}
-    address |= write_settings(_values(), shown.to_dict())
-    # Always: a link within the app hands its query over without changing the address.
-    st.query_params.from_dict(address)
+    kept_address.write(LINEAR_FIT.address, address | write_settings(_values(), shown.to_dict()))
 
 
 def _largest_learning_rate(config: LinearFitConfig) -> float:

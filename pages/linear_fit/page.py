@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import helper
+from core import ask
 from core.errors import RunNotFoundError
 from core.runs import jobs, store
 from core.runs.config import LinearFitConfig
@@ -14,7 +14,8 @@ from pages.linear_fit import files as linear_fit_files
 from pages.linear_fit.form import belongs_to, form_beside, linear_fit_form, write_address
 from pages.linear_fit.live_fit import live_fit
 from pages.linear_fit.verdict import compare
-from pages.ui import lookup
+from pages.places import LINEAR_FIT
+from pages.ui import kept_address, lookup
 from pages.ui.format import plain
 from pages.ui.once import note_opened, start_once
 from pages.ui.problems import problems_shown
@@ -22,16 +23,17 @@ from pages.ui.problems import problems_shown
 
 def main() -> None:
     """Draw the page."""
-    helper.prepare("core.training.linear_fit")
-    helper.prepare("core.models.saving")
+    ask.do_light_run.prepare()
+    ask.save_line.prepare()
     st.title("Linear Fit", anchor=False)
     st.markdown(
         "Train the smallest network there is, one weight and one bias, on 30 points of *y* = 2*x* + 3 plus noise, "
         "and see how close it comes to the exact answer."
     )
+    is_opened = kept_address.is_opened(LINEAR_FIT.address)
     reader, run, shown = _open_run()
     run_id = reader.folder.id if reader else None
-    config = linear_fit_form(shown, run_id)
+    config = linear_fit_form(shown, run_id, is_opened=is_opened)
     with problems_shown():
         _start(config, run_id)
     write_address(shown, run_id)

@@ -1,18 +1,22 @@
 """Deleting runs, taking that back, and the trash that is emptied for good."""
 
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from core.runs import store, trash
 from core.runs.folder import RunFolder
 from core.runs.overview import Summary
+from core.runs.trash import DeletedRun
 from core.words import size
 from pages.runs.selection import selected_ids, show_selected
 from pages.ui.format import plain_name
 from pages.ui.once import one_at_a_time
 from pages.ui.problems import problems_in_a_toast
 
+_IS_ASKED = "runs_purge_is_asked"  # whether what was deleted is to be removed for good
 _DELETED = "runs_deleted"  # the ids of what was deleted last, for its undo
 
 
@@ -66,11 +70,31 @@ def _restore(run_ids: Sequence[str]) -> None:
             trash.restore(store.home(), run_id)
 
 
-def show_trash() -> None:
-    """What was deleted of late, and can be restored after a reload, too."""
+def show_disk(listed: Sequence[Summary]) -> None:
+    """What runs take on the disk, and what was deleted of late: it can be restored, or removed for good."""
     deleted = trash.deleted_runs(store.home())
-    if not deleted:
+    _say_sizes(listed, deleted)
+    if deleted:
+        _show_trash(deleted)
+    else:
+        st.session_state.pop(_IS_ASKED, None)
+
+
+def _say_sizes(listed: Sequence[Summary], deleted: Sequence[DeletedRun]) -> None:
+    parts = []
+    if listed:
+        parts.append(f"Runs take {size(sum(summary.size_bytes for summary in listed))}")
+    if deleted:
+        parts.append(f"deleted runs {size(sum(run.size_bytes for run in deleted))}")
+    if not parts:
         return
+    with suppress(OSError):
+        parts.append(f"{size(shutil.disk_usage(store.home()).free)} of the disk are free")
+    text = ", ".join(parts)
+    st.caption(f":material/hard_drive: {text[0].upper()}{text[1:]}.")
+
+
+def _show_trash(deleted: Sequence[DeletedRun]) -> None:
     with st.expander("Recently deleted", icon=":material/delete:", key="runs_trash"):
         st.caption(
             f"Deleted runs are kept for at least {trash.KEEP_DAYS} days and then removed when the dashboard is next "
@@ -87,27 +111,41 @@ def show_trash() -> None:
                     key=f"runs_restore_{run.id}",
                 )
         total = size(sum(run.size_bytes for run in deleted))
-        if st.button(f"Delete for good ({total})", icon=":material/delete_forever:", key="runs_purge"):
-            _confirm_purge(len(deleted), total)
+        if st.session_state.get(_IS_ASKED):
+            _ask_whether(deleted, total)
+        else:
+            st.button(
+                f"Delete for good ({total})",
+                icon=":material/delete_forever:",
+                on_click=_ask,
+                key="runs_purge",
+            )
 
 
-@st.dialog("Delete for good?", icon=":material/delete_forever:")
-def _confirm_purge(count: int, total: str) -> None:
-    what = "The deleted run" if count == 1 else f"{count} deleted runs"
-    st.markdown(f"{what}, {total} with all models, will be removed from the disk. This cannot be undone.")
+def _ask_whether(deleted: Sequence[DeletedRun], total: str) -> None:
+    """In the page, and not in a dialog: one would close whenever another run begins or ends."""
+    what = "The deleted run" if len(deleted) == 1 else f"{len(deleted)} deleted runs"
+    st.warning(
+        f"{what}, {total} with all models, will be removed from the disk. This cannot be undone.",
+        icon=":material/delete_forever:",
+    )
     with st.container(horizontal=True):
         st.button(
             "Delete for good",
             type="primary",
             icon=":material/delete_forever:",
             on_click=_delete_for_good,
+            args=([run.id for run in deleted],),
             key="runs_purge_now",
         )
-        st.button("Keep them", key="runs_purge_not")
-    if st.session_state["runs_purge_now"] or st.session_state["runs_purge_not"]:
-        st.rerun()  # the page, which closes the dialog
+        st.button("Keep them", on_click=st.session_state.pop, args=(_IS_ASKED, None), key="runs_purge_not")
+
+
+def _ask() -> None:
+    st.session_state[_IS_ASKED] = True
 
 
 @problems_in_a_toast()
-def _delete_for_good() -> None:
-    trash.empty(store.home())
+def _delete_for_good(run_ids: Sequence[str]) -> None:
+    st.session_state.pop(_IS_ASKED, None)
+    trash.remove(store.home(), run_ids)  # those that were asked about, and none that came to them since

@@ -42,7 +42,8 @@ def show_one(summary: Summary) -> None:
                     disabled=is_stopping,
                     key="runs_stop",
                 )
-            with st.popover("Rename", icon=":material/edit:"):
+            # Under its name, so that with another name it is another form, which is closed.
+            with st.popover("Rename", icon=":material/edit:", key=f"runs_rename_{summary.id}_{summary.name}"):
                 _rename_form(summary)
         delete_button([summary])
 
@@ -55,8 +56,9 @@ def _rename_form(summary: Summary) -> None:
     key = f"runs_name_{summary.id}"
     if key not in st.session_state:
         st.session_state[key] = summary.name[:_MAX_NAME]
-    st.text_input("New name", key=key, max_chars=_MAX_NAME)
-    st.button("Save", type="primary", on_click=_rename, args=(summary, key), key="runs_save_name")
+    with st.form("runs_rename_form", border=False):
+        st.text_input("New name", key=key, max_chars=_MAX_NAME)
+        st.form_submit_button("Save", type="primary", on_click=_rename, args=(summary, key), key="runs_save_name")
 
 
 def _rename(summary: Summary, key: str) -> None:

@@ -1,6 +1,7 @@
 """Runs: every run in one list; one of them to open, rename, resume or delete; several of them side by side.
 
-In the address: `?compare=ID,ID` holds the selection, be it one run or several.
+In the address: `?compare=ID,ID` holds the selection, be it one run or several, `filter` the words that are looked for,
+and `races=unfolded` that each run of a race has a row of its own.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,16 @@ import streamlit as st
 from core.runs import overview, store, trash
 from core.runs.overview import Summary
 from pages import places
-from pages.runs.deletion import offer_undo, show_trash
+from pages.runs.deletion import offer_undo, show_disk
 from pages.runs.one import show_one
 from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
 from pages.runs.table import table
+from pages.ui import kept_address
 from pages.ui.format import plain
+
+_FILTER, _UNFOLD = "runs_filter", "runs_unfold"
+_MAX_FILTER = 200
 
 
 def main() -> None:
@@ -30,7 +35,7 @@ def main() -> None:
     else:
         st.markdown("No run yet. Train a network, and it will be listed here with all its results.")
         st.page_link(places.FINE_TUNE.script, label="Set up the first run", icon=":material/model_training:")
-    show_trash()
+    show_disk(listed)
 
 
 def _list(listed: Sequence[Summary]) -> None:
@@ -44,20 +49,37 @@ def _list(listed: Sequence[Summary]) -> None:
             f"There is no run {shown} here, so it is left out. It may have been deleted.",
             icon=":material/warning:",
         )
-    words = st.text_input(
-        "Filter",
-        key="runs_filter",
-        placeholder="Filter by name, network or status",
-        icon=":material/search:",
-        label_visibility="collapsed",
-    )
-    table(listed, words, asked)
+    words, is_unfolded = _choose_rows(has_races=any(len(summary.race) > 1 for summary in listed))
+    table(listed, words, is_unfolded=is_unfolded, asked=asked)
     if len(selected) == 1:
         show_one(selected[0])
     elif selected:
         show_several(selected)
     else:
-        st.caption("Select a run to open, rename or delete it, or several fine-tunings to compare them.")
+        st.caption(
+            "Click a name to open a run. Tick a run to rename or delete it, and several fine-tunings to compare them; "
+            "on the keyboard, Shift and Space tick the row that has the focus."
+        )
+
+
+def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
+    """Which rows the table has: the words of the filter, and whether the runs of a race have rows of their own."""
+    if kept_address.is_opened(places.RUNS.address):
+        st.session_state[_FILTER] = st.query_params.get("filter", "")[:_MAX_FILTER]
+        st.session_state[_UNFOLD] = st.query_params.get("races") == "unfolded"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = st.text_input(
+            "Filter",
+            key=_FILTER,
+            placeholder="Filter by name, network or status",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            max_chars=_MAX_FILTER,
+        )
+        is_unfolded = has_races and st.toggle("A row for each run of a race", key=_UNFOLD)
+    address = {"compare": ",".join(selected_ids()), "filter": words, "races": "unfolded" if is_unfolded else ""}
+    kept_address.write(places.RUNS.address, {name: value for name, value in address.items() if value})
+    return words, is_unfolded
 
 
 main()

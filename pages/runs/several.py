@@ -7,6 +7,7 @@ import streamlit as st
 from core.runs.kinds import KINDS
 from core.runs.overview import Summary
 from core.runs.snapshot import Snapshot
+from pages import places
 from pages.runs.deletion import delete_button
 from pages.ui import lookup
 from pages.ui.comparison import compare_runs, verdict
@@ -21,8 +22,14 @@ def show_several(selected: Sequence[Summary]) -> None:
     fine_tunings = [summary for summary in selected if summary.kind and KINDS[summary.kind].is_compared]
     compared = fine_tunings[:_MAX_COMPARED]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(f"{len(selected)} runs selected", anchor=False, width="content")
-        delete_button(selected)
+        is_race = len(selected) > 1 and {summary.race for summary in selected} == {selected[0].race} != {()}
+        title = f"A race of {len(selected)} runs" if is_race else f"{len(selected)} runs selected"
+        st.subheader(title, anchor=False, width="content")
+        with st.container(horizontal=True, width="content"):
+            kind = selected[0].kind
+            if is_race and kind and st.button("Open", type="primary", icon=":material/open_in_new:", key="runs_open"):
+                st.switch_page(places.of_kind(kind).script, query_params={"run": selected[0].id})
+            delete_button(selected)
     if len(fine_tunings) < len(selected):
         st.caption("Only fine-tunings that can be read are compared; the other runs are left out.")
     if len(compared) < len(fine_tunings):

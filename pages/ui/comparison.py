@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.figures.training import Lane, compare_training, lane_colors, smooth
+from core.figures.training import ComparedRun, compare_training, lane_colors, smooth
 from core.runs import history
-from core.runs.results import Result, differing_settings, judge, summarize
+from core.runs.results import Result, differing_settings, judge, leader, summarize
 from core.runs.snapshot import Snapshot
 from pages.ui.format import count, duration, plain, rate
 from pages.ui.live_chart import live_chart
@@ -40,6 +40,17 @@ def compare_runs(runs: Sequence[Snapshot]) -> None:
     st.markdown(table(results, differing_settings(configs)))
 
 
+def clear_winner(runs: Sequence[Snapshot]) -> Snapshot | None:
+    """The run that the test photos show to be the best, if its lead is more than chance.
+
+    Raises:
+        RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
+    """
+    results = summarize(runs)
+    first = leader(results)
+    return None if first is None else runs[results.index(first)]
+
+
 def verdict(runs: Sequence[Snapshot]) -> str:
     """Which run is the best, by how much, and in what time, in Markdown.
 
@@ -71,9 +82,9 @@ def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
     return "\n".join([heading, f"| :-- |{' --: |' * len(results)}", *lines])
 
 
-def _lane(run: Snapshot, *, label: str, color: str) -> Lane:
+def _lane(run: Snapshot, *, label: str, color: str) -> ComparedRun:
     started, steps = history.started(run.events), run.steps
-    return Lane(
+    return ComparedRun(
         label=label,
         color=color,
         steps=steps,

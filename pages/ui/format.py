@@ -15,6 +15,20 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def whole_percent(fraction: float) -> str:
+    """ "43%", rounded down as a bar of progress is: 100% is said of what is done alone."""
+    return f"{int(100 * fraction)}%"
+
+
+def roughly(seconds: float) -> str:
+    """ "20 s", "3 min", "2 h": as exact as an estimate is."""
+    if seconds < 55:
+        return f"{max(5 * round(seconds / 5), 5)} s"
+    if seconds < 3300:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.2g} h"
+
+
 def count(number: float) -> str:
     """ "1,140", "4.7 M", "61.1 M"."""
     return f"{number / 1e6:.1f} M" if number >= 1e6 else f"{number:,.0f}"
@@ -28,6 +42,11 @@ def counted(number: int, noun: str) -> str:
 def rate(per_second: float) -> str:
     """ "2.41", "1,120": three digits tell enough."""
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
+
+
+def loss(value: float) -> str:
+    """ "0.4312", or "3.2e-05" where four decimals would show nothing."""
+    return f"{value:.4f}" if not 0 < abs(value) < 0.001 else f"{value:.1e}"
 
 
 def coefficient(value: float) -> str:

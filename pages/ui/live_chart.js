@@ -6,7 +6,9 @@ let plotly = null;
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("/assets/plotly.min.js", document.baseURI).href;
+    // Beside the folder from which the page took its own scripts, wherever a proxy has put that.
+    const own = [...document.scripts].map((loaded) => loaded.src).find((address) => address.includes("/static/"));
+    script.src = new URL("assets/plotly.min.js", (own ?? document.baseURI).replace(/\/static\/.*/, "/")).href;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
       plotly = null; // the next update tries again
@@ -59,6 +61,7 @@ function withPageColors(layout, element) {
 
 const config = () => ({
   responsive: true,
+  showTips: false, // its own tip would lie over the buttons beside the chart; the line below the chart says more
   displaylogo: false,
   // On a phone the buttons would cover the legend; two taps reset the view there.
   displayModeBar: innerWidth < 600 ? false : "hover",
@@ -83,10 +86,24 @@ function draw(chart) {
   const data = isDark(chart.root) ? withDarkColors(figure.data, figure.layout.meta.dark_colors) : figure.data;
   return loadPlotly()
     .then((Plotly) => Plotly.react(chart.plot, data, layout, chart.config))
+    .then(() => watchZoom(chart))
     .then(() => chart.failure.replaceChildren())
     .catch((error) => {
       chart.failure.textContent = `The chart cannot be drawn: ${error.message}. Reload the page.`;
     });
+}
+
+// A view that was zoomed into stays while more comes, so that there is more to see than is shown must be said.
+function watchZoom(chart) {
+  const isZoomed = () => ["xaxis", "yaxis"].some((axis) => chart.plot.layout[axis]?.autorange === false);
+  const show = () => (chart.everything.hidden = !isZoomed());
+  if (!chart.isWatched) chart.plot.on("plotly_relayout", show);
+  chart.isWatched = true;
+  show();
+}
+
+function showEverything(chart) {
+  window.Plotly.relayout(chart.plot, { "xaxis.autorange": true, "yaxis.autorange": true });
 }
 
 // Zoom by `factor` around the middle of the visible steps, and move by `shift` of their width.
@@ -114,7 +131,7 @@ function onKey(chart, event) {
     "-": () => moveView(plot, 2, 0),
     ArrowLeft: () => moveView(plot, 1, -0.2),
     ArrowRight: () => moveView(plot, 1, 0.2),
-    0: () => window.Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true }),
+    0: () => showEverything(chart),
   };
   if (/^[1-9]$/.test(event.key)) actions[event.key] = () => toggleEntry(plot, Number(event.key) - 1);
   if (actions[event.key]) {
@@ -136,11 +153,16 @@ function create(parentElement) {
     "<kbd>+</kbd> <kbd>−</kbd> zoom · <kbd>←</kbd> <kbd>→</kbd> move · <kbd>0</kbd> everything · <kbd>1</kbd> <kbd>2</kbd> <kbd>3</kbd> … show or hide a line";
   const failure = document.createElement("p");
   failure.className = "live-chart-failure";
-  root.append(failure, plot, keys);
+  const everything = document.createElement("button");
+  everything.className = "live-chart-everything";
+  everything.textContent = "Zoomed in · show everything";
+  everything.hidden = true;
+  root.append(failure, everything, plot, keys);
   const numbers = document.createElement("dl");
   numbers.className = "live-chart-numbers";
   parentElement.append(numbers, root);
-  const chart = { root, numbers, plot, failure, data: null, config: config() };
+  const chart = { root, numbers, plot, failure, everything, isWatched: false, data: null, config: config() };
+  everything.addEventListener("click", () => showEverything(chart));
   root.addEventListener("keydown", (event) => onKey(chart, event));
   // A change of theme comes as new values of the page's colour variables.
   let background = null;

@@ -6,12 +6,27 @@ Close what else is running first: figures of a busy machine say nothing.
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
 import sys
 from dataclasses import asdict
 
+# By module, so that those of training run where no browser can be driven.
+MEASURES = {
+    "default_run": "pages",
+    "cold_start": "pages",
+    "plain_loop": "training",
+    "polling_tick": "pages",
+    "event_stream": "training",
+    "dropped_photo": "pages",
+    "linear_fit": "pages",
+    "inspector": "pages",
+    "runs_page": "pages",
+    "hostile_files": "files",
+    "other_viewer": "files",
+}
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure speed against its targets.")
 parser.add_argument("names", nargs="*", help="which to run; all by default")
 parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:0")
@@ -21,8 +36,8 @@ device = "cuda:0" if arguments.device == "cuda" else arguments.device
 if device == "cpu":
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the page calls "automatic" is then the CPU, too
 
-from core.device import probe  # noqa: E402
-from tests.bench.measures import MEASURES, Figure  # noqa: E402
+from core.devices import probe  # noqa: E402
+from tests.bench.figures import Figure  # noqa: E402
 
 unknown = set(arguments.names) - set(MEASURES)
 if unknown:
@@ -35,7 +50,8 @@ figures: list[Figure] = []
 if not arguments.json:
     print(f"on {machine}")
 for name in arguments.names or MEASURES:
-    for figure in MEASURES[name](device):
+    measure = getattr(importlib.import_module(f"tests.bench.{MEASURES[name]}"), name)
+    for figure in measure(device):
         figures.append(figure)
         if not arguments.json:
             print(figure, flush=True)

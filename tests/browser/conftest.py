@@ -49,12 +49,13 @@ class Server:
     home: Path
     port: int = 0
     folder: Path = ROOT  # where it is started
+    base: str = ""  # the path before all of its addresses, "lab/"
     settings: dict[str, str] = field(default_factory=dict)  # of its environment
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://127.0.0.1:{self.port}/{self.base}"
 
     def start(self) -> None:
         if not self.port:
@@ -82,7 +83,8 @@ class Server:
     def _command(self) -> list[str]:
         """As the README says; from elsewhere, as somebody may try who knows servers."""
         if self.folder == ROOT:
-            return ["streamlit", "run", "dashboard.py", "--server.headless", "true", "--server.port", str(self.port)]
+            command = ["streamlit", "run", "dashboard.py", "--server.headless", "true", "--server.port", str(self.port)]
+            return [*command, *(["--server.baseUrlPath", self.base.strip("/")] if self.base else [])]
         return ["uvicorn", "dashboard:app", "--app-dir", str(ROOT), "--port", str(self.port)]
 
     def _answers(self) -> bool:

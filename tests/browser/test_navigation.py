@@ -27,6 +27,8 @@ def test_open_run_alone_is_marked_and_the_navigation_leads_away_from_it_and_back
         expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={runs[opened].id}$"))
         page.mouse.move(800, 5)
         for name in runs:
+            weight = link(page, name).locator("p").evaluate("text => getComputedStyle(text).fontWeight")
+            assert weight == ("600" if name == opened else "400")
             marked = expect(link(page, name))
             if name == opened:
                 marked.not_to_have_css("background-color", _CLEAR)
@@ -45,3 +47,20 @@ def test_addresses_of_earlier_versions_lead_to_their_runs(page: Page, server: Se
     page.goto(f"{server.url}{address}{run.id}")
     expect(page.get_by_role("heading", name="old address", level=1)).to_be_visible(timeout=20_000)
     expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={run.id}$"))
+
+
+def test_back_shows_what_stood_in_the_form_before(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}architecture_inspector?classes=7")
+    classes = page.get_by_label("Classes", exact=True)
+    for typed in ("8", "9"):
+        classes.fill(typed)
+        classes.press("Enter")
+        expect(page).to_have_url(re.compile(f"classes={typed}$"), timeout=20_000)
+        page.wait_for_timeout(2_500)  # until the sidebar has looked again: the browser was seen at the new address
+    for before in ("8", "7"):
+        page.go_back()
+        expect(page).to_have_url(re.compile(f"classes={before}$"))
+        expect(classes).to_have_value(before)
+    page.go_forward()
+    expect(classes).to_have_value("8")
+    expect(page).to_have_url(re.compile("classes=8$"))

@@ -99,8 +99,10 @@ def test_purge_asks_first(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_text("Recently deleted").click()
     page.get_by_role("button", name=re.compile(r"Delete for good \(")).click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_text("This cannot be undone.")).to_be_visible()
+    make_run(server, "another one begins and ends meanwhile")
+    expect(page.get_by_text("Runs take")).to_be_visible(timeout=20_000)  # the list has noticed
+    page.get_by_role("button", name="Delete for good", exact=True).click()
     expect(page.get_by_text("Recently deleted")).to_be_hidden()
     assert not (server.home / "trash" / folder.id).exists()
 
@@ -146,3 +148,32 @@ def test_runs_are_named_as_themselves_everywhere(page: Page, server: Server) -> 
     page.goto(f"{server.url}fine_tuning?run={compared[0].id}")
     expect(page.get_by_role("heading", level=1)).to_have_text(shown(COMPARED[0]), timeout=30_000)
     is_but_text(page.get_by_test_id("stHeading"))
+
+
+def click_name(page: Page, row: int) -> None:
+    table = page.get_by_test_id("stDataFrame")
+    expect(table.locator("canvas").first).to_be_visible()
+    table.click(position={"x": 80, "y": _HEADER + _ROW * row + _ROW / 2})
+
+
+def test_click_on_a_name_opens_its_run_and_back_leads_to_the_list(page: Page, server: Server) -> None:
+    run = make_run(server, "the one to open")
+    make_run(server, "another one")
+    page.goto(f"{server.url}runs?filter=one")
+    click_name(page, 1)
+    expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={run.id}$"))
+    expect(page.get_by_role("heading", name="the one to open", level=1)).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/runs\?filter=one$"))
+    expect(page.get_by_placeholder("Filter by name")).to_have_value("one")
+
+
+def test_run_is_renamed_by_the_enter_key_and_the_form_closes(page: Page, server: Server) -> None:
+    run = make_run(server, "before")
+    page.goto(f"{server.url}runs?compare={run.id}")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("New name").fill("after")
+    page.get_by_label("New name").press("Enter")
+    expect(page.get_by_role("heading", name="after", level=3)).to_be_visible()
+    expect(page.get_by_label("New name")).not_to_be_visible()
+    assert run.description()["name"] == "after"

@@ -12,8 +12,8 @@ from core import helper
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
-from core.runs import devices, workers
-from core.runs.devices import DeviceInfo
+from core.runs import known_devices, workers
+from core.runs.known_devices import DeviceInfo
 from pages.places import INSPECTOR
 from tests.pages import apps
 from tests.pages.apps import address
@@ -30,9 +30,9 @@ def texts(page: AppTest) -> str:
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what the helper would do happens here."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments: Future())
-    monkeypatch.setattr(helper, "call", lambda target, *arguments: helper._run(target, arguments))
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments, **_: Future())
+    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper._run(target, arguments))
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 def numbers(page: AppTest) -> dict[str, str]:
@@ -191,7 +191,7 @@ def test_only_a_network_with_weights_is_offered_for_prediction() -> None:
 
 
 def test_failing_helper_is_said_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(target: str, *arguments: Any) -> None:
+    def fail(target: str, *arguments: Any, **_: Any) -> None:
         raise UnfreezeError("The helper process ended *unexpectedly*.")
 
     with monkeypatch.context() as broken:

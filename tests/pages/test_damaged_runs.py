@@ -10,9 +10,9 @@ import pytest
 
 from core import helper, sandbox
 from core.errors import UnfreezeError
-from core.runs import devices, overview, workers
-from core.runs.devices import DeviceInfo
+from core.runs import known_devices, overview, workers
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from pages.places import FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS, Place
 from pages.ui import lookup
 from tests.damage import KINDS, make_runs
@@ -47,7 +47,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         shutil.copytree(original.path, copy.path)
         KINDS[kind](copy, Random(number))
         found[kind] = copy
-    devices.remember(path, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(path, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
     yield path, found
     lookup._reader.cache_clear()
 
@@ -59,7 +59,7 @@ def home(damaged: tuple[Path, dict[str, RunFolder]], monkeypatch: pytest.MonkeyP
 
 
 def test_all_of_them_are_listed_beside_the_whole_ones(home: Path, damaged: tuple[Path, dict[str, RunFolder]]) -> None:
-    page = open_page(RUNS)
+    page = open_page(RUNS, races="unfolded")
     listed = page.dataframe[0].value
     assert len(listed) == len(overview.summaries(home)) >= len(KINDS) - 5
     assert (listed["Status"] == "✓ Finished").any()

@@ -11,9 +11,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.models import build
-from core.runs import devices, jobs, locks, workers
+from core.runs import jobs, known_devices, locks, workers
 from core.runs.config import FineTuneConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import (
     Checkpointed,
     Evaluated,
@@ -26,6 +25,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from core.runs.presets import PRESETS
 from core.runs.queue import DeviceQueue
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
@@ -45,7 +45,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started but by a click, and the devices are known."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 @pytest.fixture
@@ -171,7 +171,10 @@ def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
     folder = make_run(home, STARTED, *STEPS[:10])
     lock = locks.hold(folder.lock)
     page = open_page(folder.id)
-    assert "Epoch 1 of 2 · step 10 of 114 · about" in page.get("progress")[0].proto.text
+    bar = page.get("progress")[0].proto
+    assert bar.text.startswith(
+        f"{bar.value}% · Epoch 1 of 2, step 10 of 114 · the first epoch reads every photo · about "
+    )
     shown = json.loads(page.get("bidi_component")[0].proto.json)
     assert shown["numbers"]["Steps a second"] == "4"
     assert shown["numbers"]["Trainable parameters"] == "12,810"
@@ -194,7 +197,10 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
         apps.quiet_for(patched, 19.0)  # a slow step
         assert " · about 15 s left" in page.run().get("progress")[0].proto.text
     apps.quiet_for(monkeypatch, 130.0)
-    assert "step 20 of 114 · no news for 2 min 10 s" in page.run().get("progress")[0].proto.text
+    assert (
+        "step 20 of 114 · the first epoch reads every photo · no news for 2 min 10 s"
+        in page.run().get("progress")[0].proto.text
+    )
     os.close(lock)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.words import shown
-from pages.ui.format import duration, plain_name
+from pages.ui.format import duration, loss, plain_name, roughly
 from tests.names import NAMES
 from tests.samples import as_read
 
@@ -40,3 +40,18 @@ def test_reading_a_tests_markdown_gives_the_name() -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.1, "5 s"), (12.6, "15 s"), (54, "55 s"), (58, "1 min"), (100, "2 min"), (9_000, "2.5 h")]
+)
+def test_estimates_are_no_more_exact_than_they_are(seconds: float, words: str) -> None:
+    assert roughly(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0, "0.0000"), (2.30258, "2.3026"), (0.0012, "0.0012"), (0.000032, "3.2e-05"), (float("inf"), "inf")],
+)
+def test_small_losses_are_not_shown_as_nothing(value: float, words: str) -> None:
+    assert loss(value) == words

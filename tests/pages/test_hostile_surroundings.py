@@ -10,10 +10,10 @@ import pytest
 
 from core import helper, sandbox
 from core.errors import UnfreezeError
-from core.runs import control, devices, folder, jobs, locks, workers
+from core.runs import control, folder, jobs, known_devices, locks, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import Fitting, Preparing, RareEvent, Stopped
+from core.runs.known_devices import DeviceInfo
 from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, PLACES, PREDICT, RUNS, Place
 from tests.pages.apps import button, open_page
 from tests.samples import as_read, make_run
@@ -47,7 +47,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "call", refuse)
     monkeypatch.setattr(sandbox, "ask", refuse)
     monkeypatch.setattr(sandbox, "prepare", lambda: None)
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 
 from core import driver, lane
 from core.job import Job
-from core.runs import control, devices, jobs, locks, overview, store, workers
+from core.runs import control, jobs, known_devices, locks, overview, store, workers
 from core.runs.config import RunConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import AnyStep, Beginning, Checkpointed, Ending, Event, Failed, Stopped
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS, Kind
+from core.runs.known_devices import DeviceInfo
 from core.runs.quantities import Positive
 from core.runs.settings import Choice, Number, Range, setting
 from core.runs.status import Status
@@ -145,7 +145,7 @@ def counting(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     )
     monkeypatch.setitem(KINDS, "counting", kind)
     monkeypatch.setattr(places, "PLACES", (*places.PLACES, place))
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(workers, "set_on", lambda folders, held: driver.work([lane.Lane(one) for one in folders]))
     return place

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from core.runs import devices, workers
+from core.runs import known_devices, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import Event, Finished, Fitted, Fitting, LinearStep
+from core.runs.known_devices import DeviceInfo
 from core.runs.settings import Choice, Text, settings_of
 from pages.places import FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS
 from tests.core.test_old_runs import STEPS, beyond, rewrite
@@ -26,7 +26,7 @@ LINE: list[Event] = [
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 @pytest.mark.parametrize("name", settings_of(FineTuneConfig))

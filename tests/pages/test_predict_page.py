@@ -17,10 +17,10 @@ from core.models import imagenet
 from core.predict import kept
 from core.predict.answers import Answer, Guess, NetworkRef, percent
 from core.predict.photos import as_jpeg
-from core.runs import devices, store, workers
+from core.runs import known_devices, store, workers
 from core.runs.config import FineTuneConfig
-from core.runs.devices import DeviceInfo
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from pages.places import PREDICT, RUNS
 from pages.predict.answers_csv import as_csv
 from pages.ui.format import plain_name
@@ -39,10 +39,10 @@ HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[boom].png"
 def quiet(home: Path, warmed: "Future[tuple[str, ...]]", monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: warmed)
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments, **_: warmed)
     monkeypatch.setattr(sandbox, "prepare", lambda: None)
     monkeypatch.setattr(sandbox, "ask", lambda target, *arguments, name, num_bytes: None)  # nothing is wrong
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[NetworkRef]:
     """What the helper was asked; it takes every photo for a frog, but for a cup, and those that are bad."""
     refs: list[NetworkRef] = []
 
-    def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], timeout_s: float) -> list[Answer]:
+    def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], **_: object) -> list[Answer]:
         refs.append(ref)
         return [answer(name) for name, _ in photos]
 
@@ -113,7 +113,7 @@ def test_photos_are_answered_and_a_bad_one_costs_only_itself(asked: list[Network
     assert said.count("### frog") == 7
     assert [error.value.partition(" ")[0] for error in page.error] == ["bad\\.jpg"]
     assert "**8 photos**" in said
-    assert set(asked) == {NetworkRef(kind="pretrained", architecture="efficientnet_lite0")}
+    assert set(asked) == {NetworkRef(source="pretrained", architecture="efficientnet_lite0")}
     assert len(asked) == 2, "eight photos, four at a time"
     page.run()
     assert len(asked) == 2, "answers are kept"
@@ -213,7 +213,7 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
     names = iter(NAMES)
     each = 12
 
-    def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], timeout_s: float) -> list[Answer]:
+    def call(target: str, ref: NetworkRef, photos: list[tuple[str, bytes]], **_: object) -> list[Answer]:
         return [
             Answer(
                 name=name,
@@ -343,7 +343,7 @@ def test_file_in_the_address_is_the_network(
     warmed.set_result(("dark", "bright"))
     page = open_page(file=str(tmp_path / "mine.pth"), network="resnet18")
     drop(page, a_jpg=b"a")
-    assert (asked[0].kind, asked[0].architecture, asked[0].path) == ("file", "resnet18", str(tmp_path / "mine.pth"))
+    assert (asked[0].source, asked[0].architecture, asked[0].path) == ("file", "resnet18", str(tmp_path / "mine.pth"))
     assert page.query_params["network"] == "resnet18"
 
 

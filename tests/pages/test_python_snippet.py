@@ -90,7 +90,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said_on_the_page(checkpoint: Path, *photos: bytes) -> list[str]:
-    ref = NetworkRef(kind="checkpoint", path=str(checkpoint))
+    ref = NetworkRef(source="checkpoint", path=str(checkpoint))
     best = [answer.guesses[0] for answer in predict(ref, [("photo.jpg", contents) for contents in photos])]
     return [f"{guess.class_name} {percent(guess.probability)}" for guess in best]
 

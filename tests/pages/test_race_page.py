@@ -92,3 +92,18 @@ def test_lane_of_a_deleted_race_is_shown_alone(home: Path) -> None:
     frozen, full = make_race(home, [FINISHED], [FINISHED])
     shutil.rmtree(frozen.path)
     assert "84.6% of the 500 test photos" in texts(open_page(full.id))
+
+
+def test_models_of_a_race_can_be_taken_away_and_a_clear_winner_alone_is_crowned(home: Path) -> None:
+    for test, is_clear in ((0.95, True), (0.847, False)):
+        folders = make_race(home, [FINISHED], [dataclasses.replace(FINISHED, test_accuracy=test)])
+        for folder in folders:
+            folder.best_checkpoint.parent.mkdir(exist_ok=True)
+            folder.best_checkpoint.write_bytes(b"weights")
+        page = open_page(folders[0].id)
+        assert len(page.get("download_button")) == 2
+        assert [tab.label for tab in page.tabs] == ["the frozen one", "the full one"]
+        snippets = "\n".join(code.value for code in page.code)
+        assert all(f"{folder.id}.pt" in snippets for folder in folders)
+        ways = [button for button in page.button if button.label.startswith("Predict with")]
+        assert [way.proto.type for way in ways] == ["secondary", "primary" if is_clear else "secondary"]

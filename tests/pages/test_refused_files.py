@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from core import helper, sandbox
 from core.errors import ReadingError
 from core.models import build
-from core.runs import devices, workers
-from core.runs.devices import DeviceInfo
+from core.runs import known_devices, workers
+from core.runs.known_devices import DeviceInfo
 from pages.places import FINE_TUNE, PREDICT, Place
 from tests.hostile import REFUSED, REFUSED_STATISTICS, save
 from tests.pages.apps import button, open_page
@@ -34,10 +34,10 @@ ALL = REFUSED | REFUSED_STATISTICS
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what a reader would do happens here."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    monkeypatch.setattr(helper, "submit", lambda target, *arguments, limit_s=None: Future())
+    monkeypatch.setattr(helper, "submit", lambda target, *arguments, **_: Future())
     monkeypatch.setattr(sandbox, "prepare", lambda: None)
     monkeypatch.setattr(sandbox, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs import control, devices, jobs, locks, overview, results, store, trash, workers
+from core.runs import control, jobs, known_devices, locks, overview, results, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
-from core.runs.devices import DeviceInfo
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from core.runs.writer import RunWriter
+from core.words import size
 from pages.places import FINE_TUNE_RUN, LINEAR_FIT, RUNS
 from tests.pages import apps
 from tests.pages.apps import button, texts
@@ -30,7 +31,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and the devices are known."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
 def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: Any) -> RunFolder:
@@ -69,7 +70,7 @@ def test_every_run_is_listed_with_what_came_of_it(home: Path) -> None:
     (make_run(home).path / "config.json").write_text('{"format": 99}')
     rows = {row["Name"]: row for row in open_page().dataframe[0].value.to_dict("records")}
     good = rows["<b>*good*</b>"]  # a table's cells are text, never Markdown
-    assert (good["Status"], good["Test"], good["Validation"], good["Seconds"]) == ("✓ Finished", 84.6, 81.5, 20.0)
+    assert (good["Status"], good["Test"], good["Validation"], good["Time"]) == ("✓ Finished", 84.6, 81.5, 20.0)
     assert (good["Network"], good["What learns"], good["Device"]) == ("EfficientNet-Lite0", "frozen", "A CPU")
     assert (rows["bad"]["Status"], rows["bad"]["Note"]) == ("✕ Failed", "It broke.")
     unreadable = next(row for row in rows.values() if row["Status"] == "⚠ Unreadable")
@@ -96,6 +97,88 @@ def test_list_is_filtered_but_never_hides_what_is_selected(home: Path) -> None:
     assert "No run matches “\\*gamma\\*”" in texts(page)
     page.text_input(key="runs_filter").input(beta.id).run()
     assert listed(page) == ["beta"]
+
+
+def test_filter_stands_in_the_address_and_is_there_when_the_page_is_come_back_to(home: Path) -> None:
+    finished_run(home, "alpha")
+    finished_run(home, "beta")
+    page = apps.open_page(RUNS, filter="beta")
+    assert listed(page) == ["beta"]
+    page.text_input(key="runs_filter").input("alp").run()
+    assert apps.address(page) == {"filter": "alp"}
+    page.text_input(key="runs_filter").input("").run()
+    assert apps.address(page) == {}
+    assert "No run matches" in texts(apps.open_page(RUNS, filter="x" * 10_000))
+
+
+def make_race(home: Path, *, tests: tuple[float, ...] = (0.8, 0.9)) -> list[RunFolder]:
+    """A finished race; further runs follow it in the list."""
+    folders = [store.new_folder(home) for _ in tests]
+    ids = tuple(folder.id for folder in folders)
+    configs = [replace(CONFIG, mode="frozen", learning_rate=0.003), replace(CONFIG, mode="full", learning_rate=0.003)]
+    for folder, config, test in zip(folders, configs, tests, strict=True):
+        folder.write_description(config, name=f"mine, {config.mode}", created=0.0, queue="cpu", race=ids)
+        with RunWriter(folder) as writer:
+            writer.append(STARTED)
+            writer.append(replace(FINISHED, test_accuracy=test))
+    return folders
+
+
+def test_race_is_one_row_that_unfolds(home: Path) -> None:
+    frozen, full = make_race(home)
+    finished_run(home, "another")
+    page = open_page()
+    assert listed(page) == ["another", "EfficientNet-Lite0, race"]
+    race = page.dataframe[0].value.to_dict("records")[1]
+    assert (race["Test"], race["Time"], race["What learns"], race["Epochs"]) == (90.0, 40.0, "frozen, full", 2)
+    assert (race["Image size"], race["Learning rate"], race["Status"]) == (224, 0.003, "✓ Finished")
+    page.toggle[0].set_value(True).run()
+    assert sorted(listed(page)) == ["another", "mine, frozen", "mine, full"]
+    assert apps.address(page) == {"races": "unfolded"}
+    assert sorted(listed(apps.open_page(RUNS, races="unfolded"))) == ["another", "mine, frozen", "mine, full"]
+    page = open_page(frozen.id, full.id)
+    assert listed(page) == ["another", "EfficientNet-Lite0, race"]
+    assert selected_rows(page) == [1]
+    assert "A race of 2 runs" in texts(page)
+    page = open_page(full.id)
+    assert sorted(listed(page)) == ["another", "mine, frozen", "mine, full"], "one of them is selected"
+    trash.delete(home, frozen)
+    assert listed(open_page()) == ["another", "mine, full"]
+
+
+def test_selected_race_opens_on_its_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: opened.append((page, query_params)))
+    runs = make_race(home)
+    button(open_page(*(run.id for run in runs)), "Open").click().run()
+    assert opened == [(FINE_TUNE_RUN.script, {"run": runs[0].id})]
+
+
+def test_races_are_found_by_their_runs_and_by_what_they_are(home: Path) -> None:
+    make_race(home)
+    finished_run(home, "another")
+    for words, found in {
+        "race": ["EfficientNet-Lite0, race"],
+        "mine full": ["EfficientNet-Lite0, race"],
+        "mine another": [],
+        "frozen": ["another", "EfficientNet-Lite0, race"],
+    }.items():
+        page = apps.open_page(RUNS, filter=words)
+        assert ([] if not page.dataframe else listed(page)) == found, words
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_click_on_a_name_opens_the_run_or_says_what_is_wrong_with_it(home: Path, is_damaged: bool) -> None:
+    folder = finished_run(home, "mine")
+    if is_damaged:
+        (folder.path / "config.json").write_text("not JSON")
+    page = open_page()
+    page.session_state["runs_opened"] = folder.id  # as the click on its cell notes it
+    page.run()
+    if is_damaged:
+        assert "is damaged" in as_read(texts(page))
+    else:
+        assert apps.arrive(page, FINE_TUNE_RUN).run().title[0].value == "mine"
 
 
 def test_address_selects_a_run_and_what_can_be_done_with_it(home: Path) -> None:
@@ -196,6 +279,32 @@ def test_several_are_deleted_and_taken_back_together(home: Path) -> None:
     assert listed(page) == ["run 2"]
     button(page, "Undo").click().run()
     assert len(listed(page)) == 3
+
+
+def test_what_is_asked_about_is_removed_for_good_and_nothing_that_came_to_it_since(home: Path) -> None:
+    first, later = finished_run(home, "first"), finished_run(home, "later")
+    trash.delete(home, first)
+    page = open_page()
+    page.button(key="runs_purge").click().run()
+    trash.delete(home, later)  # in another tab, after this page was drawn
+    page.button(key="runs_purge_now").click().run()
+    assert [run.id for run in trash.deleted_runs(home)] == [later.id]
+    assert [label for label in labels(page) if label.startswith("Delete for good")] == [
+        f"Delete for good ({size(trash.size_bytes(home))})"
+    ], "it would ask again"
+    page.button(key="runs_purge").click().run()
+    page.button(key="runs_purge_not").click().run()
+    assert "cannot be undone" not in texts(page)
+    assert len(trash.deleted_runs(home)) == 1
+
+
+def test_what_runs_take_on_the_disk_is_said_in_one_place(home: Path) -> None:
+    assert "of the disk are free" not in texts(open_page())
+    kept, deleted = finished_run(home, "kept"), finished_run(home, "deleted")
+    kept.best_checkpoint.write_bytes(b"x" * 7_000_000)
+    deleted.best_checkpoint.write_bytes(b"x" * 3_000_000)
+    trash.delete(home, deleted)
+    assert "Runs take 7 MB, deleted runs 3 MB, " in texts(open_page())
 
 
 def test_what_was_deleted_can_be_restored_after_a_reload_or_removed_for_good(home: Path) -> None:

@@ -1,16 +1,13 @@
-"""What is measured, and how. Each measure yields figures with their targets."""
+"""What a person waits for in the browser, and what a page costs the server."""
 
 import io
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,52 +15,15 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from core.models.catalog import ARCHITECTURES
-from core.runs import jobs, locks, store
+from core.runs import locks, store
 from core.runs.config import FineTuneConfig
-from core.runs.events import Checkpointed, Finished, Started, Step
-from core.runs.reader import RunReader
-from core.runs.status import Status
+from core.runs.events import Finished, Step
 from core.runs.writer import RunWriter
 from pages.fine_tune.live_run import POLL_S
-from tests.bench.hostile_files import check_each
+from tests.bench.figures import Figure, temporary_home
 from tests.browser.conftest import FLAGS, Server, drop, find_chromium
-from tests.conftest import ROOT, follow, wait_until
+from tests.conftest import follow
 from tests.samples import STARTED
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One measured number and what it should be."""
-
-    name: str
-    value: float
-    unit: str
-    target: float
-    more_is_better: bool = False
-
-    @property
-    def is_met(self) -> bool:
-        return self.value >= self.target if self.more_is_better else self.value <= self.target
-
-    def __str__(self) -> str:
-        sign, verdict = (">=" if self.more_is_better else "<="), ("ok" if self.is_met else "MISSED")
-        return f"{self.name:<58} {self.value:>9.3f} {self.unit:<9} target {sign} {self.target:g} {self.unit}  {verdict}"
-
-
-def has_ended(reader: RunReader) -> bool:
-    """Whether no more of a run is to come."""
-    return not reader.poll().status.is_live
-
-
-@contextmanager
-def temporary_home() -> Iterator[Path]:
-    """An empty home for runs that is gone afterwards."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ["UNFREEZE_HOME"] = folder
-        try:
-            yield Path(folder)
-        finally:
-            del os.environ["UNFREEZE_HOME"]
 
 
 @contextmanager
@@ -138,43 +98,6 @@ def cold_start(device: str) -> Iterator[Figure]:
     )
 
 
-def plain_loop(device: str) -> Iterator[Figure]:
-    """Full AlexNet against the loop that one writes by hand, turn about, twice each.
-
-    Ours counts everything from the first step to the saved checkpoint, validation included; the plain loop has neither.
-    """
-    ratios: list[float] = []
-    config = FineTuneConfig(
-        architecture="alexnet",
-        weights="random",
-        mode="full",
-        augmentation="random_resized_crop",
-        epochs=1,
-        learning_rate=1e-4,
-        device=device,
-    )
-    for _ in range(2):
-        command = [sys.executable, "-m", "tests.bench.plain_loop", "--device", device]
-        plain = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-        with temporary_home() as home:
-            reader = RunReader(jobs.start(home, config))
-            wait_until(partial(has_ended, reader), timeout_s=600)
-            run = reader.poll()
-            assert run.status is Status.FINISHED, run.folder.log_tail(20)
-            started = next(event for event in run.events if isinstance(event, Started))
-            saved = next(event for event in run.events if isinstance(event, Checkpointed))
-            ours = started.train_images / (run.time_of(saved) - run.time_of(started))
-        print(f"  AlexNet, full: {ours:.1f} images/s, plain loop {plain:.1f} images/s", file=sys.stderr)
-        ratios.append(ours / plain)
-    yield Figure(
-        name="full AlexNet through worker and run folder, to plain loop",
-        value=statistics.mean(ratios),
-        unit="x",
-        target=1,
-        more_is_better=True,
-    )
-
-
 def polling_tick(device: str) -> Iterator[Figure]:
     """The server's CPU time for one poll of a live run of 5,000 steps and growing, its sidebar included."""
     started = replace(STARTED, total_steps=200 * STARTED.steps_per_epoch)
@@ -213,28 +136,6 @@ def cpu_seconds(server: Server) -> float:
     assert server.process is not None
     fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def event_stream(device: str) -> Iterator[Figure]:
-    """What recording every event of the default run costs, next to what the generator itself takes."""
-    from core.training.fine_tune import fine_tune
-    from core.training.state import TrainingState
-
-    with temporary_home() as home:
-        folder = store.new_folder(home)
-        state = TrainingState.new(FineTuneConfig(device=device))
-        recording = 0.0
-        with RunWriter(folder) as writer:
-            for event in fine_tune(state):
-                began = time.perf_counter()
-                writer.append(event)
-                recording += time.perf_counter() - began
-    yield Figure(
-        name="event stream, share of the generator's time",
-        value=100 * recording / state.clock.seconds,
-        unit="%",
-        target=2,
-    )
 
 
 def dropped_photo(device: str) -> Iterator[Figure]:
@@ -324,38 +225,3 @@ def runs_page(device: str) -> Iterator[Figure]:
     yield Figure(
         name="Runs with 1,000 runs, opened (median of 3)", value=statistics.median(seconds), unit="s", target=1.0
     )
-
-
-def hostile_files(device: str) -> Iterator[Figure]:
-    """Refusing files that their headers give away: the slowest of four, and the one that takes the most memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        checked = list(check_each(Path(folder)))
-    for what, seconds, megabytes, refusal in checked:
-        print(f"  {what}: {seconds:.2f} s, {megabytes:.0f} MB, {refusal}", file=sys.stderr)
-        assert refusal.startswith("hostile.pth ")
-    yield Figure(
-        name="a hostile file, refused by its headers (slowest of four)",
-        value=max(seconds for _, seconds, _, _ in checked),
-        unit="s",
-        target=1.0,
-    )
-    yield Figure(
-        name="a hostile file, memory beyond twice its size (most of four)",
-        value=max(megabytes for _, _, megabytes, _ in checked),
-        unit="MB",
-        target=200,
-    )
-
-
-MEASURES: dict[str, Callable[[str], Iterator[Figure]]] = {
-    "default_run": default_run,
-    "cold_start": cold_start,
-    "plain_loop": plain_loop,
-    "polling_tick": polling_tick,
-    "event_stream": event_stream,
-    "dropped_photo": dropped_photo,
-    "linear_fit": linear_fit,
-    "inspector": inspector,
-    "runs_page": runs_page,
-    "hostile_files": hostile_files,
-}

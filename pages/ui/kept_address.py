@@ -1,0 +1,70 @@
+"""A page's choices in its address: opened from there, left and come back to, and gone back to in the browser.
+
+A page asks `is_opened`: then it fills its widgets in from the address. Whenever it is drawn, it ends with `write`.
+
+What the browser asks for may carry an address that is older than what a script has just written: of a click that came
+before the news did. Only once the browser has been seen at the address that was written, another one means that its
+user has gone back, or forward.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+_AT = "kept_address"  # where the session is
+_SHOWN = "shown_page"
+_LEFT = "left_address_of_"  # what a page's address said when it was last drawn
+
+
+@dataclass
+class _At:
+    page: str
+    address: dict[str, str]
+    is_seen: bool  # by a script that the browser has asked for since
+
+
+def is_opened(page: str) -> bool:
+    """Whether the page is to be filled in from its address: it was not shown before, or the browser was sent there.
+
+    A page that is come back to without an address has the one that it was left with.
+    """
+    at: _At | None = st.session_state.get(_AT)
+    if at is None or at.page != page:
+        left: dict[str, str] | None = st.session_state.get(_LEFT + page)
+        if left and not st.query_params:
+            st.query_params.from_dict(left)
+        return True
+    note()
+    return at.is_seen and at.address != st.query_params.to_dict()
+
+
+def note_page(page: str) -> None:
+    """Notice which page is shown, be it one without choices: then another one is opened when it is come back to."""
+    if st.session_state.get(_SHOWN) != page:
+        st.session_state[_SHOWN] = page
+        st.session_state.pop(_AT, None)
+
+
+def note() -> None:
+    """Notice that the browser is where it was sent to. For whatever it asks for, be it a part of a page."""
+    at: _At | None = st.session_state.get(_AT)
+    if at is not None and at.address == st.query_params.to_dict():
+        at.is_seen = True
+
+
+def write(page: str, address: Mapping[str, str]) -> None:
+    """Keep this in the address, and for the next time that the page is opened."""
+    wanted = dict(address)
+    at: _At | None = st.session_state.get(_AT)
+    is_shown = at is not None and at.page == page
+    if at is None or not is_shown or at.address != wanted:
+        st.session_state[_AT] = _At(page, wanted, is_seen=False)
+    if not is_shown or st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)  # a link within the app hands its query over without showing it
+    st.session_state[_LEFT + page] = wanted
+
+
+def forget(page: str) -> None:
+    """Have the page opened as its address says, and not as it was left."""
+    st.session_state.pop(_LEFT + page, None)

@@ -1,0 +1,111 @@
+"""Back and forward show what stood there before, on every page; a click that comes early loses nothing."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import helper
+from core.runs import known_devices, workers
+from core.runs.known_devices import DeviceInfo
+from pages.places import FINE_TUNE, INSPECTOR, LINEAR_FIT, PREDICT, RUNS, Place
+from tests.pages import apps
+from tests.pages.apps import address, open_page
+from tests.samples import make_run
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page, one of its fields, and three values of it with how the address says them."""
+
+    place: Place
+    field: Callable[[AppTest], Any]
+    name: str
+    values: tuple[Any, Any, Any]
+
+    def query(self, index: int) -> dict[str, str]:
+        return {self.name: str(self.values[index])}
+
+
+CASES = [
+    Case(FINE_TUNE, lambda page: page.number_input(key="fine_tune_epochs"), "epochs", (7, 9, 11)),
+    Case(INSPECTOR, lambda page: page.number_input(key="inspector_classes"), "classes", (7, 9, 11)),
+    Case(LINEAR_FIT, lambda page: page.number_input(key="linear_fit_epochs"), "epochs", (7, 9, 11)),
+    Case(PREDICT, lambda page: page.selectbox(key="predict_network"), "network", ("resnet18", "alexnet", "resnet50")),
+    Case(RUNS, lambda page: page.text_input(key="runs_filter"), "filter", ("a", "b", "c")),
+]
+EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.place.address)
+
+
+@pytest.fixture(autouse=True)
+def quiet(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started, and no weights are here."""
+    monkeypatch.setattr(workers, "prepare", lambda: None)
+    monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
+    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper._run(target, arguments))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    make_run(home, name="a b c")
+
+
+def go_to(page: AppTest, query: dict[str, str]) -> None:
+    """Have the browser ask at another address than the last one."""
+    page.query_params.clear()
+    for name, value in query.items():
+        page.query_params[name] = value
+
+
+@EACH
+def test_back_and_forward_show_what_stood_there(case: Case) -> None:
+    page = open_page(case.place, **case.query(0))
+    assert case.field(page).value == case.values[0]
+    case.field(page).set_value(case.values[1]).run()
+    assert address(page) == case.query(1)
+    page.run()  # whatever the browser asks for next, it is there
+    for index in (0, 1, 0):
+        go_to(page, case.query(index))
+        page.run()
+        assert case.field(page).value == case.values[index]
+        assert address(page) == case.query(index)
+        page.run()
+
+
+@EACH
+def test_what_is_typed_before_the_browser_has_heard_of_its_address_is_kept(case: Case) -> None:
+    page = open_page(case.place, **case.query(0))
+    page.run()
+    case.field(page).set_value(case.values[1]).run()
+    go_to(page, case.query(0))  # as the browser still has it
+    case.field(page).set_value(case.values[2]).run()
+    assert case.field(page).value == case.values[2]
+    assert address(page) == case.query(2)
+    go_to(page, case.query(0))  # a click on a button, as early
+    page.run()
+    assert case.field(page).value == case.values[2]
+
+
+@EACH
+def test_page_that_is_come_back_to_is_as_it_was_left(case: Case) -> None:
+    other = RUNS if case.place is FINE_TUNE else FINE_TUNE
+    page = open_page(case.place, **case.query(0))
+    case.field(page).set_value(case.values[1]).run()
+    for place in (other, case.place):
+        go_to(page, {})  # as the navigation's links do
+        page.switch_page(place.script).run()
+    assert case.field(page).value == case.values[1]
+    assert address(page) == case.query(1)
+
+
+@EACH
+def test_address_goes_before_what_was_left(case: Case) -> None:
+    other = RUNS if case.place is FINE_TUNE else FINE_TUNE
+    page = open_page(case.place, **case.query(0))
+    page.switch_page(other.script).run()
+    go_to(page, case.query(2))
+    apps._be_at(page, case.place)
+    page.switch_page(case.place.script).run()
+    assert case.field(page).value == case.values[2]
