@@ -143,9 +143,8 @@ def _doing(now: progress.Progress, quiet_s: float) -> str:
         what = f"Computing the frozen layers again: {images:,} of {total_images:,} photos"
     else:
         what = training_words(now)
-    return f"{whole_percent(now.fraction)} · {what}" + time_left(
-        now.remaining_s, quiet_s=quiet_s, patience_s=now.patience_s
-    )
+    left = time_left(now.remaining_s, quiet_s=quiet_s, patience_s=now.patience_s)
+    return f"{whole_percent(now.fraction)} · {what}{left}"
 
 
 def training_words(now: progress.Progress) -> str:

@@ -81,7 +81,7 @@ def open_form() -> list[str]:
 
     Once another page was shown, the widgets' values are gone.
     """
-    if not kept_address.is_opened(FINE_TUNE.address):
+    if not kept_address.is_opened(FINE_TUNE.address, (*settings_of(FineTuneConfig), "lanes")):
         # A setting that the last network does not have was not drawn, and is forgotten.
         missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
         _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})

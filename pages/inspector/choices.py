@@ -64,7 +64,7 @@ def choose() -> tuple[str, int, Mode, int] | None:
 
 def open_choices() -> list[str]:
     """Fill the choices in when the page is opened: from the address, or as they were left. Returns what was wrong."""
-    if not kept_address.is_opened(INSPECTOR.address):
+    if not kept_address.is_opened(INSPECTOR.address, _DEFAULTS):
         # What the last network had no field for was not drawn: kept, or it would be forgotten.
         for name in _DEFAULTS:
             st.session_state[key_of(name)] = st.session_state.get(key_of(name), _DEFAULTS[name])

@@ -9,6 +9,7 @@ from core.runs.config import LinearFitConfig
 from core.runs.events import Fitted
 from core.runs.linear_script import script
 from core.runs.reader import RunReader
+from core.runs.settings import settings_of
 from core.runs.snapshot import Snapshot
 from pages.linear_fit import files as linear_fit_files
 from pages.linear_fit.form import belongs_to, form_beside, linear_fit_form, write_address
@@ -30,7 +31,7 @@ def main() -> None:
         "Train the smallest network there is, one weight and one bias, on 30 points of *y* = 2*x* + 3 plus noise, "
         "and see how close it comes to the exact answer."
     )
-    is_opened = kept_address.is_opened(LINEAR_FIT.address)
+    is_opened = kept_address.is_opened(LINEAR_FIT.address, ("run", *settings_of(LinearFitConfig)))
     reader, run, shown = _open_run()
     run_id = reader.folder.id if reader else None
     config = linear_fit_form(shown, run_id, is_opened=is_opened)

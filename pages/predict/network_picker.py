@@ -61,7 +61,7 @@ def _is_sound(ref: NetworkRef) -> bool:
 
 def _open() -> None:
     """Fill the choice in when the page is opened: from the address, or as it was left."""
-    if not kept_address.is_opened(PREDICT.address):
+    if not kept_address.is_opened(PREDICT.address, ("run", "file", "network")):
         for name in (_NETWORK, _RUN, _FILE):  # a widget that is not drawn would forget what was chosen in it
             if name in st.session_state:
                 st.session_state[name] = st.session_state[name]

@@ -64,7 +64,7 @@ def _list(listed: Sequence[Summary]) -> None:
 
 def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
     """Which rows the table has: the words of the filter, and whether the runs of a race have rows of their own."""
-    if kept_address.is_opened(places.RUNS.address):
+    if kept_address.is_opened(places.RUNS.address, ("compare", "filter", "races")):
         st.session_state[_FILTER] = st.query_params.get("filter", "")[:_MAX_FILTER]
         st.session_state[_UNFOLD] = st.query_params.get("races") == "unfolded"
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -7,7 +7,7 @@ before the news did. Only once the browser has been seen at the address that was
 user has gone back, or forward.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -24,15 +24,16 @@ class _At:
     is_seen: bool  # by a script that the browser has asked for since
 
 
-def is_opened(page: str) -> bool:
+def is_opened(page: str, names: Collection[str]) -> bool:
     """Whether the page is to be filled in from its address: it was not shown before, or the browser was sent there.
 
-    A page that is come back to without an address has the one that it was left with.
+    A page that is come back to at an address that says nothing of its own, by any of these `names`, has the one that it
+    was left with. Of an address without any, Streamlit has the last page's.
     """
     at: _At | None = st.session_state.get(_AT)
     if at is None or at.page != page:
         left: dict[str, str] | None = st.session_state.get(_LEFT + page)
-        if left and not st.query_params:
+        if left and st.query_params.to_dict().keys().isdisjoint(names):
             st.query_params.from_dict(left)
         return True
     note()
@@ -57,11 +58,18 @@ def write(page: str, address: Mapping[str, str]) -> None:
     """Keep this in the address, and for the next time that the page is opened."""
     wanted = dict(address)
     at: _At | None = st.session_state.get(_AT)
-    is_shown = at is not None and at.page == page
-    if at is None or not is_shown or at.address != wanted:
+    if at is None or at.page != page:
+        # A link within the app hands its query over without showing it.
         st.session_state[_AT] = _At(page, wanted, is_seen=False)
-    if not is_shown or st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)  # a link within the app hands its query over without showing it
+        st.query_params.from_dict(wanted)
+    elif at.address != wanted:
+        # Where the browser has not heard of the last address yet, it will come to it, whatever it asks for now.
+        is_there = at.is_seen and st.query_params.to_dict() == wanted
+        st.session_state[_AT] = _At(page, wanted, is_seen=is_there)
+        if not is_there:
+            st.query_params.from_dict(wanted)
+    elif st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
     st.session_state[_LEFT + page] = wanted
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, pause
 from tests.browser.test_runs import make_run
 
 pytestmark = pytest.mark.browser
@@ -56,7 +56,7 @@ def test_back_shows_what_stood_in_the_form_before(page: Page, server: Server) ->
         classes.fill(typed)
         classes.press("Enter")
         expect(page).to_have_url(re.compile(f"classes={typed}$"), timeout=20_000)
-        page.wait_for_timeout(2_500)  # until the sidebar has looked again: the browser was seen at the new address
+        pause(page, 5)  # until the sidebar has looked again, and so has seen the browser at its new address
     for before in ("8", "7"):
         page.go_back()
         expect(page).to_have_url(re.compile(f"classes={before}$"))

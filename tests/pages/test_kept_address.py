@@ -89,6 +89,19 @@ def test_what_is_typed_before_the_browser_has_heard_of_its_address_is_kept(case:
 
 
 @EACH
+def test_quick_change_of_mind_is_kept(case: Case) -> None:
+    page = open_page(case.place, **case.query(0))
+    page.run()
+    case.field(page).set_value(case.values[1]).run()
+    go_to(page, case.query(0))  # as the browser still has it
+    case.field(page).set_value(case.values[0]).run()
+    go_to(page, case.query(1))  # of which it has heard only now
+    page.run()
+    assert case.field(page).value == case.values[0]
+    assert address(page) == case.query(0)
+
+
+@EACH
 def test_page_that_is_come_back_to_is_as_it_was_left(case: Case) -> None:
     other = RUNS if case.place is FINE_TUNE else FINE_TUNE
     page = open_page(case.place, **case.query(0))
