@@ -6,6 +6,7 @@ unlike multiprocessing's, do not run the server's main script again in their pro
 
 import faulthandler
 import importlib
+import logging
 import os
 import signal
 import threading
@@ -28,6 +29,7 @@ _LET_GO_S = 3.0  # what does not break off at its limit ends with its process so
 # OpenMP's threads wait for each other by spinning, which takes the cores from whoever else computes: while another
 # viewer's 575 MB were read, a photo took 0.4 to 1.9 s on two cores, and 0.06 to 0.4 s with threads that sleep.
 _THREADS = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+_log = logging.getLogger(__name__)
 _ENDED = "The process that does this work ended unexpectedly, perhaps for lack of memory. Try again."
 _NO_MEMORY = "This needs more memory than is free. Close other programs, or choose something smaller."
 
@@ -79,7 +81,7 @@ class _Helpers:
                     return self._new(about)
                 if not has_begun_one and len(self._all) < _MOST:
                     has_begun_one = True
-                    self._warm_up(self._new(None), target)
+                    self._warm_up_another(target)
                 self._changed.wait()
             helper = self._choose(about)
             self._idle.remove(helper)
@@ -92,7 +94,7 @@ class _Helpers:
             if helper in self._all:
                 self._idle.append(helper)
                 if target and len(self._all) < _READY and not self._has_ended:
-                    self._warm_up(self._new(None), target)
+                    self._warm_up_another(target)
             self._changed.notify_all()
 
     def drop(self, helper: _Helper) -> None:
@@ -125,14 +127,24 @@ class _Helpers:
         self._all.append(helper)
         return helper
 
-    def _warm_up(self, helper: _Helper, target: str) -> None:
+    def _warm_up_another(self, target: str) -> None:
+        """Begin one more helper. Where the system starts no process, those that there are must do."""
+        helper: _Helper | None = None
+
         def done(warmed: "Future[None]") -> None:
+            assert helper is not None
             if warmed.cancelled() or warmed.exception():
                 self.drop(helper)
             else:
                 self.give_back(helper)
 
-        helper.executor.submit(warm, target.partition(":")[0]).add_done_callback(done)
+        try:
+            helper = self._new(None)
+            helper.executor.submit(warm, target.partition(":")[0]).add_done_callback(done)
+        except OSError as error:
+            _log.warning("No further helper could be started: %s", error)
+            if helper is not None:
+                self.drop(helper)
 
 
 _mutex = threading.Lock()
@@ -184,13 +196,7 @@ def stop() -> None:
 
 def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable) -> Any:
     """One question, in a thread of its own: find a helper, wait for its answer, and let it go."""
-    while True:
-        helper = helpers.take(target, about)
-        try:
-            answer = helper.executor.submit(_run, target, arguments, limit_s)
-            break
-        except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do
-            helpers.drop(helper)
+    helper, answer = _begin(helpers, target, arguments, limit_s, about)
     began = time.monotonic()
     try:
         # The process keeps its limit by itself, unless it is stopped or not even started.
@@ -216,6 +222,27 @@ def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: fl
         raise
     helpers.give_back(helper, target)
     return result
+
+
+def _begin(
+    helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable
+) -> "tuple[_Helper, Future[Any]]":
+    """The helper that is at work on it, and its answer to come."""
+    helper: _Helper | None = None
+    try:
+        while True:
+            helper = helpers.take(target, about)
+            try:
+                return helper, helper.executor.submit(_run, target, arguments, limit_s)
+            except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do
+                helpers.drop(helper)
+    except OSError as error:
+        if helper is not None:
+            helpers.drop(helper)
+        reason = error.strerror or type(error).__name__
+        raise UnfreezeError(
+            f"The process that does this work cannot be started: {reason}. Close other programs, and try again."
+        ) from error
 
 
 def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:

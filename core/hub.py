@@ -121,9 +121,15 @@ def _locked_part(label: str, path: Path, on_bytes: Listener, is_stopped: Callabl
         if is_stopped():
             raise DownloadStoppedError("The download was stopped.")
         time.sleep(_LISTEN_EVERY_S)
-    with suppress(OSError):
-        part_of(path).unlink()  # what a download has left that another program has finished
+    _clear(part_of(path))
     yield None
+
+
+def _clear(part: Path) -> None:
+    """Remove half a file whose other half nobody needs: another program has brought the whole one."""
+    with suppress(OSError), FileIO(part, "r") as left:
+        if _lock(left):
+            part.unlink()
 
 
 def _lock(part: FileIO) -> bool:

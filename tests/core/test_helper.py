@@ -1,5 +1,6 @@
 """The helper processes: torch work without torch in the server, and what goes wrong costs its asker alone."""
 
+import errno
 import os
 import signal
 import sys
@@ -132,6 +133,22 @@ def test_lack_of_memory_is_a_sentence(words: str) -> None:
 
 def lack_memory(words: str) -> None:
     raise RuntimeError(words) if words else MemoryError
+
+
+def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    helper.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr("loky.process_executor.ProcessPoolExecutor.submit", refuse)
+        with pytest.raises(UnfreezeError, match=r"cannot be started: Cannot allocate memory\. Close other programs"):
+            helper.call("os:getpid")
+    answer = helper.submit(f"{HERE}:wait_and_tell", 1.0)
+    wait_until(answer.running)
+    with monkeypatch.context() as patched:
+        patched.setattr(helper._Helpers, "_new", lambda helpers, about: refuse())
+        assert answer.result(timeout=60), "that no second one can be made ready costs no answer"
 
 
 def test_stop_ends_what_is_asked_and_what_waits() -> None:

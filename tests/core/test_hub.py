@@ -1,6 +1,7 @@
 """Weights from the hub: fetched once, gone on with, compared with their hash, and every failure is a sentence."""
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -121,6 +122,20 @@ def test_failure_is_one_sentence_keeps_what_is_sound_and_the_next_try_goes_on(
     assert hub.fetch(LABEL, url).read_bytes() == CONTENTS
     assert served.asked == ["", f"bytes={kept}-" if kept else ""]
     assert is_clean(url)
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_what_is_left_beside_a_whole_file_is_cleared_unless_somebody_writes_it(served: Hub, is_held: bool) -> None:
+    url = served.add(CONTENTS)
+    hub.path_of(url).parent.mkdir(parents=True)
+    part(url).write_bytes(b"half")
+    hub.path_of(url).write_bytes(CONTENTS)  # by another program
+    with open(part(url), "rb") as other:
+        if is_held:
+            fcntl.flock(other, fcntl.LOCK_EX)
+        assert hub.fetch(LABEL, url) == hub.path_of(url)
+        assert part(url).exists() == is_held
+    assert served.asked == []
 
 
 def test_server_that_cannot_go_on_sends_all_anew(served: Hub) -> None:
