@@ -9,6 +9,9 @@ from core.runs.settings import choices_of, numbers_of
 from pages.fine_tune.values import key_of
 from pages.ui.fields import choice_field, number_field
 
+# Choices that the form asks for first, each with more to say of it.
+_ELSEWHERE = ("architecture", "weights", "data", "mode")
+
 
 def choose_settings(known: Architecture) -> list[str]:
     """Every number and option. Returns what is wrong with them."""
@@ -25,17 +28,9 @@ def choose_settings(known: Architecture) -> list[str]:
             if name == "image_size":
                 allowed = allowed._replace(minimum=known.min_image_size)
             problems.append(number_field(about, key=key_of(name), allowed=allowed))
-    choices = choices_of(FineTuneConfig)
-    with right:
-        precision = choices["precision"]
-        st.selectbox(
-            precision.label,
-            precision.options,
-            format_func=precision.in_words,
-            key=key_of("precision"),
-            help=precision.help,
-        )
-    choice_field(choices["augmentation"], key=key_of("augmentation"))
+    for name, choice in choices_of(FineTuneConfig).items():
+        if name not in _ELSEWHERE:
+            choice_field(choice, key=key_of(name))
     found = known_devices.remembered(store.home())
     if len(found) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in found}

@@ -5,14 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from core.runs.config import FineTuneConfig
-from core.runs.settings import choices_of
+from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, plain, plain_name
+
+_IN_THE_TITLE = ("architecture", "mode", "weights_file")
 
 
 def in_words(values: Mapping[str, Any]) -> str:
     """A line of Markdown that says these settings, by their names in `FineTuneConfig`; "?" where one is not known."""
-    parts = [_PHRASES[name](value, values) for name, value in values.items() if name in _PHRASES]
-    return " · ".join(part for part in parts if part)
+    return " · ".join(filter(None, (_phrase(name, value, values) for name, value in values.items())))
+
+
+def _phrase(name: str, value: Any, values: Mapping[str, Any]) -> str:
+    """A setting in a few words; one that is no matter of course is said only where it is not the product's own."""
+    if name in _PHRASES:
+        return _PHRASES[name](value, values)
+    about = settings_of(FineTuneConfig).get(name)
+    if about is None or name in _IN_THE_TITLE or value in (None, getattr(FineTuneConfig(), name)):
+        return ""
+    return plain(f"{about.label.lower()} {about.in_words(value)}")
 
 
 def _weights(value: str, values: Mapping[str, Any]) -> str:

@@ -95,15 +95,26 @@ function draw(chart) {
 
 // A view that was zoomed into stays while more comes, so that there is more to see than is shown must be said.
 function watchZoom(chart) {
-  const isZoomed = () => ["xaxis", "yaxis"].some((axis) => chart.plot.layout[axis]?.autorange === false);
-  const show = () => (chart.everything.hidden = !isZoomed());
+  const differs = (now, own) => own.some((end, index) => Math.abs(end - now[index]) > 1e-9);
+  const isZoomed = ([name, own]) => {
+    const { range, autorange } = chart.plot.layout[name];
+    return own ? differs(range, own) : autorange === false;
+  };
+  const show = () => (chart.everything.hidden = !axesOf(chart).some(isZoomed));
   if (!chart.isWatched) chart.plot.on("plotly_relayout", show);
   chart.isWatched = true;
   show();
 }
 
+// Each axis of the chart, with the range that its figure wants for it, if it wants one.
+function axesOf(chart) {
+  const names = Object.keys(chart.plot.layout).filter((name) => /^[xy]axis\d*$/.test(name));
+  return names.map((name) => [name, chart.data.figure.layout[name]?.range]);
+}
+
 function showEverything(chart) {
-  window.Plotly.relayout(chart.plot, { "xaxis.autorange": true, "yaxis.autorange": true });
+  const views = axesOf(chart).map(([name, own]) => (own ? [`${name}.range`, [...own]] : [`${name}.autorange`, true]));
+  window.Plotly.relayout(chart.plot, Object.fromEntries(views));
 }
 
 // Zoom by `factor` around the middle of the visible steps, and move by `shift` of their width.

@@ -177,3 +177,19 @@ def test_run_is_renamed_by_the_enter_key_and_the_form_closes(page: Page, server:
     expect(page.get_by_role("heading", name="after", level=3)).to_be_visible()
     expect(page.get_by_label("New name")).not_to_be_visible()
     assert run.description()["name"] == "after"
+
+
+@pytest.mark.parametrize("axis", ["xaxis", "yaxis", "yaxis2"])
+def test_chart_that_was_zoomed_into_says_so_and_shows_everything_again(page: Page, server: Server, axis: str) -> None:
+    run = make_run(server, "zoomed")
+    page.goto(f"{server.url}fine_tuning?run={run.id}")
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 3", timeout=30_000)
+    everything = page.get_by_role("button", name="Zoomed in · show everything")
+    expect(everything).to_be_hidden()
+    before = page.evaluate(f"document.querySelector('.live-chart-plot').layout.{axis}.range")
+    page.evaluate(f"Plotly.relayout(document.querySelector('.live-chart-plot'), {{'{axis}.range': [0.1, 0.2]}})")
+    everything.click()
+    expect(everything).to_be_hidden()
+    assert page.evaluate(f"document.querySelector('.live-chart-plot').layout.{axis}.range") == pytest.approx(
+        before, rel=1e-3
+    )
