@@ -24,23 +24,23 @@ STEPS = 6
 FILE = Path(__file__).parent / "data" / "golden.json"
 _SMALL = {"image_size": 32, "batch_size": 8, "learning_rate": 0.01, "device": "cpu", "precision": "float32", "seed": 3}
 TRAININGS: dict[str, FineTuneConfig | LinearFitConfig] = {
-    "kept features": FineTuneConfig(**_SMALL),  # type: ignore[arg-type]
-    "random crops": FineTuneConfig(augmentation="random_resized_crop", **_SMALL),  # type: ignore[arg-type]
-    "full": FineTuneConfig(mode="full", **_SMALL),  # type: ignore[arg-type]
-    "full from random weights": FineTuneConfig(
+    "kept features": FineTuneConfig.of(**_SMALL),
+    "random crops": FineTuneConfig.of(augmentation="random_resized_crop", **_SMALL),
+    "full": FineTuneConfig.of(mode="full", **_SMALL),
+    "full from random weights": FineTuneConfig.of(
         architecture="shufflenet_v2_x0_5",
         weights="random",
         mode="full",
-        **_SMALL,  # type: ignore[arg-type]
+        **_SMALL,
     ),
-    "dropout and random crops": FineTuneConfig(
+    "dropout and random crops": FineTuneConfig.of(
         architecture="squeezenet1_1",
         weights="random",
         mode="full",
         augmentation="random_resized_crop",
-        **_SMALL,  # type: ignore[arg-type]
+        **_SMALL,
     ),
-    "bfloat16": FineTuneConfig(mode="full", **{**_SMALL, "precision": "bfloat16"}),  # type: ignore[arg-type]
+    "bfloat16": FineTuneConfig.of(mode="full", **{**_SMALL, "precision": "bfloat16"}),
     "a line": LinearFitConfig(epochs=STEPS, learning_rate=0.01, seed=3),
 }
 

@@ -22,7 +22,7 @@ from tests.browser.conftest import FLAGS, Server, find_chromium
 from tests.conftest import ROOT, wait_until
 
 _LONGEST_S = 1_800
-_SMALL = FineTuneConfig(image_size=96, epochs=3, learning_rate=0.003)
+_SMALL = FineTuneConfig.of(image_size=96, epochs=3, learning_rate=0.003)
 LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1280, "height": 860}},
     "-dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},

@@ -8,9 +8,10 @@ import numpy as np
 from core.data import sources
 from core.data.sources import DataSet, LabelledImages, Source
 from core.runs import store
-from core.runs.config import FineTuneConfig, RunConfig
+from core.runs.config import FineTuneConfig
 from core.runs.events import AnyStep, RareEvent, Started
 from core.runs.folder import RunFolder
+from core.runs.run_config import RunConfig
 from core.runs.writer import RunWriter
 
 

@@ -1,100 +1,22 @@
-"""What a run is asked to do: frozen settings that are valid from birth. Knows nothing of how it is done.
-
-Those of a run of the past are read as they were, see `RunConfig.recorded`: today's ranges and catalogs decide what can
-be begun, and not what can be looked at.
-"""
+"""What a run is asked to do: the settings of a fine-tuning, and of a linear fit. Knows nothing of how it is done."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
-from core.runs.checked import build, conform_all
+from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
 from core.runs.quantities import BelowOne, Count, NotNegative, Positive
-from core.runs.settings import Choice, Number, Range, Text, setting, settings_of
+from core.runs.run_config import RunConfig
+from core.runs.settings import Choice, Number, Range, Text, group, setting
 
 Mode = Literal["frozen", "full"]
 Weights = Literal["pretrained", "file", "random"]
 Augmentation = Literal["none", "random_resized_crop"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-
-class RunConfig:
-    """What all kinds of run have in common: they become plain values, and come back from them."""
-
-    KIND: ClassVar[str]  # the name on disk of such runs, see `core.runs.kinds`
-
-    def __post_init__(self) -> None:
-        self.check()
-
-    def check(self) -> None:
-        """Whether this version can do such a run.
-
-        Raises:
-            ValueError: a setting is outside its range; the message names it, its range and the value.
-        """
-        for name, about in settings_of(type(self)).items():
-            if problem := about.problem_with(name, getattr(self, name)):
-                raise ValueError(problem)
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether this version can do such a run."""
-        try:
-            self.check()
-        except ValueError:
-            return False
-        return True
-
-    @property
-    def default_name(self) -> str:
-        """What such a run is called until somebody renames it."""
-        raise NotImplementedError
-
-    @property
-    def disk_bytes(self) -> int:
-        """Room for all that such a run keeps at a time, beside its steps and events."""
-        return 0
-
-    def in_words(self, name: str) -> str:
-        """One of the settings as people read it; not Markdown."""
-        return settings_of(type(self))[name].in_words(getattr(self, name))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a file."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`; settings that this version does not know are left out.
-
-        Raises:
-            ValueError: a setting is of another type, or out of its range.
-        """
-        return build(cls, values)
-
-    @classmethod
-    def recorded(cls, values: object) -> Self:
-        """The settings of a run as its file has them, to be read and not to be done again.
-
-        What this version knows no more, or allows no more, is kept as it was. A setting that the file lacks is younger
-        than the run, and has its default.
-
-        Raises:
-            ValueError: a setting is of another type, or is what it could never be.
-        """
-        found = conform_all(values, cls, any_choice=True)
-        config = object.__new__(cls)
-        for entry in fields(cls):  # type: ignore[arg-type]
-            object.__setattr__(config, entry.name, found.get(entry.name, entry.default))
-        return config
-
-
 _SEED = Range(0, 2**31 - 1)
-_LEARNING_RATE = Range(0, 10, excludes_minimum=True)
-_MOMENTUM = Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=Range(0, 0.999))
-_WEIGHT_DECAY = Range(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,14 +96,7 @@ class FineTuneConfig(RunConfig):
     batch_size: Positive = setting(
         32, Number(label="Batch size", help="Photos in one step.", allowed=Range(1, 1_024), is_whole=True)
     )
-    learning_rate: NotNegative = setting(
-        1e-2, Number(label="Learning rate", help="How far each step moves the weights.", allowed=_LEARNING_RATE)
-    )
-    momentum: BelowOne = setting(0.9, _MOMENTUM)
-    weight_decay: NotNegative = setting(
-        1e-2,
-        Number(label="Weight decay", help="How strongly weights are pulled towards zero.", allowed=_WEIGHT_DECAY),
-    )
+    optimizer: OptimizerSettings = group(OptimizerSettings)
     seed: Count = setting(
         0,
         Number(
@@ -240,7 +155,7 @@ def check_race(configs: Sequence[FineTuneConfig]) -> None:
     if not 2 <= len(configs) <= MAX_LANES:
         raise ValueError(f"a race needs 2 to {MAX_LANES} runs, got {len(configs)}")
     for name in _SHARED_IN_A_RACE:
-        values = {str(getattr(config, name)) for config in configs}
+        values = {str(config.value_of(name)) for config in configs}
         if len(values) > 1:
             raise ValueError(f"{name} must be the same in every run of a race, got {' and '.join(sorted(values))}")
     if len(set(configs)) < len(configs):
@@ -271,16 +186,16 @@ class LinearFitConfig(RunConfig):
         Number(
             label="Learning rate",
             help="How far each step moves weight and bias against their gradients.",
-            allowed=_LEARNING_RATE,
+            allowed=LEARNING_RATE,
         ),
     )
-    momentum: BelowOne = setting(0.9, _MOMENTUM)
+    momentum: BelowOne = setting(0.9, MOMENTUM)
     weight_decay: NotNegative = setting(
         1e-2,
         Number(
             label="Weight decay",
             help="How strongly weight and bias are pulled towards zero.",
-            allowed=_WEIGHT_DECAY,
+            allowed=WEIGHT_DECAY,
         ),
     )
     seed: Count = setting(

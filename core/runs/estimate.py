@@ -33,7 +33,7 @@ def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
             earlier = folder.config_of(FineTuneConfig)
         except RunNotFoundError:  # of another kind, or damaged
             continue
-        if all(getattr(earlier, name) == getattr(config, name) for name in _COSTLY) and earlier.data in SOURCES:
+        if all(earlier.value_of(name) == config.value_of(name) for name in _COSTLY) and earlier.data in SOURCES:
             return run.seconds * _work_of(config) / _work_of(earlier)
     return None
 

@@ -25,8 +25,9 @@ from typing import Any, BinaryIO, TypeVar
 from core.durable import open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError, RunUnreadableError
 from core.runs.checked import conform, parse_json
-from core.runs.config import MAX_LANES, FineTuneConfig, RunConfig
+from core.runs.config import MAX_LANES, FineTuneConfig
 from core.runs.kinds import KINDS, Kind
+from core.runs.run_config import RunConfig
 from core.runs.step_format import StepFormat
 
 FORMAT = 1

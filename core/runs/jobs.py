@@ -10,12 +10,13 @@ from pathlib import Path
 from core.durable import clear_unfinished, explain, said_plainly
 from core.errors import NotEnoughDiskError, RunNotFoundError, UnfreezeError
 from core.runs import control, known_devices, light, locks, trash, workers
-from core.runs.config import FineTuneConfig, RunConfig, check_race
+from core.runs.config import FineTuneConfig, check_race
 from core.runs.events import Failed, Queued, Resumed
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS
 from core.runs.queue import DeviceQueue
 from core.runs.reader import RunReader
+from core.runs.run_config import RunConfig
 from core.runs.status import derive_status, is_resumable
 from core.runs.store import new_run
 from core.runs.writer import append_event

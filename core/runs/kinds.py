@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.runs.config import FineTuneConfig, LinearFitConfig, RunConfig
+from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import (
     Evaluated,
     Evaluating,
@@ -16,6 +16,7 @@ from core.runs.events import (
     Started,
     known_events,
 )
+from core.runs.run_config import RunConfig
 from core.runs.settings import settings_of
 from core.runs.step_format import StepFormat
 

@@ -93,7 +93,7 @@ def _distinguish(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> lis
 def differing_settings(configs: Sequence[FineTuneConfig]) -> dict[str, list[str]]:
     """The settings in which these runs are not all alike: each by its label, with a value for every run. Pure."""
     rows = {
-        about.label: [about.in_words(getattr(config, name)) for config in configs]
+        about.label: [about.in_words(config.value_of(name)) for config in configs]
         for name, about in settings_of(FineTuneConfig).items()
     }
     return {label: values for label, values in rows.items() if len(set(values)) > 1}

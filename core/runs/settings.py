@@ -4,14 +4,14 @@ Forms, addresses, comparisons and messages derive from it, so a new setting is o
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 from core.words import shown
 
 Value = TypeVar("Value")
-_ABOUT = "setting"
+_ABOUT, _GROUP = "setting", "group"
 _FEW = 8  # options that a sentence can list
 
 
@@ -104,9 +104,49 @@ def setting(default: Value, about: Setting) -> Value:
     return field(default=default, metadata={_ABOUT: about})
 
 
+def group(of: type[Value]) -> Value:
+    """A field of a configuration for settings that belong together: a frozen dataclass of them, at their defaults.
+
+    In files, forms and addresses they stand beside the others, by their own names, so no two may have the same.
+    """
+    return field(default_factory=of, metadata={_GROUP: of})
+
+
+def groups_of(config: type) -> dict[str, type]:
+    """The groups of a configuration's class, by the names of their fields."""
+    return {entry.name: entry.metadata[_GROUP] for entry in fields(config) if _GROUP in entry.metadata}
+
+
 def settings_of(config: type) -> dict[str, Setting]:
-    """What a configuration's class declares, in its order."""
-    return {entry.name: entry.metadata[_ABOUT] for entry in fields(config) if _ABOUT in entry.metadata}
+    """What a configuration's class declares, and its groups do, in its order."""
+    found: dict[str, Setting] = {}
+    for entry in fields(config):
+        if _GROUP in entry.metadata:
+            found |= settings_of(entry.metadata[_GROUP])
+        elif _ABOUT in entry.metadata:
+            found[entry.name] = entry.metadata[_ABOUT]
+    return found
+
+
+def values_of(config: Any) -> dict[str, Any]:
+    """Each setting's value, in the same order."""
+    found: dict[str, Any] = {}
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        found |= values_of(value) if _GROUP in entry.metadata else {entry.name: value}
+    return found
+
+
+def assemble(config: Callable[..., Value], values: Mapping[str, Any]) -> Value:
+    """A configuration of these values, each group's in their group. Those that are missing have their defaults.
+
+    Raises:
+        TypeError: a value is of no setting.
+    """
+    groups = groups_of(config)  # type: ignore[arg-type]
+    own = dict(values)
+    made = {name: of(**{key: own.pop(key) for key in settings_of(of) if key in own}) for name, of in groups.items()}
+    return config(**own, **made)
 
 
 def numbers_of(config: type) -> dict[str, Number]:

@@ -117,7 +117,7 @@ def seed_dropout(seed: int, step: int) -> None:
 def _diverged(loss: float, where: str, state: TrainingState) -> TrainingDivergedError:
     return TrainingDivergedError(
         f"The loss became {loss} {where}: training diverged. Start again with a smaller learning rate than "
-        f"{state.config.learning_rate:g}."
+        f"{state.config.optimizer.learning_rate:g}."
     )
 
 

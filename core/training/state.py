@@ -108,12 +108,7 @@ class TrainingState:
             test=Images.on(device, data_set.test),
             model=model,
             head=head,
-            optimizer=make_optimizer(
-                model,
-                learning_rate=config.learning_rate,
-                momentum=config.momentum,
-                weight_decay=config.weight_decay,
-            ),
+            optimizer=make_optimizer(model, config.optimizer),
         )
 
     @property
@@ -148,7 +143,7 @@ class TrainingState:
         if not torch.stack(found).all():
             raise TrainingDivergedError(
                 f"The network holds infinite numbers after step {self.step}: training diverged. Start again with a "
-                f"smaller learning rate than {self.config.learning_rate:g}."
+                f"smaller learning rate than {self.config.optimizer.learning_rate:g}."
             )
 
     def keep_if_best(self, accuracy: float) -> bool:

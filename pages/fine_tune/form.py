@@ -126,7 +126,7 @@ def _config(lane: dict[str, Any]) -> FineTuneConfig:
     values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
     values["weights_file"] = weights_path() if values["weights"] == "file" else None
     values["image_size"] = ARCHITECTURES[values["architecture"]].image_size or values["image_size"]
-    return FineTuneConfig(**{**values, **lane})
+    return FineTuneConfig.of(**{**values, **lane})
 
 
 def _race_problem(configs: list[FineTuneConfig]) -> str | None:

@@ -162,8 +162,8 @@ def _ended(runs: Sequence[Snapshot]) -> None:
 
 def _open_form(runs: Sequence[Snapshot]) -> None:
     configs = [run.folder.config() for run in runs]
-    shared = configs[0].learning_rate
-    raced = lanes.address_of([(config.mode, config.learning_rate) for config in configs], shared=shared)
+    rates = [config.optimizer.learning_rate for config in configs]
+    raced = lanes.address_of(list(zip((config.mode for config in configs), rates, strict=True)), shared=rates[0])
     open_with(configs[0].to_dict() | {"mode": "race"}, raced)
 
 

@@ -8,6 +8,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, plain, plain_name
 
+_DEFAULTS = FineTuneConfig().to_dict()
 _IN_THE_TITLE = ("architecture", "mode", "weights_file")
 
 
@@ -21,7 +22,7 @@ def _phrase(name: str, value: Any, values: Mapping[str, Any]) -> str:
     if name in _PHRASES:
         return _PHRASES[name](value, values)
     about = settings_of(FineTuneConfig).get(name)
-    if about is None or name in _IN_THE_TITLE or value in (None, getattr(FineTuneConfig(), name)):
+    if about is None or name in _IN_THE_TITLE or value in (None, _DEFAULTS[name]):
         return ""
     return plain(f"{about.label.lower()} {about.in_words(value)}")
 

@@ -32,7 +32,7 @@ def linear_fit_form(shown: LinearFitConfig, run_id: str | None, *, is_opened: bo
             st.warning(plain(problem), icon=":material/link_off:")
     with st.container(horizontal=True):
         problems = setting_fields(LinearFitConfig, key_of=_key)
-    config = None if problems else LinearFitConfig(**_values())
+    config = None if problems else LinearFitConfig.of(**_values())
     if config is not None and config.learning_rate >= (limit := _largest_learning_rate(config)):
         st.caption(
             f":material/warning: At this learning rate every step overshoots and the fit diverges: with momentum "

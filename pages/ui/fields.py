@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.runs.config import RunConfig
+from core.runs.run_config import RunConfig
 from core.runs.settings import Choice, Number, Range, settings_of
 from pages.ui.format import plain
 

@@ -28,7 +28,7 @@ def plain_loop(device: str) -> Iterator[Figure]:
     Ours counts everything from the first step to the saved checkpoint, validation included; the plain loop has neither.
     """
     ratios: list[float] = []
-    config = FineTuneConfig(
+    config = FineTuneConfig.of(
         architecture="alexnet",
         weights="random",
         mode="full",

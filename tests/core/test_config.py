@@ -1,21 +1,24 @@
 """Settings are valid from birth, and the presets are what they claim to be."""
 
 import math
+from dataclasses import dataclass, fields
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.runs.config import Augmentation, FineTuneConfig, Mode, Precision, RunConfig, Weights
+from core.runs.config import Augmentation, FineTuneConfig, Mode, Precision, Weights
 from core.runs.kinds import KINDS
 from core.runs.presets import PRESETS
-from core.runs.settings import Number, choices_of, numbers_of, settings_of
+from core.runs.quantities import Count
+from core.runs.run_config import RunConfig
+from core.runs.settings import Choice, Number, Range, choices_of, group, groups_of, numbers_of, setting, settings_of
 
 
 def test_zero_learning_rate_is_refused_with_its_range() -> None:
     with pytest.raises(ValueError, match="learning_rate must be > 0, got 0"):
-        FineTuneConfig(learning_rate=0)
+        FineTuneConfig.of(learning_rate=0)
 
 
 _CONFIGS = [kind.config for kind in KINDS.values()]
@@ -26,7 +29,7 @@ NUMBERS = [(kind, name) for kind in _CONFIGS for name in numbers_of(kind)]
 @pytest.mark.parametrize("value", [-1, math.inf, -math.inf, math.nan, 10**12, None, "1", True])
 def test_numbers_out_of_range_are_refused_by_name(kind: type[RunConfig], name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
-        kind(**{name: value})
+        kind.of(**{name: value})
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
@@ -73,12 +76,63 @@ def test_choices_are_those_of_their_types() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        FineTuneConfig(**settings)
+        FineTuneConfig.of(**settings)
 
 
 def test_settings_survive_a_file_and_unknown_ones_are_left_out() -> None:
     config = FineTuneConfig(mode="full", epochs=7)
     assert FineTuneConfig.from_dict({**config.to_dict(), "from_the_future": 1}) == config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    warm_up: Count = setting(2, Number(label="Warm-up", help="Steps.", allowed=Range(0, 9), is_whole=True))
+    shape: str = setting(
+        "flat", Choice(label="Shape", help="Of the curve.", options={"flat": "Flat", "cosine": "Cosine"})
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested(RunConfig):
+    KIND = "nested"
+
+    before: Count = setting(1, Number(label="Before", help="Before it.", allowed=Range(0, 9), is_whole=True))
+    schedule: Schedule = group(Schedule)
+    after: Count = setting(3, Number(label="After", help="After it.", allowed=Range(0, 9), is_whole=True))
+
+
+def test_settings_of_a_group_stand_beside_the_others_by_their_own_names() -> None:
+    config = Nested.of(warm_up=5, after=4)
+    assert config == Nested(schedule=Schedule(warm_up=5), after=4)
+    assert list(settings_of(Nested)) == ["before", "warm_up", "shape", "after"]
+    assert config.to_dict() == {"before": 1, "warm_up": 5, "shape": "flat", "after": 4}
+    assert Nested.from_dict(config.to_dict()) == config == Nested.recorded(config.to_dict())
+    assert (config.value_of("warm_up"), config.in_words("shape")) == (5, "Flat")
+    assert config.changed(shape="cosine").schedule == Schedule(warm_up=5, shape="cosine")
+    with pytest.raises(TypeError):
+        Nested.of(no_such=1)
+
+
+def test_group_is_checked_as_all_settings_are_and_read_as_it_was() -> None:
+    for wrong in ({"warm_up": 99}, {"shape": "round"}):
+        with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
+            Nested.of(**wrong)
+        with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
+            Nested(schedule=Schedule(**wrong))
+    recorded = Nested.recorded({"warm_up": 99, "shape": "round", "schedule": "a setting of another version"})
+    assert recorded.schedule == Schedule(warm_up=99, shape="round")
+    assert not recorded.is_possible
+    assert Nested.from_dict({"schedule": 7}) == Nested()
+    damaged: object
+    for damaged in ({"warm_up": "x"}, {"shape": 1}, [], None):
+        with pytest.raises(ValueError, match=r"must be|no names"):
+            Nested.recorded(damaged)
+
+
+@pytest.mark.parametrize("kind", _CONFIGS)
+def test_no_two_settings_have_one_name(kind: type[RunConfig]) -> None:
+    names = [entry.name for part in (kind, *groups_of(kind).values()) for entry in fields(part)]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("mode", ["frozen", "full"])
@@ -102,4 +156,4 @@ def test_quick_preset_is_the_default() -> None:
 @pytest.mark.parametrize("mode", ["frozen", "full"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid(preset: str, mode: Mode) -> None:
-    assert FineTuneConfig(mode=mode, **PRESETS[preset].settings(mode)).mode == mode
+    assert FineTuneConfig.of(mode=mode, **PRESETS[preset].settings(mode)).mode == mode

@@ -28,7 +28,7 @@ def test_same_settings_take_as_long_as_the_newest_run(home: Path) -> None:
     finish(home, FULL, seconds=10.0)
     finish(home, FULL, seconds=12.0)
     make_run(home, STARTED, config=FULL)  # not finished
-    assert estimate.seconds_of([replace(FULL, seed=5, learning_rate=1e-4)], home) == pytest.approx(12.0)
+    assert estimate.seconds_of([FULL.changed(seed=5, learning_rate=1e-4)], home) == pytest.approx(12.0)
 
 
 @pytest.mark.usefixtures("tiny_data")
@@ -57,7 +57,7 @@ def test_work_of_more_epochs_is_in_proportion(home: Path) -> None:
 )
 def test_run_that_treats_a_photo_otherwise_tells_nothing(home: Path, change: dict[str, Any]) -> None:
     finish(home, FULL, seconds=10.0)
-    assert estimate.seconds_of([replace(FULL, **change)], home) is None
+    assert estimate.seconds_of([FULL.changed(**change)], home) is None
 
 
 @pytest.mark.usefixtures("tiny_data")

@@ -18,6 +18,7 @@ from core.errors import TrainingDivergedError, UnfreezeError
 from core.models import build, heads
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Finished, Started, Step
+from core.runs.optimizer_settings import OptimizerSettings
 from core.training import fine_tune as training
 from core.training import frozen
 from core.training.checkpoints import load_network
@@ -39,7 +40,7 @@ def config(**changes: object) -> FineTuneConfig:
         "precision": "float32",
         "device": "cpu",
     }
-    return FineTuneConfig(**(settings | changes))
+    return FineTuneConfig.of(**(settings | changes))
 
 
 def losses(events: list[Event]) -> list[float]:
@@ -139,7 +140,7 @@ def test_optimizer_gets_only_what_learns() -> None:
     model = build.build_random("my_cnn", 10, seed=0)
     head = model.get_submodule("fc")
     heads.freeze_all_but(model, head)
-    optimizer = make_optimizer(model, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer = make_optimizer(model, OptimizerSettings(learning_rate=0.1))
     assert optimizer.param_groups[0]["params"] == list(head.parameters())
 
 

@@ -20,6 +20,7 @@ from core.errors import WeightsFileError
 from core.models import build, files, fitting
 from core.models.catalog import ARCHITECTURES
 from core.models.gate.headers import read_headers
+from core.runs.optimizer_settings import OptimizerSettings
 from core.training.optimizers import make_optimizer
 from tests.hostile import FORMATS, REFUSED, REFUSED_STATISTICS, State, described_by, oddly, save
 
@@ -49,7 +50,7 @@ def trained_and_asked(model: nn.Module, size: int) -> tuple[dict[str, Tensor], T
     with torch.inference_mode():
         logits = model.eval()(images)
     torch.manual_seed(0)  # of dropout
-    optimizer = make_optimizer(model, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer = make_optimizer(model, OptimizerSettings(learning_rate=0.1))
     nn.functional.cross_entropy(model.train()(images), torch.tensor([0, 2])).backward()
     optimizer.step()
     return model.state_dict(), logits

@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_no_more_than_a_minute_of_steps_is_ever_unsaved(
     config: FineTuneConfig, step_s: float, home: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [folder] = new_runs(home, [dataclasses.replace(config, batch_size=2, epochs=2, learning_rate=1e-4)])
+    [folder] = new_runs(home, [config.changed(batch_size=2, epochs=2, learning_rate=1e-4)])
     at_risk, seconds = [], 0.0
     append = RunWriter.append
 
@@ -83,7 +83,7 @@ def test_checkpoints_of_a_frozen_run_are_small_and_its_network_is_written_seldom
             written.append(path.name)
 
         monkeypatch.setattr(TrainingState, name, note)
-    state, kept = TrainingState.new(dataclasses.replace(QUICK, epochs=20, learning_rate=1e-3)), Keeper(tmp_path)
+    state, kept = TrainingState.new(QUICK.changed(epochs=20, learning_rate=1e-3)), Keeper(tmp_path)
     for event in fine_tune(state):
         if isinstance(event, Finished):
             kept.finish(state)

@@ -10,10 +10,11 @@ import pytest
 
 from core.errors import RunNotFoundError, UnfreezeError
 from core.runs import jobs, overview, results
-from core.runs.config import FineTuneConfig, RunConfig
+from core.runs.config import FineTuneConfig
 from core.runs.events import Finished, Step, Stopped
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS
+from core.runs.run_config import RunConfig
 from core.runs.settings import Choice, Number, choices_of, numbers_of, settings_of
 from core.runs.step_format import StepFormat
 from core.runs.writer import RunWriter
@@ -55,7 +56,7 @@ def test_a_setting_that_is_not_possible_today_is_read_as_it_was(home: Path, kind
     with pytest.raises(ValueError, match=name):
         kind.from_dict({**kind().to_dict(), name: value})
     config = old_run(home, kind, **{name: value}).config_of(kind)
-    assert getattr(config, name) == value
+    assert config.value_of(name) == value
     assert not config.is_possible
     assert config.in_words(name) == settings_of(kind)[name].in_words(value)
     assert overview.summaries(home)[0].problem == ""

@@ -90,7 +90,7 @@ def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home
 
 
 def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> None:
-    configs = [FROZEN, FULL, dataclasses.replace(FULL, learning_rate=1e-3)]
+    configs = [FROZEN, FULL, FULL.changed(learning_rate=1e-3)]
 
     def losses(events: Iterable[object]) -> list[float]:
         return [event.loss for event in events if isinstance(event, Step)]
@@ -103,7 +103,7 @@ def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> No
 
 @in_a_process
 def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home: Path) -> None:
-    folders = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
+    folders = jobs.race(home, [LONG, LONG.changed(learning_rate=1e-3)])
     wait_for_steps(folders, 5)
     for folder in folders:
         jobs.stop(folder)
@@ -121,7 +121,7 @@ def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home
 
 @in_a_process
 def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Path) -> None:
-    first, second = jobs.race(home, [LONG, dataclasses.replace(LONG, learning_rate=1e-3)])
+    first, second = jobs.race(home, [LONG, LONG.changed(learning_rate=1e-3)])
     wait_for_steps([first, second], 5)
     jobs.stop(first)
     wait_until(lambda: follow(first).status is Status.STOPPED)
@@ -156,7 +156,7 @@ def test_race_waits_for_its_turn_as_one(home: Path) -> None:
 @in_a_process
 def test_spare_worker_takes_a_whole_race(home: Path) -> None:
     workers.prepare()
-    for lane in wait_for_all(jobs.race(home, [FROZEN, dataclasses.replace(FROZEN, learning_rate=1e-3)])):
+    for lane in wait_for_all(jobs.race(home, [FROZEN, FROZEN.changed(learning_rate=1e-3)])):
         assert lane.status is Status.FINISHED
 
 
@@ -182,7 +182,7 @@ def test_what_cannot_race_is_refused_before_anything_is_written(
 
 def test_lanes_are_named_by_what_tells_them_apart() -> None:
     assert jobs.default_names([FROZEN, FULL]) == ["EfficientNet-Lite0, frozen", "EfficientNet-Lite0, full"]
-    slower = dataclasses.replace(FROZEN, learning_rate=1e-3)
+    slower = FROZEN.changed(learning_rate=1e-3)
     assert jobs.default_names([FROZEN, slower]) == [
         "EfficientNet-Lite0, frozen, learning rate 0.01",
         "EfficientNet-Lite0, frozen, learning rate 0.001",
@@ -273,7 +273,7 @@ def test_recorded_rows_are_those_that_were_trained_on(monkeypatch: pytest.Monkey
     def rows_hash(config: FineTuneConfig) -> str:
         return next(event.rows_hash for event in fine_tune(TrainingState.new(config)) if isinstance(event, Evaluated))
 
-    assert rows_hash(FROZEN) == rows_hash(dataclasses.replace(FROZEN, learning_rate=1e-5))
+    assert rows_hash(FROZEN) == rows_hash(FROZEN.changed(learning_rate=1e-5))
     assert rows_hash(FROZEN) != rows_hash(dataclasses.replace(FROZEN, seed=1))
     before, epoch_order = rows_hash(FROZEN), splits.epoch_order
     monkeypatch.setattr(splits, "epoch_order", lambda *args, **kwargs: epoch_order(*args, **kwargs)[::-1].copy())

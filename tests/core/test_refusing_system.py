@@ -1,6 +1,5 @@
 """A disk or a system that refuses at any moment of a run's life costs what it refuses, and is spoken of in the run."""
 
-import dataclasses
 import errno
 import os
 import socket
@@ -25,7 +24,7 @@ from tests.conftest import follow
 from tests.core.test_resume import QUICK, new_runs
 from tests.samples import STARTED, make_run
 
-RIVAL = dataclasses.replace(QUICK, learning_rate=1e-3)
+RIVAL = QUICK.changed(learning_rate=1e-3)
 
 
 def refuse(code: int) -> Callable[..., None]:

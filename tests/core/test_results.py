@@ -23,7 +23,7 @@ FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seco
 
 def test_labels_differ_by_settings_time_or_id(home: Path) -> None:
     first = make_run(home, name="same")
-    slower = make_run(home, name="same", config=replace(CONFIG, learning_rate=0.003))
+    slower = make_run(home, name="same", config=CONFIG.changed(learning_rate=0.003))
     again = RunFolder(home / "runs" / "20300102-030405-abcdef")
     again.path.mkdir()
     again.write_description(CONFIG, name="same\n", created=0.0, queue="cpu")

@@ -30,7 +30,7 @@ from core.training.state import TrainingState
 from tests.conftest import ROOT, follow, last_checkpoint, wait_until
 from tests.samples import source_of, tiny_data_set
 
-QUICK = FineTuneConfig(
+QUICK = FineTuneConfig.of(
     architecture="shufflenet_v2_x0_5",
     weights="random",
     image_size=32,

@@ -236,11 +236,11 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     assert f"{folder.id}.pt" in texts(page), "the lines of Python name the file as it is downloaded"
     apps.arrive(button(page, "Set up full fine-tuning").click().run(), FINE_TUNE)
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig(epochs=2, mode="full", learning_rate=0.003)]
+    assert started == [FineTuneConfig.of(epochs=2, mode="full", learning_rate=0.003)]
 
 
 def test_settings_of_a_run_can_be_changed(home: Path, started: list[FineTuneConfig]) -> None:
-    config = FineTuneConfig(
+    config = FineTuneConfig.of(
         architecture="alexnet", weights="random", mode="full", epochs=7, learning_rate=0.003, seed=5
     )
     page = open_page(make_run(home, Failed(message="x", step=0), config=config).id)
@@ -324,7 +324,7 @@ def test_race_trains_both_ways_on_the_same_settings(
     assert page.query_params["mode"] == "race"
     button(page, "Start the race").click().run()
     settings = PRESETS["quick"].race
-    assert started == [FineTuneConfig(mode="frozen", **settings), FineTuneConfig(mode="full", **settings)]
+    assert started == [FineTuneConfig.of(mode="frozen", **settings), FineTuneConfig.of(mode="full", **settings)]
 
 
 def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +342,7 @@ def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], m
     assert button(page, "Start the race").disabled
     field(page, "Learning rate of run 2").set_value(2e-3).run()
     button(page, "Start the race").click().run()
-    assert [(config.mode, config.learning_rate) for config in started] == [("frozen", 3e-3), ("full", 2e-3)]
+    assert [(config.mode, config.optimizer.learning_rate) for config in started] == [("frozen", 3e-3), ("full", 2e-3)]
 
 
 def test_address_opens_the_same_settings(started: list[FineTuneConfig]) -> None:
@@ -350,7 +350,7 @@ def test_address_opens_the_same_settings(started: list[FineTuneConfig]) -> None:
     assert not page.warning
     button(page, "Start fine-tuning").click().run()
     settings = PRESETS["quick"].settings("full") | {"epochs": 7, "seed": 3, "momentum": 0.5}
-    assert started == [FineTuneConfig(architecture="my_cnn", weights="random", mode="full", **settings)]
+    assert started == [FineTuneConfig.of(architecture="my_cnn", weights="random", mode="full", **settings)]
 
 
 def test_every_change_stands_in_the_address(started: list[FineTuneConfig]) -> None:

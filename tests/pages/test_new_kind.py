@@ -13,12 +13,12 @@ import pytest
 from core import driver, lane
 from core.job import Job
 from core.runs import control, jobs, known_devices, locks, overview, store, workers
-from core.runs.config import RunConfig
 from core.runs.events import AnyStep, Beginning, Checkpointed, Ending, Event, Failed, Stopped
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS, Kind
 from core.runs.known_devices import DeviceInfo
 from core.runs.quantities import Positive
+from core.runs.run_config import RunConfig
 from core.runs.settings import Choice, Number, Range, setting
 from core.runs.status import Status
 from core.runs.step_format import StepFormat

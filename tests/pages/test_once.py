@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.runs import jobs, store, trash
-from core.runs.config import LinearFitConfig, RunConfig
+from core.runs.config import LinearFitConfig
 from core.runs.events import Stopped
 from core.runs.folder import RunFolder
+from core.runs.run_config import RunConfig
 from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, RUNS, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
 from tests.pages.apps import arrive, button, open_page

@@ -36,7 +36,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def finished_run(home: Path, name: str, *, test: float = 0.846, seconds: float = 20.0, **settings: Any) -> RunFolder:
     finished = replace(FINISHED, test_accuracy=test, seconds=seconds)
-    return make_run(home, STARTED, *STEPS, VALIDATED, finished, name=name, config=replace(CONFIG, **settings))
+    return make_run(home, STARTED, *STEPS, VALIDATED, finished, name=name, config=CONFIG.changed(**settings))
 
 
 def open_page(*selected: str) -> AppTest:
@@ -115,7 +115,7 @@ def make_race(home: Path, *, tests: tuple[float, ...] = (0.8, 0.9)) -> list[RunF
     """A finished race; further runs follow it in the list."""
     folders = [store.new_folder(home) for _ in tests]
     ids = tuple(folder.id for folder in folders)
-    configs = [replace(CONFIG, mode="frozen", learning_rate=0.003), replace(CONFIG, mode="full", learning_rate=0.003)]
+    configs = [CONFIG.changed(mode="frozen", learning_rate=0.003), CONFIG.changed(mode="full", learning_rate=0.003)]
     for folder, config, test in zip(folders, configs, tests, strict=True):
         folder.write_description(config, name=f"mine, {config.mode}", created=0.0, queue="cpu", race=ids)
         with RunWriter(folder) as writer:
