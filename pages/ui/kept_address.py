@@ -22,6 +22,7 @@ class _At:
     page: str
     address: dict[str, str]
     is_seen: bool  # by a script that the browser has asked for since
+    is_written: bool = True  # by the page, which may be broken off between its opening and its end
 
 
 def is_opened(page: str, names: Collection[str]) -> bool:
@@ -35,6 +36,8 @@ def is_opened(page: str, names: Collection[str]) -> bool:
         left: dict[str, str] | None = st.session_state.get(_LEFT + page)
         if left and st.query_params.to_dict().keys().isdisjoint(names):
             st.query_params.from_dict(left)
+        # From now on, what is typed goes before the address, even where this script comes no further.
+        st.session_state[_AT] = _At(page, st.query_params.to_dict(), is_seen=False, is_written=False)
         return True
     note()
     return at.is_seen and at.address != st.query_params.to_dict()
@@ -58,7 +61,7 @@ def write(page: str, address: Mapping[str, str]) -> None:
     """Keep this in the address, and for the next time that the page is opened."""
     wanted = dict(address)
     at: _At | None = st.session_state.get(_AT)
-    if at is None or at.page != page:
+    if at is None or at.page != page or not at.is_written:
         # A link within the app hands its query over without showing it.
         st.session_state[_AT] = _At(page, wanted, is_seen=False)
         st.query_params.from_dict(wanted)

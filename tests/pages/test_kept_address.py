@@ -122,3 +122,29 @@ def test_address_goes_before_what_was_left(case: Case) -> None:
     apps._be_at(page, case.place)
     page.switch_page(case.place.script).run()
     assert case.field(page).value == case.values[2]
+
+
+def broken_off() -> None:
+    """A page with one field, whose script ends before it has written its address, as when a click asks for another."""
+    import streamlit as st
+
+    from pages.ui import kept_address
+
+    kept_address.note_page("here")
+    if kept_address.is_opened("here", ("word",)):
+        st.session_state["field"] = st.query_params.get("word", "nothing")
+    st.text_input("Field", key="field")
+    if st.session_state.pop("breaks_off", False):
+        st.stop()
+    kept_address.write("here", {"word": st.session_state["field"]})
+
+
+def test_what_is_typed_while_a_page_opens_is_kept() -> None:
+    page = AppTest.from_function(broken_off)
+    page.query_params["word"] = "linked"
+    page.session_state["breaks_off"] = True
+    page.run()
+    assert page.text_input[0].value == "linked"
+    page.text_input[0].set_value("typed").run()
+    assert page.text_input[0].value == "typed"
+    assert address(page) == {"word": "typed"}
