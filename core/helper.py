@@ -140,7 +140,7 @@ class _Helpers:
 
         try:
             helper = self._new(None)
-            helper.executor.submit(warm, target.partition(":")[0]).add_done_callback(done)
+            helper.executor.submit(_run, target.partition(":")[0], ()).add_done_callback(done)
         except OSError as error:
             _log.warning("No further helper could be started: %s", error)
             if helper is not None:
@@ -177,12 +177,7 @@ def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hash
 
 def prepare(module: str) -> None:
     """Have a helper import a module ahead of the first question about it. Returns at once."""
-    submit("core.helper:warm", module)
-
-
-def warm(module: str) -> None:
-    """Import a module: what `prepare` asks of a helper."""
-    importlib.import_module(module)
+    submit(module)
 
 
 def stop() -> None:
@@ -246,8 +241,11 @@ def _begin(
 
 
 def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
+    """Do a "module:function", or only import a "module"."""
     module, _, function = target.partition(":")
     imported = importlib.import_module(module)  # whole, or this process could never do it again
+    if not function:
+        return None
     with _time_limit(limit_s):
         return getattr(imported, function)(*arguments)
 

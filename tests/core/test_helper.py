@@ -125,6 +125,20 @@ def test_question_goes_to_the_process_that_has_its_network() -> None:
             assert helper.call("os:getpid", about=about) == pid
 
 
+def test_module_is_imported_ahead_by_the_second_process_too() -> None:
+    helper.stop()
+    helper.prepare("colorsys")
+    wait_until(lambda: helper._helpers and len(helper._helpers._idle) == 2)
+    answers = [helper.submit(f"{HERE}:tell_whether_imported", "colorsys", about=about) for about in ("a", "b")]
+    has_imported = dict(answer.result(timeout=60) for answer in answers)
+    assert list(has_imported.values()) == [True, True], "by process"
+
+
+def tell_whether_imported(module: str) -> tuple[int, bool]:
+    time.sleep(0.5)
+    return os.getpid(), module in sys.modules
+
+
 @pytest.mark.parametrize("words", ["", "DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"])
 def test_lack_of_memory_is_a_sentence(words: str) -> None:
     with pytest.raises(UnfreezeError, match=r"^This needs more memory than is free"):
