@@ -25,6 +25,7 @@ _MOST = 3  # processes; each keeps networks of its own in memory
 _READY = 2  # from the first answer on, so that the next viewer's question does not wait for PyTorch to be imported
 _IDLE_S = 600  # after which one ends
 _START_S = 120.0  # for a process that must import PyTorch first, on a busy computer
+_LOOK_UP_EVERY_S = 2.0  # whether the server is still there
 _LET_GO_S = 3.0  # what does not break off at its limit ends with its process so much later
 # OpenMP's threads wait for each other by spinning, which takes the cores from whoever else computes: while another
 # viewer's 575 MB were read, a photo took 0.4 to 1.9 s on two cores, and 0.06 to 0.4 s with threads that sleep.
@@ -51,7 +52,9 @@ class _Helper:
 
     about: Hashable = None  # what it was asked about last, and so has in memory
     executor: ProcessPoolExecutor = field(
-        default_factory=lambda: ProcessPoolExecutor(max_workers=1, timeout=_IDLE_S, env=_THREADS)
+        default_factory=lambda: ProcessPoolExecutor(
+            max_workers=1, timeout=_IDLE_S, env=_THREADS, initializer=_end_with, initargs=(os.getpid(),)
+        )
     )
 
     def end(self) -> None:
@@ -65,12 +68,13 @@ class _Helpers:
         self._changed = threading.Condition()
         self._all: list[_Helper] = []
         self._idle: list[_Helper] = []  # the one that was used last stands last
+        self._importing: set[_Helper] = set()  # those that only get ready
         self._has_ended = False
         self.askers = ThreadPoolExecutor(_MOST, thread_name_prefix="asks a helper")
 
     def take(self, target: str, about: Hashable) -> _Helper:
         """An idle helper, one that knows what it is asked about before others. Where all are busy, whichever is first:
-        the first one that is done, or a new one that has imported what it needs.
+        the first one that is done, or a new one that has imported what it needs; no two import at a time.
         """
         with self._changed:
             has_begun_one = False
@@ -78,28 +82,30 @@ class _Helpers:
                 if self._has_ended:
                     raise UnfreezeError(_ENDED)
                 if not self._all:
-                    return self._new(about)
-                if not has_begun_one and len(self._all) < _MOST:
+                    return self._begun(self._new(about), target)
+                if not has_begun_one and not self._importing and len(self._all) < _MOST:
                     has_begun_one = True
                     self._warm_up_another(target)
                 self._changed.wait()
             helper = self._choose(about)
             self._idle.remove(helper)
             helper.about = helper.about if about is None else about
-            return helper
+            return self._begun(helper, target)
 
     def give_back(self, helper: _Helper, target: str = "") -> None:
-        """The helper may be asked something else. It was asked for `target`, which another one then gets ready for."""
+        """The helper may be asked something else. It has done `target`, which another one then gets ready for."""
         with self._changed:
+            self._importing.discard(helper)
             if helper in self._all:
                 self._idle.append(helper)
-                if target and len(self._all) < _READY and not self._has_ended:
+                if _is_work(target) and len(self._all) < _READY and not self._has_ended:
                     self._warm_up_another(target)
             self._changed.notify_all()
 
     def drop(self, helper: _Helper) -> None:
         """The helper is dead, or is to die."""
         with self._changed:
+            self._importing.discard(helper)
             for listed in (self._all, self._idle):
                 if helper in listed:
                     listed.remove(helper)
@@ -127,9 +133,16 @@ class _Helpers:
         self._all.append(helper)
         return helper
 
+    def _begun(self, helper: _Helper, target: str) -> _Helper:
+        """The helper, which is about to do this."""
+        if not _is_work(target):
+            self._importing.add(helper)
+        return helper
+
     def _warm_up_another(self, target: str) -> None:
         """Begin one more helper. Where the system starts no process, those that there are must do."""
         helper: _Helper | None = None
+        module = target.partition(":")[0]
 
         def done(warmed: "Future[None]") -> None:
             assert helper is not None
@@ -139,12 +152,17 @@ class _Helpers:
                 self.give_back(helper)
 
         try:
-            helper = self._new(None)
-            helper.executor.submit(_run, target.partition(":")[0], ()).add_done_callback(done)
+            helper = self._begun(self._new(None), module)
+            helper.executor.submit(_run, module, ()).add_done_callback(done)
         except OSError as error:
             _log.warning("No further helper could be started: %s", error)
             if helper is not None:
                 self.drop(helper)
+
+
+def _is_work(target: str) -> bool:
+    """Whether it is a "module:function", and not a "module" that is only imported."""
+    return ":" in target
 
 
 _mutex = threading.Lock()
@@ -177,7 +195,7 @@ def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hash
 
 def prepare(module: str) -> None:
     """Have a helper import a module ahead of the first question about it. Returns at once."""
-    submit(module)
+    submit(module, limit_s=0.0)  # a first import has _START_S
 
 
 def stop() -> None:
@@ -240,8 +258,19 @@ def _begin(
         ) from error
 
 
+def _end_with(server: int) -> None:
+    """End this process soon after its server, which may be killed: nobody will ask it anything."""
+
+    def watch() -> None:
+        while os.getppid() == server:
+            time.sleep(_LOOK_UP_EVERY_S)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True, name="ends with its server").start()
+
+
 def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
-    """Do a "module:function", or only import a "module"."""
+    """Do a "module:function", or only import a "module", see `_is_work`."""
     module, _, function = target.partition(":")
     imported = importlib.import_module(module)  # whole, or this process could never do it again
     if not function:

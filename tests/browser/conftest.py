@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from core.runs import jobs, store
 from core.runs.queue import all_alive
@@ -31,8 +31,13 @@ _NO_NETWORK = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "no_proxy": "127.0.0.1,localhost",
 }
+# What Streamlit's own code throws while a server that a test has killed is away.
+_AWAY = "not connected to a server!"
 # One run trains at a time, with all cores, as at a user's; threads that wait leave theirs to the browser.
 _ALL_THREADS = {"OMP_NUM_THREADS": str(os.cpu_count()), "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+expect.set_options(timeout=15_000)  # a busy computer draws a page late; what must be quick has its own limit
 
 
 def find_chromium() -> str | None:
@@ -121,12 +126,21 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="session")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It imports PyTorch once for all of the tests."""
     started = Server(tmp_path_factory.mktemp("browser") / "home", settings=_ALL_THREADS)
     started.start()
     yield started
     started.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_server(one_server: Server) -> Iterator[Server]:
+    """A running server without runs."""
+    yield one_server
+    for folder in ("runs", "trash"):
+        shutil.rmtree(one_server.home / folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -142,7 +156,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     opened = context.new_page()
     errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("pageerror", lambda error: errors.append(str(error)) if str(error) != _AWAY else None)
     opened.on("requestfailed", lambda request: errors.append(f"{request.url} failed") if foreign(request.url) else None)
     opened.goto(server.url)
     yield opened

@@ -76,11 +76,11 @@ def test_from_a_networks_layers_to_its_predictions(
     choose(page, "Race both")
     expect(page.get_by_text("171 steps")).to_be_visible(timeout=20_000)
     page.get_by_text("Settings", exact=True).click()
-    for label, value in (("Epochs", 2), ("Image size", 64), ("Learning rate", 0.01)):
+    for label, value in (("Epochs", 1), ("Image size", 64), ("Learning rate", 0.01)):
         page.get_by_label(label, exact=True).fill(str(value))
         page.get_by_label(label, exact=True).press("Enter")
         pause(page, 0.3)
-    expect(page.get_by_text("114 steps")).to_be_visible()
+    expect(page.get_by_text("57 steps")).to_be_visible()
     expect(page).to_have_url(re.compile("mode=race"))
     page.get_by_role("button", name="Start the race").click()
     expect(page.get_by_role("button", name="Stop the race")).to_be_visible(timeout=10_000)

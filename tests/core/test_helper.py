@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from core import helper
 from core.errors import UnfreezeError
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 
 HERE = "tests.core.test_helper"
 
@@ -71,10 +72,26 @@ def wait_and_tell(seconds: float) -> int:
     return os.getpid()
 
 
+def test_process_ends_with_a_server_that_is_killed() -> None:
+    code = "from core import helper; import time; print(helper.call('os:getpid'), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        pid = int(server.stdout.readline())
+        assert is_alive(pid)
+        server.kill()
+    wait_until(lambda: not is_alive(pid))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and has not ended."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and "Z" not in status.read_text().split()[2]
+
+
 def test_idle_process_that_was_killed_costs_nothing() -> None:
     pid = helper.call("os:getpid")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    wait_until(lambda: not is_alive(pid))
     time.sleep(0.2)  # until the executor has noticed
     assert helper.call("os:getpid") != pid
 
@@ -125,9 +142,28 @@ def test_question_goes_to_the_process_that_has_its_network() -> None:
             assert helper.call("os:getpid", about=about) == pid
 
 
-def test_module_is_imported_ahead_by_the_second_process_too() -> None:
+def test_what_is_asked_while_a_process_gets_ready_starts_no_other_until_it_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a cold computer, two imports of PyTorch at once take twice as long."""
+    begun: list[str] = []
+    begin = helper._Helpers._warm_up_another
+
+    def noted(helpers: helper._Helpers, target: str) -> None:
+        begun.append(target)
+        begin(helpers, target)
+
+    monkeypatch.setattr(helper._Helpers, "_warm_up_another", noted)
     helper.stop()
-    helper.prepare("colorsys")
+    helper.prepare(HERE)
+    wait_until(lambda: helper._helpers and helper._helpers._all)
+    assert helper.call("os:getpid") != os.getpid()
+    assert begun == ["os:getpid"], "the first answer, and not the preparation, makes a second one ready"
+
+
+def test_second_process_imports_what_the_first_was_asked_for() -> None:
+    helper.stop()
+    helper.call("colorsys:rgb_to_hsv", 0.0, 0.0, 0.0)
     wait_until(lambda: helper._helpers and len(helper._helpers._idle) == 2)
     answers = [helper.submit(f"{HERE}:tell_whether_imported", "colorsys", about=about) for about in ("a", "b")]
     has_imported = dict(answer.result(timeout=60) for answer in answers)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ def wait_for_steps(folders: list[RunFolder], count: int) -> None:
 
 
 @in_a_process
+@pytest.mark.long
 def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Path) -> None:
     lanes = wait_for_all(jobs.race(home, [FROZEN, FULL]))
     alone = [wait_for_all([jobs.start(home, config)])[0] for config in (FROZEN, FULL)]
@@ -144,6 +146,7 @@ def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> N
 
 
 @in_a_process
+@pytest.mark.long
 def test_race_waits_for_its_turn_as_one(home: Path) -> None:
     holder = jobs.start(home, dataclasses.replace(LONG, mode="full", image_size=64))
     lanes = jobs.race(home, [FROZEN, FULL])
@@ -154,6 +157,7 @@ def test_race_waits_for_its_turn_as_one(home: Path) -> None:
 
 
 @in_a_process
+@pytest.mark.long
 def test_spare_worker_takes_a_whole_race(home: Path) -> None:
     workers.prepare()
     for lane in wait_for_all(jobs.race(home, [FROZEN, FROZEN.changed(learning_rate=1e-3)])):
@@ -226,7 +230,7 @@ def test_waiting_lane_does_not_slow_down_the_one_that_trains(home: Path, monkeyp
         if lanes[0].has_ended and foreign in held:
             os.close(held.pop(foreign))
 
-    monkeypatch.setattr("core.driver.time.sleep", sleep)
+    monkeypatch.setattr(driver, "time", SimpleNamespace(sleep=sleep))
     driver.work(lanes)
     assert slept
     assert not any(slept)
