@@ -62,11 +62,14 @@ def apply_preset() -> None:
 
 
 def follow_preset() -> None:
-    """Fill in the settings of the preset for a mode that was just chosen, but for those that are somebody's own."""
+    """Fill in the settings of the preset for a mode that was just chosen, but for those that are somebody's own.
+
+    A field that stays as it is is left alone: filling it in again would undo what is being typed there.
+    """
     preset = PRESETS[st.session_state["preset"]]
     before = preset.settings(st.session_state[_MODE_BEFORE])
     after = preset.settings(value_of("mode"))
-    _fill_in({name: value for name, value in after.items() if value_of(name) == before[name]})
+    _fill_in({name: value for name, value in after.items() if value_of(name) == before[name] != value})
     st.session_state[_MODE_BEFORE] = value_of("mode")
 
 

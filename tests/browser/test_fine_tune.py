@@ -135,6 +135,7 @@ def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Brow
     other.context.close()
 
 
+@pytest.mark.long
 def test_closing_the_browser_changes_nothing(page: Page, server: Server) -> None:
     folder = store.find(server.home, start(page))
     page.close()
@@ -156,6 +157,7 @@ def test_killed_worker_is_seen_within_five_seconds_and_resumed(page: Page, serve
     wait_for_points(page, resumed + 1)
 
 
+@pytest.mark.long
 def test_killed_server_costs_nothing(page: Page, server: Server) -> None:
     run_id = start(page)
     server.kill()
@@ -205,7 +207,7 @@ def test_chart_obeys_the_keyboard(page: Page) -> None:
     assert "Loss over 114 of 114 steps" in (page.locator(".live-chart").get_attribute("aria-label") or "")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, server: Server, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme, has_touch=True)  # type: ignore[arg-type]
     page = context.new_page()
