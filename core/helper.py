@@ -1,49 +1,33 @@
 """Warm processes for short torch work, so that the server imports no torch and a crash costs its asker alone.
 
-Work is named, not passed: `call("core.models.build:check_file", ...)` imports the module over there. loky's executors,
-unlike multiprocessing's, do not run the server's main script again in their processes.
+Work is named, not passed: `call("core.models.build:check_file", ...)` imports the module over there, see
+`core.helper_process`. loky's executors, unlike multiprocessing's, do not run the server's main script again.
 """
 
-import faulthandler
-import importlib
 import logging
 import os
-import signal
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, ShutdownExecutorError
 
 from core.errors import UnfreezeError
+from core.helper_process import LET_GO_S, LimitReachedError, end_with, run
 
 _MOST = 3  # processes; each keeps networks of its own in memory
 _READY = 2  # from the first answer on, so that the next viewer's question does not wait for PyTorch to be imported
 _IDLE_S = 600  # after which one ends
 _START_S = 120.0  # for a process that must import PyTorch first, on a busy computer
-_LOOK_UP_EVERY_S = 2.0  # whether the server is still there
-_LET_GO_S = 3.0  # what does not break off at its limit ends with its process so much later
 # OpenMP's threads wait for each other by spinning, which takes the cores from whoever else computes: while another
 # viewer's 575 MB were read, a photo took 0.4 to 1.9 s on two cores, and 0.06 to 0.4 s with threads that sleep.
 _THREADS = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
 _log = logging.getLogger(__name__)
 _ENDED = "The process that does this work ended unexpectedly, perhaps for lack of memory. Try again."
 _NO_MEMORY = "This needs more memory than is free. Close other programs, or choose something smaller."
-
-
-class LimitReachedError(UnfreezeError):
-    """Work that took longer than it may."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return f"This took longer than {self.seconds:g} s and was given up. Try again."
 
 
 @dataclass(eq=False)
@@ -53,7 +37,7 @@ class _Helper:
     about: Hashable = None  # what it was asked about last, and so has in memory
     executor: ProcessPoolExecutor = field(
         default_factory=lambda: ProcessPoolExecutor(
-            max_workers=1, timeout=_IDLE_S, env=_THREADS, initializer=_end_with, initargs=(os.getpid(),)
+            max_workers=1, timeout=_IDLE_S, env=_THREADS, initializer=end_with, initargs=(os.getpid(),)
         )
     )
 
@@ -153,7 +137,7 @@ class _Helpers:
 
         try:
             helper = self._begun(self._new(None), module)
-            helper.executor.submit(_run, module, ()).add_done_callback(done)
+            helper.executor.submit(run, module, ()).add_done_callback(done)
         except OSError as error:
             _log.warning("No further helper could be started: %s", error)
             if helper is not None:
@@ -213,10 +197,10 @@ def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: fl
     began = time.monotonic()
     try:
         # The process keeps its limit by itself, unless it is stopped or not even started.
-        result = answer.result(timeout=None if limit_s is None else _START_S + limit_s + 2 * _LET_GO_S)
+        result = answer.result(timeout=None if limit_s is None else _START_S + limit_s + 2 * LET_GO_S)
     except (BrokenProcessPool, ShutdownExecutorError) as error:
         helpers.drop(helper)
-        if limit_s is not None and time.monotonic() - began > limit_s + _LET_GO_S:
+        if limit_s is not None and time.monotonic() - began > limit_s + LET_GO_S:
             raise LimitReachedError(limit_s) from error
         raise UnfreezeError(_ENDED) from error
     except TimeoutError as error:
@@ -246,7 +230,7 @@ def _begin(
         while True:
             helper = helpers.take(target, about)
             try:
-                return helper, helper.executor.submit(_run, target, arguments, limit_s)
+                return helper, helper.executor.submit(run, target, arguments, limit_s)
             except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do
                 helpers.drop(helper)
     except OSError as error:
@@ -256,49 +240,3 @@ def _begin(
         raise UnfreezeError(
             f"The process that does this work cannot be started: {reason}. Close other programs, and try again."
         ) from error
-
-
-def _end_with(server: int) -> None:
-    """End this process soon after its server, which may be killed: nobody will ask it anything."""
-
-    def watch() -> None:
-        while os.getppid() == server:
-            time.sleep(_LOOK_UP_EVERY_S)
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True, name="ends with its server").start()
-
-
-def _run(target: str, arguments: tuple[Any, ...], limit_s: float | None = None) -> Any:
-    """Do a "module:function", or only import a "module", see `_is_work`."""
-    module, _, function = target.partition(":")
-    imported = importlib.import_module(module)  # whole, or this process could never do it again
-    if not function:
-        return None
-    with _time_limit(limit_s):
-        return getattr(imported, function)(*arguments)
-
-
-@contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Break off after so many seconds, between two steps of Python or in a wait. Only for a process's main thread.
-
-    What listens to nothing, a long computation in C, ends with its process a little later.
-    """
-    if seconds is None:
-        yield
-        return
-
-    def break_off(*_: object) -> None:
-        raise LimitReachedError(seconds)
-
-    before = signal.signal(signal.SIGALRM, break_off)
-    with open(os.devnull, "w") as nowhere:
-        faulthandler.dump_traceback_later(seconds + _LET_GO_S, exit=True, file=nowhere)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            faulthandler.cancel_dump_traceback_later()
-            signal.signal(signal.SIGALRM, before)

@@ -84,7 +84,7 @@ def choose(learning_rate: float | None) -> tuple[list[dict[str, Any]], str | Non
                 "",
                 icon=":material/close:",
                 key=_key(number, "remove"),
-                help=f"Remove run {position}",
+                help=f"Remove run {position}" if len(numbers) > 2 else "A race has two runs at least.",
                 on_click=_remove,
                 args=(number,),
                 disabled=len(numbers) <= 2,

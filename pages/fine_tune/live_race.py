@@ -183,8 +183,9 @@ def _proof(runs: Sequence[Snapshot]) -> None:
     )
     epochs = counted(start.epochs, "epoch")
     st.caption(
-        f":material/balance: A fair race: every run started with the same new layer ({plain(start.head_hash)}) and "
-        f"trained on the same photos in the same order, for {epochs} ({plain(start.rows_hash)})."
+        ":material/balance: A fair race: every run started with the same new layer (fingerprint "
+        f"{plain(start.head_hash)}) and trained on the same photos in the same order, for {epochs} (fingerprint "
+        f"{plain(start.rows_hash)})."
         f"{why_not_alike if len(first_losses) > 1 else ''} The seconds count a run's own work only."
     )
 

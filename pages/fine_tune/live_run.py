@@ -149,7 +149,11 @@ def _doing(now: progress.Progress, quiet_s: float) -> str:
 
 def training_words(now: progress.Progress) -> str:
     """Where a training stands. The bar counts work, of which a step of a later epoch may be far less."""
-    first = " · the first epoch reads every photo" if now.keeps_features and now.epoch == 1 < now.epochs else ""
+    first = (
+        " · most of the work is in the first epoch, which reads every photo"
+        if now.keeps_features and now.epoch == 1 < now.epochs
+        else ""
+    )
     return f"Epoch {now.epoch} of {now.epochs}, step {now.step:,} of {now.total_steps:,}{first}"
 
 
@@ -244,7 +248,7 @@ def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
     best = max((evaluated.accuracy for evaluated in validations), default=None)
     steps_per_second = now.steps_per_second if now else None
     numbers = {
-        "Training loss": loss(smoothed[-1]) if len(smoothed) else "–",
+        "Training loss, smoothed": loss(smoothed[-1]) if len(smoothed) else "–",
         "Best validation accuracy": "–" if best is None else f"{best:.1%}",
         "Steps a second": "–" if steps_per_second is None else rate(steps_per_second),
         "Trainable parameters": count(started.trainable_parameters) if started else "–",

@@ -45,7 +45,7 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
         f"2. {_who_learns(configs, head, parameters)}\n"
         f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
         f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
-        "shows each one at once."
+        "shows each step as soon as it is done."
     )
 
 

@@ -9,7 +9,9 @@ from pages.ui.format import counted
 
 _MAX_TABLE_HEIGHT = 560
 _ROW_HEIGHT = 35
-_COUNTS = {name: st.column_config.NumberColumn(format="localized") for name in ("Parameters", "Learn", "Multiply-adds")}
+_COUNTS = {
+    name: st.column_config.NumberColumn(format="localized") for name in ("Parameters", "Trainable", "Multiply-adds")
+}
 
 
 def show_named_parameters(described: Description) -> None:
@@ -41,7 +43,7 @@ def show_blocks(described: Description) -> None:
                 "Output": _shape(block.output_shape),
                 "Parameters": block.parameters,
                 "Share": block.parameters / described.parameters,
-                "Learn": block.learning,
+                "Trainable": block.learning,
                 "Multiply-adds": block.multiply_adds,
             }
             for block in described.blocks
@@ -72,7 +74,7 @@ def show_layers(described: Description) -> None:
         "Layer": st.column_config.TextColumn(pinned=True),
         "Calls": st.column_config.NumberColumn(help="How often the layer runs for one input."),
         "Output": st.column_config.TextColumn(help="The shape of its last call's output, batch first."),
-        "Learns": st.column_config.TextColumn(width="small", help="Whether its parameters have requires_grad."),
+        "Trainable": st.column_config.TextColumn(width="small", help="Whether its parameters have requires_grad."),
         **_COUNTS,
     }
     st.dataframe(
@@ -94,7 +96,7 @@ def _layer_row(layer: Layer) -> dict[str, Any]:
         "Output": _shape(layer.output_shape),
         "Calls": layer.calls,
         "Parameters": layer.parameters,
-        "Learns": "✓" if layer.learning else "",
+        "Trainable": "✓" if layer.learning else "",
         "Multiply-adds": layer.multiply_adds,
         "Settings": layer.settings,
     }

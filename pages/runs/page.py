@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.runs import overview, store, trash
+from core.runs.kinds import KINDS
 from core.runs.overview import Summary
 from pages import places
 from pages.runs.deletion import offer_undo, show_disk
@@ -53,6 +54,8 @@ def _list(listed: Sequence[Summary]) -> None:
     table(listed, words, is_unfolded=is_unfolded, asked=asked)
     if len(selected) == 1:
         show_one(selected[0])
+        if (kind := selected[0].kind) and KINDS[kind].is_compared and len(listed) > 1:
+            st.caption("Tick another fine-tuning to compare both.")
     elif selected:
         show_several(selected)
     else:
@@ -68,6 +71,8 @@ def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
         st.session_state[_FILTER] = st.query_params.get("filter", "")[:_MAX_FILTER]
         st.session_state[_UNFOLD] = st.query_params.get("races") == "unfolded"
     with st.container(horizontal=True, vertical_alignment="center"):
+        # At the left: on the right, the table's own tools would cover it.
+        is_unfolded = has_races and st.toggle("A row for each run of a race", key=_UNFOLD)
         words = st.text_input(
             "Filter",
             key=_FILTER,
@@ -76,7 +81,6 @@ def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
             label_visibility="collapsed",
             max_chars=_MAX_FILTER,
         )
-        is_unfolded = has_races and st.toggle("A row for each run of a race", key=_UNFOLD)
     address = {"compare": ",".join(selected_ids()), "filter": words, "races": "unfolded" if is_unfolded else ""}
     kept_address.write(places.RUNS.address, {name: value for name, value in address.items() if value})
     return words, is_unfolded

@@ -23,7 +23,9 @@ def show_several(selected: Sequence[Summary]) -> None:
     compared = fine_tunings[:_MAX_COMPARED]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         is_race = len(selected) > 1 and {summary.race for summary in selected} == {selected[0].race} != {()}
-        title = f"A race of {len(selected)} runs" if is_race else f"{len(selected)} runs selected"
+        raced = sum(len(summary.race) > 1 for summary in selected)
+        of_a_race = f", {raced} of them from a race" if raced else ""
+        title = f"A race of {len(selected)} runs" if is_race else f"{len(selected)} runs selected{of_a_race}"
         st.subheader(title, anchor=False, width="content")
         with st.container(horizontal=True, width="content"):
             kind = selected[0].kind

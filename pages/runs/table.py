@@ -40,16 +40,19 @@ def _draw(words: str, is_unfolded: bool, asked: Sequence[str], *, before: list[t
     _open_clicked(listed)
     if selected_ids() != list(asked) or _states(listed) != before:
         st.rerun()  # once: the whole page, with what can be done about it now
+    matching = words.lower().split()
     # What is selected stays in sight, whatever the filter says.
     rows = [
         row
         for row in rows_of(listed, is_unfolded=is_unfolded, selected=asked)
-        if _chosen(row, asked) or row.matches(words.lower().split())
+        if _chosen(row, asked) or row.matches(matching)
     ]
     if not rows:
         st.markdown(f"No run matches “{plain(words)}”.")
         return
     st.session_state[_SHOWN] = [row.ids for row in rows]
+    if not all(row.matches(matching) for row in rows):
+        st.caption("Ticked runs stay in the list, whatever the filter says.")
     # The rows' numbers change as runs come and go; the ids in the address do not.
     chosen = [number for number, row in enumerate(rows) if _chosen(row, asked) == set(row.ids)]
     st.session_state[_TABLE] = {"selection": {"rows": chosen, "columns": [], "cells": []}}

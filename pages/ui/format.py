@@ -30,8 +30,8 @@ def roughly(seconds: float) -> str:
 
 
 def count(number: float) -> str:
-    """ "1,140", "4.7 M", "61.1 M"."""
-    return f"{number / 1e6:.1f} M" if number >= 1e6 else f"{number:,.0f}"
+    """ "1,140", "4.7 M", "61.1 M"; no line breaks within."""
+    return f"{number / 1e6:.1f}\u00a0M" if number >= 1e6 else f"{number:,.0f}"
 
 
 def counted(number: int, noun: str) -> str:

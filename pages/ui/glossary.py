@@ -13,12 +13,12 @@ _WORDS = {
     "Loss": "How wrong the network is, as a number. Training makes it smaller.",
     "Learning rate": "How far each step changes the weights. Too small is slow, too large makes the loss grow.",
     "Validation": "To measure the network on photos that it is not trained on, after every epoch.",
-    "Test": "To measure it once, at the end, on photos that have decided nothing before.",
+    "Test": "To measure it once, at the end, on photos that were used for nothing else.",
     "Accuracy": "The share of the photos that the network gets right.",
 }
 
 
 def glossary() -> None:
-    """A button that opens the words."""
-    with st.popover("What do these words mean?", icon=":material/menu_book:", type="tertiary"):
+    """The words, to be unfolded. Not over the page: they are looked up while something else is read."""
+    with st.expander("What do these words mean?", icon=":material/menu_book:", key="glossary"):
         st.markdown("\n".join(f"- **{word}:** {meaning}" for word, meaning in _WORDS.items()))

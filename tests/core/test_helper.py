@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core import helper
+from core import helper, helper_process
 from core.errors import UnfreezeError
 from tests.conftest import ROOT, wait_until
 
@@ -214,4 +214,4 @@ def test_limit_of_time_does_not_cut_off_an_import(tmp_path: Path, monkeypatch: p
     """A module that was imported by half could never be imported again."""
     (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nanswer = int\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert helper._run("slow_to_import:answer", (), limit_s=0.1) == 0
+    assert helper_process.run("slow_to_import:answer", (), limit_s=0.1) == 0

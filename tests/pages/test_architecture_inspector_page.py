@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper
+from core import helper, helper_process
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS
@@ -31,7 +31,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started: what the helper would do happens here."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, **_: Future())
-    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper._run(target, arguments))
+    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper_process.run(target, arguments))
     known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
@@ -95,8 +95,8 @@ def test_table_has_every_layer_once() -> None:
     assert sum(blocks["Share"]) == pytest.approx(1)
     assert layers["Parameters"].sum() == 11_181_642
     row = layers[layers["Layer"] == "layer1.0.relu"].iloc[0]
-    assert (row["Type"], row["Output"], row["Calls"], row["Learns"]) == ("ReLU", "(1, 64, 56, 56)", 2, "")
-    assert list(layers[layers["Learns"] == "✓"]["Layer"]) == ["fc"]
+    assert (row["Type"], row["Output"], row["Calls"], row["Trainable"]) == ("ReLU", "(1, 64, 56, 56)", 2, "")
+    assert list(layers[layers["Trainable"] == "✓"]["Layer"]) == ["fc"]
     assert "their parameters count once" in texts(page)
 
 

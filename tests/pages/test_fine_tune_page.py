@@ -173,7 +173,8 @@ def test_running_run_shows_where_it_is_and_stops_when_asked(home: Path) -> None:
     page = open_page(folder.id)
     bar = page.get("progress")[0].proto
     assert bar.text.startswith(
-        f"{bar.value}% · Epoch 1 of 2, step 10 of 114 · the first epoch reads every photo · about "
+        f"{bar.value}% · Epoch 1 of 2, step 10 of 114 · most of the work is in the first epoch, which reads every "
+        "photo · about "
     )
     shown = json.loads(page.get("bidi_component")[0].proto.json)
     assert shown["numbers"]["Steps a second"] == "4"
@@ -198,7 +199,7 @@ def test_run_that_stands_still_says_for_how_long(home: Path, monkeypatch: pytest
         assert " · about 15 s left" in page.run().get("progress")[0].proto.text
     apps.quiet_for(monkeypatch, 130.0)
     assert (
-        "step 20 of 114 · the first epoch reads every photo · no news for 2 min 10 s"
+        "step 20 of 114 · most of the work is in the first epoch, which reads every photo · no news for 2 min 10 s"
         in page.run().get("progress")[0].proto.text
     )
     os.close(lock)
@@ -231,7 +232,7 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
     page = open_page(folder.id)
     assert "84.6% of the 500 test photos are recognised" in page.success[0].value
-    assert "12,810 of 3.4 M parameters were trained in 21 s" in page.success[0].value
+    assert "12,810 of 3.4\u00a0M parameters were trained in 21 s" in page.success[0].value
     assert "Download the model (3 MB)" in [element.proto.label for element in page.get("download_button")]
     assert f"{folder.id}.pt" in texts(page), "the lines of Python name the file as it is downloaded"
     apps.arrive(button(page, "Set up full fine-tuning").click().run(), FINE_TUNE)

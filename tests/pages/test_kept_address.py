@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper
+from core import helper, helper_process
 from core.runs import known_devices, workers
 from core.runs.known_devices import DeviceInfo
 from pages.places import FINE_TUNE, INSPECTOR, LINEAR_FIT, PREDICT, RUNS, Place
@@ -46,7 +46,7 @@ def quiet(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started, and no weights are here."""
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda *_, **__: Future())
-    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper._run(target, arguments))
+    monkeypatch.setattr(helper, "call", lambda target, *arguments, **_: helper_process.run(target, arguments))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
     make_run(home, name="a b c")

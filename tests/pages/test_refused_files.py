@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import helper, sandbox
+from core import helper, helper_process, sandbox
 from core.errors import ReadingError
 from core.models import build
 from core.runs import known_devices, workers
@@ -36,7 +36,9 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "prepare", lambda: None)
     monkeypatch.setattr(helper, "submit", lambda target, *arguments, **_: Future())
     monkeypatch.setattr(sandbox, "prepare", lambda: None)
-    monkeypatch.setattr(sandbox, "ask", lambda target, *arguments, name, num_bytes: helper._run(target, arguments))
+    monkeypatch.setattr(
+        sandbox, "ask", lambda target, *arguments, name, num_bytes: helper_process.run(target, arguments)
+    )
     known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
