@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from core import hub
-from core.errors import DownloadStoppedError, UnfreezeError
+from core.errors import DownloadStoppedError, UnfreezeError, WeightsDamagedError
 
 _SPEED_WINDOW_S = 10.0
 _NOTE_EVERY_S = 0.2
@@ -30,6 +30,7 @@ class Look:
     total_bytes: int | None = None  # None while nobody has said it
     seconds_left: float | None = None
     problem: str | None = None  # why the last download has ended, or what is wrong with the file
+    problem_age_s: float = 0.0  # since that download has ended
 
 
 def look(label: str, url: str) -> Look:
@@ -42,15 +43,21 @@ def look(label: str, url: str) -> Look:
     try:
         stat = path.stat()
     except OSError:
-        problem = download.problem if download is not None else None
-        return Look(state="absent", num_bytes=_size(hub.part_of(path)), problem=problem)
+        num_bytes = _size(hub.part_of(path))
+        if download is None or download.problem is None:
+            return Look(state="absent", num_bytes=num_bytes)
+        age_s = time.monotonic() - download.ended_at
+        return Look(state="absent", num_bytes=num_bytes, problem=download.problem, problem_age_s=age_s)
     checked = _checked(label, path, stat.st_mtime_ns, stat.st_size)
     try:
         checked.result(timeout=_AT_ONCE_S)
     except TimeoutError:
         return Look(state="checking", num_bytes=stat.st_size, total_bytes=stat.st_size)
     except UnfreezeError as error:
-        return Look(state="damaged", num_bytes=stat.st_size, problem=str(error))
+        if not isinstance(error, WeightsDamagedError):
+            _checked.cache_clear()  # it could not be read, which leaves no trace in the file where that has changed
+        refused = download.refused if download is not None else None
+        return Look(state="damaged", num_bytes=stat.st_size, problem=refused or str(error))
     return Look(state="here", num_bytes=stat.st_size, total_bytes=stat.st_size)
 
 
@@ -80,7 +87,9 @@ class _Download:
 
     def __init__(self, label: str, url: str) -> None:
         self.problem: str | None = None
+        self.refused: str | None = None  # why a damaged file could not be removed
         self.is_stopped = threading.Event()
+        self.ended_at = 0.0  # on the clock that only goes forward
         self._label, self._url = label, url
         self._num_bytes = _size(hub.part_of(hub.path_of(url)))
         self._total_bytes: int | None = None
@@ -102,12 +111,7 @@ class _Download:
 
     def _run(self) -> None:
         try:
-            path = hub.path_of(self._url)
-            try:
-                if path.is_file():
-                    hub.check(self._label, path)
-            except UnfreezeError:
-                path.unlink()
+            self._clear()
             hub.fetch(self._label, self._url, on_bytes=self._note, is_stopped=self.is_stopped.is_set)
         except DownloadStoppedError:
             pass
@@ -116,6 +120,14 @@ class _Download:
         except Exception:
             _log.exception("the download of %s has failed", self._url)
             self.problem = f"The weights of {self._label} could not be downloaded. The server's log says why."
+        self.ended_at = time.monotonic()
+
+    def _clear(self) -> None:
+        try:
+            hub.clear_damaged(self._label, hub.path_of(self._url))
+        except UnfreezeError as error:
+            self.refused = str(error)
+            raise
 
     def _note(self, num_bytes: int, total_bytes: int | None) -> None:
         now = time.monotonic()

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,11 @@ class _Helper:
             max_workers=1, timeout=_IDLE_S, env=_THREADS, initializer=end_with, initargs=(os.getpid(),)
         )
     )
+
+    @property
+    def has_died(self) -> bool:
+        """Whether its process is gone, as its executor notices a little later only."""
+        return any(not _is_alive(process) for process in list(self.executor._processes.values()))
 
     def end(self) -> None:
         self.executor.shutdown(wait=False, kill_workers=True)
@@ -144,6 +149,17 @@ class _Helpers:
                 self.drop(helper)
 
 
+def _is_alive(process: Any) -> bool:
+    """Whether a process has not ended; of one that the executor has just collected, only the system knows."""
+    if not process.is_alive():
+        return False
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _is_work(target: str) -> bool:
     """Whether it is a "module:function", and not a "module" that is only imported."""
     return ":" in target
@@ -174,7 +190,10 @@ def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hash
     Raises:
         UnfreezeError: its process died, or it took longer than it may.
     """
-    return submit(target, *arguments, limit_s=limit_s, about=about).result()
+    try:
+        return submit(target, *arguments, limit_s=limit_s, about=about).result()
+    except CancelledError as error:  # the server ends
+        raise UnfreezeError(_ENDED) from error
 
 
 def prepare(module: str) -> None:
@@ -229,6 +248,9 @@ def _begin(
     try:
         while True:
             helper = helpers.take(target, about)
+            if helper.has_died:
+                helpers.drop(helper)
+                continue
             try:
                 return helper, helper.executor.submit(run, target, arguments, limit_s)
             except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do

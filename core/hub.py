@@ -9,6 +9,9 @@ import fcntl
 import hashlib
 import http.client
 import os
+import re
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -19,14 +22,16 @@ from io import FileIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from core.durable import said_plainly, sync_folder
+from core.durable import open_file, said_plainly, sync_folder
 from core.errors import DownloadStoppedError, HubUnreachableError, WeightsDamagedError, WeightsError
 from core.models.torchvision_classifiers import HUB
 
-_CHUNK = 2**18  # bytes
+_CHUNK = 2**18  # bytes at most that are read at a time
 _SILENCE_S = 20.0  # after which a connection counts as broken
 _LISTEN_EVERY_S = 0.2
 _MOST_BYTES = 2**33  # the largest file there is has 1.3 GB
+
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)")  # "bytes 10-19/20", as RFC 9110 has it
 
 Listener = Callable[[int, int | None], None]  # is told how many bytes are here, and of how many, where that is known
 
@@ -58,9 +63,23 @@ def check(label: str, path: Path) -> None:
         )
 
 
+def clear_damaged(label: str, path: Path) -> None:
+    """Remove a file of the hub that is not sound, so that it is fetched anew.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    try:
+        if path.is_file():
+            check(label, path)
+    except WeightsError:
+        with _kept_at(label, path):
+            path.unlink(missing_ok=True)
+
+
 @lru_cache(maxsize=256)
 def _is_sound(path: Path, _modified_ns: int, _num_bytes: int) -> bool:
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest().startswith(_hash_in(path.name))
 
 
@@ -150,15 +169,19 @@ def _is_named(part: FileIO, path: Path) -> bool:
 
 def _receive(label: str, url: str, part: FileIO, on_bytes: Listener, is_stopped: Callable[[], bool]) -> None:
     """Append what is missing."""
-    have = part.seek(0, os.SEEK_END)
+    with _kept_at(label, path_of(url)):
+        have = part.seek(0, os.SEEK_END)
+    address = _address_of(label, url)
     try:
-        with _open(url, have) as response:
-            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-                have = 0  # it begins anew
+        with _open(address, have) as response:
+            start, total = _announced(response)
+            if start not in (0, have):
+                raise HubUnreachableError(_unreachable(label, url, "the server sends another part of the file"))
+            if start < have:  # it begins anew
+                have = 0
                 part.truncate(0)
-            total = _total_of(response)
             on_bytes(have, total)
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read1(_CHUNK):  # what is there, so that a slow one is heard, and can be stopped
                 with _kept_at(label, path_of(url)):
                     _write(part, chunk)
                 have += len(chunk)
@@ -172,10 +195,8 @@ def _receive(label: str, url: str, part: FileIO, on_bytes: Listener, is_stopped:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return  # all of it is here, and its hash tells whether it is sound
         raise HubUnreachableError(_unreachable(label, url, f"the server answers {error.code}")) from error
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)  # urllib wraps the system's own error
-        reason = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise HubUnreachableError(_unreachable(label, url, reason)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise HubUnreachableError(_unreachable(label, url, _reason(error))) from error
     if total is not None and have < total:
         raise HubUnreachableError(_unreachable(label, url, "the connection broke off"))
 
@@ -186,11 +207,15 @@ def _write(part: FileIO, data: bytes) -> None:
         data = data[part.write(data) :]
 
 
-def _open(url: str, have: int) -> http.client.HTTPResponse:
+def _address_of(label: str, url: str) -> str:
+    """Where a URL's file is fetched from."""
     mirror = os.getenv("UNFREEZE_HUB")
-    address = url.replace(HUB, mirror.rstrip("/") + "/", 1) if mirror else url
-    if urlsplit(address).scheme not in ("http", "https"):
-        raise OSError("UNFREEZE_HUB must begin with https:// or http://")
+    if mirror and not mirror.startswith(("http://", "https://")):
+        raise HubUnreachableError(_unreachable(label, url, "UNFREEZE_HUB must begin with https:// or http://"))
+    return url.replace(HUB, mirror.rstrip("/") + "/", 1) if mirror else url
+
+
+def _open(address: str, have: int) -> http.client.HTTPResponse:
     headers = {"User-Agent": "unfreeze", **({"Range": f"bytes={have}-"} if have else {})}
     response: http.client.HTTPResponse = urllib.request.urlopen(
         urllib.request.Request(address, headers=headers), timeout=_SILENCE_S
@@ -198,13 +223,38 @@ def _open(url: str, have: int) -> http.client.HTTPResponse:
     return response
 
 
-def _total_of(response: http.client.HTTPResponse) -> int | None:
-    """The whole file's bytes, as "Content-Range: bytes 10-19/20" or "Content-Length: 20" tell."""
+def _announced(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """Where in the file an answer begins, and the whole file's bytes, if it tells.
+
+    Raises:
+        HTTPException: a part does not say where it begins.
+    """
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
-        told = response.headers.get("Content-Range", "").rpartition("/")[2]
-    else:
-        told = response.headers.get("Content-Length", "")
-    return int(told) if told.isascii() and told.isdecimal() and len(told) < 16 else None
+        told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if told is None:
+            raise http.client.HTTPException
+        return int(told[1]), None if told[2] == "*" else int(told[2])
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if re.fullmatch(r"[0-9]{1,15}", length) else None
+
+
+def _reason(error: Exception) -> str:
+    """Why a download has ended: in our words, or the system's, and never in the server's."""
+    cause = getattr(error, "reason", error) if isinstance(error, urllib.error.URLError) else error
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return "the server's certificate is not trusted"
+        case ssl.SSLError():
+            return "no secure connection came about"
+        case socket.gaierror():
+            return "its server was not found; is this computer online?"
+        case TimeoutError():
+            return "no answer for too long"
+        case OSError():
+            return cause.strerror or "no connection"
+        case http.client.IncompleteRead() | http.client.RemoteDisconnected():
+            return "the connection broke off"
+    return "the server's answer makes no sense"
 
 
 @contextmanager
@@ -215,6 +265,6 @@ def _kept_at(label: str, path: Path) -> Iterator[None]:
 
 def _unreachable(label: str, url: str, reason: str) -> str:
     return (
-        f"The weights of {label} could not be downloaded ({reason}). Try again, or fetch {url} by hand and choose "
-        "“From a file”."
+        f"The weights of {label} could not be downloaded ({reason}). Try again, or download {url} by yourself and use "
+        "it as a file of weights."
     )

@@ -13,6 +13,7 @@ from core.runs import workers
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
 from core.runs.snapshot import Snapshot
+from tests import hub
 from tests.samples import source_of, tiny_data_set
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +53,16 @@ def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     data_set = tiny_data_set()
     monkeypatch.setitem(sources.SOURCES, "cifar10_sample", source_of(data_set))
     return data_set
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub.Hub]:
+    """A hub in place of the real one, and an empty cache."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with hub.running() as served:
+        monkeypatch.setenv("UNFREEZE_HUB", served.address.rstrip("/"))
+        yield served
 
 
 @pytest.fixture

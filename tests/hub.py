@@ -19,6 +19,7 @@ class Hub:
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)  # the range of every request, "" for the whole file
     does: str = "serve"  # or another way, as `_Handler` knows them
+    raw: bytes = b""  # what it answers instead, headers and all
     go_on: threading.Event = field(default_factory=threading.Event)  # what "wait" waits for after half a file
 
     @property
@@ -40,6 +41,10 @@ class _Handler(BaseHTTPRequestHandler):
         contents = hub.files.get(self.path.removeprefix("/models/"), b"")
         wanted = self.headers.get("Range", "")
         hub.asked.append(wanted)
+        if hub.raw:
+            self.wfile.write(hub.raw)
+            self.close_connection = True
+            return
         start = int(wanted.removeprefix("bytes=").rstrip("-") or 0) if hub.does != "ignore ranges" else 0
         if hub.does == "answer 503":
             self.send_error(503)

@@ -1,18 +1,32 @@
 """What tests work on: photos so few and small that training takes moments, and events for where nothing is trained."""
 
 import dataclasses
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from core.data import sources
 from core.data.sources import DataSet, LabelledImages, Source
+from core.models.catalog import ARCHITECTURES
 from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.events import AnyStep, RareEvent, Started
 from core.runs.folder import RunFolder
 from core.runs.run_config import RunConfig
 from core.runs.writer import RunWriter
+
+
+def quick_or_long(networks: Iterable[str]) -> list[Any]:
+    """Networks to test: the smallest of each family in the quick tests, the others in the long ones."""
+    by_family: dict[str, list[str]] = {}
+    for name in ARCHITECTURES:
+        by_family.setdefault(re.split(r"[\d_]", name)[0], []).append(name)
+    quick = {min(family, key=lambda name: ARCHITECTURES[name].parameters) for family in by_family.values()}
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.long) for name in networks]
 
 
 def tiny_data_set() -> DataSet:

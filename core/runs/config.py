@@ -159,7 +159,9 @@ def check_race(configs: Sequence[FineTuneConfig]) -> None:
         if len(values) > 1:
             raise ValueError(f"{name} must be the same in every run of a race, got {' and '.join(sorted(values))}")
     if len(set(configs)) < len(configs):
-        raise ValueError("two runs of a race must differ in something, got the same settings twice")
+        raise ValueError(
+            "two runs of a race have the same settings twice: change what learns or the learning rate of one"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,7 +155,7 @@ def _known(folder: RunFolder) -> Summary:
         name = clean(folder.description()["name"])
     except RunNotFoundError:
         name = folder.id
-    return Summary(folder=folder, name=name, created=_created(folder.id), size_bytes=size_bytes(folder.path))
+    return Summary(folder=folder, name=name, created=created(folder.id), size_bytes=size_bytes(folder.path))
 
 
 def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
@@ -238,7 +238,7 @@ def _last_step_seconds(folder: RunFolder) -> float | None:
     return None
 
 
-def _created(run_id: str) -> datetime | None:
+def created(run_id: str) -> datetime | None:
     """A run's id begins with the time of its creation."""
     date, time, _ = run_id.split("-")
     try:

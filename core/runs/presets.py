@@ -44,7 +44,7 @@ _QUICK = {
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         label="Quick start",
-        description="A good model soon. Without random crops, the frozen layers are computed only once.",
+        description="A good model soon. Without random crops, so that layers that are frozen are computed only once.",
         frozen=_QUICK,
         # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
         full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},

@@ -68,7 +68,7 @@ class Choice:
 
     def problem_with(self, name: str, value: Any) -> str | None:
         """What is wrong with a value, in one sentence that begins with the setting's name, or None."""
-        if value in self.options:
+        if self.knows(value):
             return None
         known = "one that this version knows"
         if len(self.options) <= _FEW:
@@ -77,7 +77,11 @@ class Choice:
 
     def in_words(self, value: Any) -> str:
         """A value as people read it; one that another version knew, as it stands in the file."""
-        return self.options[value] if value in self.options else shown(value)
+        return self.options[value] if self.knows(value) else shown(value)
+
+    def knows(self, value: Any) -> bool:
+        """Whether this version knows a value. A file may hold lists, which no option can be."""
+        return isinstance(value, str) and value in self.options
 
 
 @dataclass(frozen=True, kw_only=True)

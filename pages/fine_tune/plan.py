@@ -54,6 +54,6 @@ def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> st
     learning = {config.mode: head if config.mode == "frozen" else parameters for config in configs}
     if len(configs) == 1:
         (number,) = learning.values()
-        return f"**{number:,} of {parameters:,} parameters** are trained ({number / parameters:.1%})."
+        return f"**{number:,} of {parameters:,} parameters** are trained ({number / parameters:.2%})."
     counts = " and ".join(f"**{number:,}** in a {mode} run" for mode, number in learning.items())
     return f"{len(configs)} runs start with the same new layer. Of {parameters:,} parameters, {counts} are trained."

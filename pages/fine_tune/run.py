@@ -5,7 +5,7 @@ import streamlit as st
 from core.errors import RunNotFoundError
 from pages.fine_tune.live_race import live_race
 from pages.fine_tune.live_run import live_run
-from pages.places import FINE_TUNE
+from pages.places import FINE_TUNE, RUNS
 from pages.ui import lookup
 from pages.ui.format import plain
 from pages.ui.once import forget_click, note_opened
@@ -28,9 +28,13 @@ def main() -> None:
         else:
             live_run(reader)
     except RunNotFoundError as error:
-        st.error(plain(str(error)))
-        if st.button("Set up a new run", type="primary"):
-            st.switch_page(FINE_TUNE.script)
+        st.title("Fine-tune", anchor=False)
+        st.error(plain(str(error)), icon=":material/error:")
+        with st.container(horizontal=True):
+            if st.button("Set up a new run", type="primary"):
+                st.switch_page(FINE_TUNE.script)
+            if st.button("See all runs"):
+                st.switch_page(RUNS.script)
 
 
 main()

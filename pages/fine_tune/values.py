@@ -37,8 +37,13 @@ def open_with(settings: Mapping[str, Any], raced: str = "") -> NoReturn:
 
 
 def in_other_mode(config: FineTuneConfig, mode: FormMode) -> dict[str, Any]:
-    """A run's settings for another way to fine-tune: its preset's, but for those that are the run's own. Pure."""
+    """A run's settings for another way to fine-tune: its preset's, but for those that are the run's own. Pure.
+
+    Those of a way that this version does not know are all its own.
+    """
     settings = config.to_dict()
+    if not MODE.knows(config.mode):
+        return settings | {"mode": mode}
     kept = [name for name, preset in PRESETS.items() if preset.settings(config.mode).items() <= settings.items()]
     preset = PRESETS[kept[0] if kept else "quick"]
     before, after = preset.settings(config.mode), preset.settings(mode)

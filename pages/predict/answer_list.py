@@ -13,7 +13,7 @@ from pages.predict import known_classes
 from pages.predict.answer_card import CORNER, answer_card
 from pages.predict.answers_csv import as_csv
 from pages.predict.photo_drop import remove_all_photos, remove_photo
-from pages.ui.format import plain, plain_name
+from pages.ui.format import counted, plain, plain_name
 
 # A few at a time: answers appear as they come, and another viewer's question gets its turn in between.
 _AT_ONCE = 4
@@ -95,7 +95,10 @@ def _fill(summary: DeltaGenerator, csv: DeltaGenerator, photos: Sequence[Photo],
 
 
 def _summarise(photos: Sequence[Photo], known: dict[str, Answer]) -> str:
-    text = "**1 photo**" if len(photos) == 1 else f"**{len(photos):,} photos**"
+    unread = sum(not known[photo.id].guesses for photo in photos if photo.id in known)
+    text = f"**{counted(len(photos) - unread, 'photo')}**"
+    if unread:
+        text += f" · {counted(unread, 'file')} that cannot be read"
     judged = [photo for photo in photos if photo.truth is not None]
     if judged and all(photo.id in known for photo in judged):
         right = sum(_is_right(photo, known[photo.id]) for photo in judged)

@@ -8,7 +8,7 @@ from core import ask
 from core.errors import RunNotFoundError
 from core.models.catalog import ARCHITECTURES
 from core.predict.answers import NetworkRef
-from core.runs import store
+from core.runs import overview, store
 from core.runs.config import FineTuneConfig
 from core.runs.folder import RunFolder
 from core.words import shown
@@ -124,7 +124,8 @@ def _label(folder: RunFolder) -> str:
         name = str(folder.description()["name"])
     except RunNotFoundError:
         name = "Damaged run"
-    return f"{shown(name)} · {folder.id[4:6]}/{folder.id[6:8]} {folder.id[9:11]}:{folder.id[11:13]}"
+    when = overview.created(folder.id)
+    return f"{shown(name)} · {f'{when.day} {when:%b, %H:%M}' if when else folder.id}"
 
 
 def _describe(folder: RunFolder) -> str:

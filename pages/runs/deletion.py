@@ -55,9 +55,12 @@ def offer_undo() -> None:
     if not deleted:
         return
     what = f"“{plain_name(deleted[0].name)}”" if len(deleted) == 1 else f"{len(deleted)} runs"
-    freed = size(sum(run.size_bytes for run in deleted))
+    held = size(sum(run.size_bytes for run in deleted))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.info(f"Deleted {what} ({freed}).", icon=":material/delete:")
+        st.info(
+            f"Deleted {what}. To free the {held}, delete for good under “Recently deleted” below.",
+            icon=":material/delete:",
+        )
         st.button("Undo", icon=":material/undo:", on_click=_restore, args=([run.id for run in deleted],), key="undo")
 
 
@@ -135,10 +138,15 @@ def _ask_whether(deleted: Sequence[DeletedRun], total: str) -> None:
             type="primary",
             icon=":material/delete_forever:",
             on_click=_delete_for_good,
-            args=([run.id for run in deleted],),
+            args=([run.id for run in deleted], total),
             key="runs_purge_now",
         )
-        st.button("Keep them", on_click=st.session_state.pop, args=(_IS_ASKED, None), key="runs_purge_not")
+        st.button(
+            "Keep it" if len(deleted) == 1 else "Keep them",
+            on_click=st.session_state.pop,
+            args=(_IS_ASKED, None),
+            key="runs_purge_not",
+        )
 
 
 def _ask() -> None:
@@ -146,6 +154,7 @@ def _ask() -> None:
 
 
 @problems_in_a_toast()
-def _delete_for_good(run_ids: Sequence[str]) -> None:
+def _delete_for_good(run_ids: Sequence[str], freed: str) -> None:
     st.session_state.pop(_IS_ASKED, None)
     trash.remove(store.home(), run_ids)  # those that were asked about, and none that came to them since
+    st.toast(f"{freed} of the disk are free again.", icon=":material/delete_forever:")

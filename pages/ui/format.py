@@ -21,9 +21,11 @@ def whole_percent(fraction: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """ "20 s", "3 min", "2 h": as exact as an estimate is."""
+    """ "20 s", "1.5 min", "12 min", "2 h": as exact as an estimate is."""
     if seconds < 55:
         return f"{max(5 * round(seconds / 5), 5)} s"
+    if seconds < 285:
+        return f"{round(seconds / 30) / 2:g} min"
     if seconds < 3300:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.2g} h"

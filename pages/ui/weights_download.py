@@ -9,6 +9,7 @@ from core.words import size
 from pages.ui.format import duration, plain
 
 _POLL_S = 0.5
+_OLD_S = 60.0  # from when on it is said how long ago something went wrong: perhaps in another window
 _CHANGING = ("running", "checking")
 
 
@@ -52,7 +53,9 @@ def _show(architecture: str, *, before: str, is_needed: bool) -> None:
 def _offer(architecture: str, found: Look, *, is_needed: bool) -> None:
     known = ARCHITECTURES[architecture]
     if found.problem:
-        st.error(plain(found.problem), icon=":material/error:")
+        is_old = found.problem_age_s > _OLD_S
+        when = f" That was {duration(found.problem_age_s)} ago." if is_old else ""
+        st.error(plain(found.problem) + when, icon=":material/error:")
     if found.state == "damaged":
         label = f"Download them again ({size(known.weights_bytes)})"
     elif found.num_bytes:

@@ -13,6 +13,7 @@ from torchvision.models import WeightsEnum
 from core.models import architecture, build, heads
 from core.models.catalog import ARCHITECTURES
 from core.models.description import LESSON_NETWORKS, Description, Layer
+from tests.samples import quick_or_long
 
 
 def published(name: str) -> WeightsEnum | None:
@@ -24,8 +25,8 @@ def published(name: str) -> WeightsEnum | None:
     return next(one for one in weights if fixed in (None, one.transforms().crop_size[0]))
 
 
-ALL = pytest.mark.parametrize("name", ARCHITECTURES)
-PUBLISHED = pytest.mark.parametrize("name", [name for name in ARCHITECTURES if published(name)])
+ALL = pytest.mark.parametrize("name", quick_or_long(ARCHITECTURES))
+PUBLISHED = pytest.mark.parametrize("name", quick_or_long(filter(published, ARCHITECTURES)))
 
 
 @cache

@@ -4,39 +4,26 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from core import downloads, hub
-from core.downloads import Look
+from core import hub
 from core.errors import (
     DownloadStoppedError,
     HubUnreachableError,
     StorageError,
-    UnfreezeError,
     WeightsAbsentError,
     WeightsDamagedError,
 )
 from core.models import build, catalog
 from tests.conftest import wait_until
-from tests.hub import Hub, running
+from tests.hub import Hub
 
 CONTENTS = bytes(range(256)) * 4_000  # 1 MB: some chunks
 LABEL = "ResNet-18"
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub in place of the real one, and an empty cache."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with running() as served:
-        monkeypatch.setenv("UNFREEZE_HUB", served.address.rstrip("/"))
-        yield served
 
 
 def part(url: str) -> Path:
@@ -113,8 +100,8 @@ def test_failure_is_one_sentence_keeps_what_is_sound_and_the_next_try_goes_on(
     with pytest.raises(HubUnreachableError) as refused:
         hub.fetch(LABEL, url)
     assert str(refused.value) == (
-        f"The weights of ResNet-18 could not be downloaded ({reason}). Try again, or fetch {url} by hand and choose "
-        "“From a file”."
+        f"The weights of ResNet-18 could not be downloaded ({reason}). Try again, or download {url} by yourself and "
+        "use it as a file of weights."
     )
     assert part(url).stat().st_size == kept
     assert not hub.path_of(url).exists()
@@ -122,6 +109,71 @@ def test_failure_is_one_sentence_keeps_what_is_sound_and_the_next_try_goes_on(
     assert hub.fetch(LABEL, url).read_bytes() == CONTENTS
     assert served.asked == ["", f"bytes={kept}-" if kept else ""]
     assert is_clean(url)
+
+
+def redirect(address: str) -> bytes:
+    return f"HTTP/1.1 302 Found\r\nLocation: {address}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def chunked(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+
+
+def a_part(told: str) -> bytes:
+    return f"HTTP/1.1 206 Part\r\nContent-Range: {told}\r\nContent-Length: 5\r\n\r\nabcde".encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (redirect("http://[bad/x"), "the server's answer makes no sense"),
+        (redirect(f"http://{'a' * 80}.example/x"), "the server's answer makes no sense"),
+        (redirect("http://a..b/x"), "the server's answer makes no sense"),
+        (redirect("http://127.0.0.1:abc/x"), "the server's answer makes no sense"),
+        (redirect("file:///etc/passwd"), "the server answers 302"),
+        (chunked(b"-5\r\n" + CONTENTS[:3]), "the connection broke off"),
+        (chunked(b"ZZ\r\nabc"), "the connection broke off"),
+        (chunked(b"1000\r\n" + CONTENTS[:3]), "the connection broke off"),
+        (chunked(b"f" * 70_000), "the server's answer makes no sense"),
+        (b"<html>Traceback (most recent call last)</html>\r\n\r\n", "the server's answer makes no sense"),
+        (bytes(range(128, 256)) * 40, "the server's answer makes no sense"),
+        (a_part("bytes 100-104/105"), "the server sends another part of the file"),
+        (a_part("bread"), "the server's answer makes no sense"),
+    ],
+)
+def test_answer_without_sense_is_told_in_our_words_and_costs_nothing(served: Hub, raw: bytes, reason: str) -> None:
+    url = served.add(CONTENTS)
+    served.does = "break off"
+    with pytest.raises(HubUnreachableError):
+        hub.fetch(LABEL, url)
+    kept = part(url).read_bytes()
+    assert kept == CONTENTS[: len(CONTENTS) // 2]
+    served.raw = raw
+    with pytest.raises(HubUnreachableError) as refused:
+        hub.fetch(LABEL, url)
+    assert f"could not be downloaded ({reason})." in str(refused.value)
+    if "200 OK" not in raw[:20].decode(errors="replace"):
+        assert part(url).read_bytes() == kept
+    served.raw, served.does = b"", "serve"
+    assert hub.fetch(LABEL, url).read_bytes() == CONTENTS
+
+
+def test_stop_is_heard_and_bytes_are_told_however_few_have_come(served: Hub) -> None:
+    served.does = "wait"
+    url = served.add(CONTENTS[:100])
+    told: list[int] = []
+    with pytest.raises(DownloadStoppedError):
+        hub.fetch(LABEL, url, on_bytes=lambda num, _: told.append(num), is_stopped=lambda: told[-1] > 0)
+    assert told == [0, 50]
+    assert part(url).read_bytes() == CONTENTS[:50]
+
+
+def test_pipe_in_the_place_of_half_a_file_is_told(served: Hub) -> None:
+    url = served.add(CONTENTS)
+    hub.path_of(url).parent.mkdir(parents=True)
+    os.mkfifo(part(url))
+    with pytest.raises(StorageError, match="cannot be kept"):
+        hub.fetch(LABEL, url)
 
 
 @pytest.mark.parametrize("is_held", [False, True])
@@ -242,88 +294,3 @@ def test_network_is_built_from_a_sound_file_alone(served: Hub, tmp_path: Path, m
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsDamagedError, match=f"at {path} are damaged.*Download them again"):
         build.build_pretrained("squeezenet1_1")
-
-
-def looked(url: str, state: str) -> Look:
-    """What is seen as soon as that state is reached."""
-    wait_until(lambda: downloads.look(LABEL, url).state == state)
-    return downloads.look(LABEL, url)
-
-
-def test_download_is_seen_stopped_gone_on_with_and_checked(served: Hub) -> None:
-    served.does = "wait"
-    url = served.add(CONTENTS)
-    assert downloads.look(LABEL, url) == Look(state="absent")
-    downloads.start(LABEL, url)
-    downloads.start(LABEL, url)  # as a second viewer does
-    wait_until(lambda: downloads.look(LABEL, url).num_bytes > 0)
-    seen = looked(url, "running")
-    assert seen.total_bytes == len(CONTENTS)
-    assert downloads.arrived(url) == seen.num_bytes
-    downloads.stop(url)
-    stopped = downloads.look(LABEL, url)
-    assert stopped.state == "absent"
-    assert stopped.num_bytes == seen.num_bytes
-    assert stopped.problem is None
-    served.does = "serve"
-    served.go_on.set()
-    downloads.start(LABEL, url)
-    looked(url, "here")
-    assert hub.path_of(url).read_bytes() == CONTENTS
-    assert downloads.arrived(url) == 0
-
-
-def test_time_left_is_told_from_what_arrives(monkeypatch: pytest.MonkeyPatch, served: Hub) -> None:
-    url = served.add(CONTENTS)
-    monkeypatch.setattr(hub, "fetch", lambda *_, **__: None)
-    download = downloads._Download(LABEL, url)
-    now = 100.0
-    monkeypatch.setattr("core.downloads.time.monotonic", lambda: now)
-    for arrived in range(0, 40_000_000, 1_000_000):  # two megabytes a second, for twenty seconds
-        download._note(arrived, 100_000_000)
-        now += 0.5
-    assert download.look().seconds_left == pytest.approx((100 - 39) / 2)
-
-
-def test_failed_download_says_why_and_damaged_file_is_fetched_anew(served: Hub) -> None:
-    url = served.add(CONTENTS)
-    served.does = "answer 503"
-    downloads.start(LABEL, url)
-    wait_until(lambda: downloads.look(LABEL, url).problem)
-    failed = downloads.look(LABEL, url)
-    assert failed.state == "absent"
-    assert "the server answers 503" in str(failed.problem)
-    hub.path_of(url).write_bytes(CONTENTS[:-5])
-    served.does = "serve"
-    damaged = looked(url, "damaged")
-    assert str(hub.path_of(url)) in str(damaged.problem)
-    downloads.start(LABEL, url)
-    looked(url, "here")
-    assert hub.path_of(url).read_bytes() == CONTENTS
-
-
-def test_fault_of_our_own_is_said_and_in_the_log(
-    served: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    url = served.add(CONTENTS)
-    monkeypatch.setattr(hub, "fetch", lambda *_, **__: 1 // 0)
-    downloads.start(LABEL, url)
-    wait_until(lambda: downloads.look(LABEL, url).problem)
-    assert "ZeroDivisionError" in caplog.text
-
-
-def test_large_file_is_checked_in_the_background(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = threading.Event()
-    url = served.add(CONTENTS)
-    path = hub.fetch(LABEL, url)
-
-    def check(label: str, path: Path) -> None:
-        go_on.wait(20)
-        raise UnfreezeError(f"{label} at {path} is damaged")
-
-    monkeypatch.setattr(hub, "check", check)
-    monkeypatch.setattr(downloads, "_AT_ONCE_S", 0.01)
-    assert downloads.look(LABEL, url).state == "checking"
-    go_on.set()
-    assert str(path) in str(looked(url, "damaged").problem)
-    downloads._checked.cache_clear()

@@ -23,8 +23,9 @@ from core.runs.events import Finished
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import PHOTOS
+from tests.samples import quick_or_long
 
-ALL = pytest.mark.parametrize("architecture", ARCHITECTURES)
+ALL = pytest.mark.parametrize("architecture", quick_or_long(ARCHITECTURES))
 SMALL = "efficientnet_lite0"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import RunNotFoundError
 from core.runs import locks, overview
 from core.runs.config import LinearFitConfig
 from core.runs.events import (
@@ -28,6 +30,7 @@ from core.runs.events import (
     Stopped,
 )
 from core.runs.folder import RunFolder
+from core.runs.settings import settings_of
 from core.runs.status import Status
 from core.runs.writer import RunWriter
 from tests.conftest import follow
@@ -183,6 +186,25 @@ def test_no_content_of_an_events_file_breaks_the_list(home: Path, data: st.DataO
     summary = overview.summarize(folder)
     assert summary.id == folder.id
     assert all(isinstance(number, float | None) for number in (summary.best_accuracy, summary.test_accuracy))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(data=st.data())
+def test_no_content_of_a_description_breaks_the_list_or_more_than_its_run(home: Path, data: st.DataObject) -> None:
+    folder = make_run(home, STARTED, FINISHED)
+    path = folder.path / "config.json"
+    description = json.loads(path.read_text())
+    broken = data.draw(st.sets(st.sampled_from(sorted(description["config"])), min_size=1, max_size=3))
+    description["config"] |= {name: data.draw(JSON) for name in broken}
+    if data.draw(st.booleans()):
+        description["race"] = data.draw(JSON | st.lists(st.just(folder.id) | JSON, max_size=3))
+    path.write_text(json.dumps(description))
+    assert overview.summarize(folder).test_accuracy == 0.846
+    with suppress(RunNotFoundError):
+        config = folder.config()
+        assert all(config.in_words(name) for name in settings_of(type(config)))
+        with suppress(ValueError):
+            config.check()
 
 
 def test_files_that_may_not_be_read_are_said_to_be_so(home: Path) -> None:

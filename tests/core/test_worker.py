@@ -78,6 +78,7 @@ def test_run_trains_to_its_end_and_its_checkpoint_loads(home: Path) -> None:
     assert known_devices.remembered(home), "the first worker has looked for devices"
 
 
+@pytest.mark.long
 def test_spare_worker_trains_like_any_other(home: Path) -> None:
     workers.prepare()
     workers.prepare()
@@ -105,6 +106,7 @@ def is_running(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
+@pytest.mark.long
 def test_dead_spare_is_replaced_by_a_new_worker(home: Path) -> None:
     workers.prepare()
     assert workers._spare is not None
@@ -134,6 +136,7 @@ def test_stop_ends_the_run_soon_and_leaves_a_checkpoint_to_resume_from(home: Pat
     assert [event.first_step for event in run.events if isinstance(event, Started)] == [1, last + 1]
 
 
+@pytest.mark.long
 def test_two_starts_are_both_kept_and_one_waits(home: Path) -> None:
     first, second = jobs.start(home, LONG), jobs.start(home, QUICK)
     assert follow(second).status is Status.QUEUED
@@ -203,6 +206,7 @@ def test_run_that_has_ended_for_good_is_not_resumed(home: Path, last: Finished |
     assert not locks.is_held(folder.lock)
 
 
+@pytest.mark.long
 def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(
         QUICK, architecture="my_cnn", image_size=224, weights="file", weights_file=str(tmp_path / "w.pth")
@@ -216,6 +220,7 @@ def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_pat
     assert wait_for_end(folder).status is Status.STOPPED
 
 
+@pytest.mark.long
 def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +291,7 @@ def test_broken_weights_file_fails_the_run_with_one_sentence(home: Path, tmp_pat
     assert not list(folder.checkpoints.iterdir())
 
 
+@pytest.mark.long
 def test_worker_without_a_lock_of_its_own_takes_it(home: Path) -> None:
     folder = store.new_folder(home)
     folder.write_description(QUICK, name="by hand", created=0.0, queue="cpu")

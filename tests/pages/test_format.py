@@ -43,7 +43,17 @@ def test_durations_are_read_at_a_glance(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.1, "5 s"), (12.6, "15 s"), (54, "55 s"), (58, "1 min"), (100, "2 min"), (9_000, "2.5 h")]
+    ("seconds", "words"),
+    [
+        (0.1, "5 s"),
+        (12.6, "15 s"),
+        (54, "55 s"),
+        (58, "1 min"),
+        (89, "1.5 min"),
+        (284, "4.5 min"),
+        (290, "5 min"),
+        (9_000, "2.5 h"),
+    ],
 )
 def test_estimates_are_no_more_exact_than_they_are(seconds: float, words: str) -> None:
     assert roughly(seconds) == words

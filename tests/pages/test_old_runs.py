@@ -51,6 +51,12 @@ def test_a_fine_tuning_opens_and_compares_and_its_settings_fill_the_form(home: P
         said = f"The address says {name} = “{value}”, which is not possible. The default is used instead."
         assert any(as_read(warning.value).startswith(said) for warning in shown.warning)
 
+    shown = open_page(FINE_TUNE_RUN, run=old.id)
+    [other] = [found for found in shown.button if found.label.startswith("Set up ")]
+    other.click().run()
+    assert not shown.exception
+    assert button(shown, "Start fine-tuning")
+
 
 @pytest.mark.parametrize("name", settings_of(LinearFitConfig))
 def test_a_linear_fit_opens(home: Path, name: str) -> None:

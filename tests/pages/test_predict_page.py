@@ -112,7 +112,7 @@ def test_photos_are_answered_and_a_bad_one_costs_only_itself(asked: list[Network
     said = texts(page)
     assert said.count("### frog") == 7
     assert [error.value.partition(" ")[0] for error in page.error] == ["bad\\.jpg"]
-    assert "**8 photos**" in said
+    assert "**7 photos** · 1 file that cannot be read" in said
     assert set(asked) == {NetworkRef(source="pretrained", architecture="efficientnet_lite0")}
     assert len(asked) == 2, "eight photos, four at a time"
     page.run()

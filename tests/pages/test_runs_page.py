@@ -262,7 +262,7 @@ def test_deleted_run_can_be_taken_back(home: Path) -> None:
     folder.best_checkpoint.write_bytes(b"x" * 3_000_000)
     page = open_page(folder.id)
     button(page, "Delete").click().run()
-    assert "Deleted “to \\*delete\\*” (3 MB)." in page.info[0].value
+    assert "Deleted “to \\*delete\\*”. To free the 3 MB, delete for good" in page.info[0].value
     assert listed(page) == ["other"]
     assert "compare" not in page.query_params
     button(page, "Undo").click().run()
