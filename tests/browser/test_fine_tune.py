@@ -179,7 +179,7 @@ def test_weights_that_cannot_be_fetched_are_said_in_one_sentence(page: Page, ser
     page.get_by_role("button", name="Start fine-tuning").click()
     failure = status(page, "The weights of ResNet-18 could not be downloaded")
     expect(failure).to_be_visible(timeout=60_000)
-    expect(failure).to_contain_text("https://download.pytorch.org/models/resnet18-f37072fd.pth by hand")
+    expect(failure).to_contain_text("https://download.pytorch.org/models/resnet18-f37072fd.pth by yourself")
 
 
 def test_setting_out_of_range_is_refused_where_it_is_typed(page: Page) -> None:
