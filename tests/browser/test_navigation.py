@@ -27,8 +27,8 @@ def test_open_run_alone_is_marked_and_the_navigation_leads_away_from_it_and_back
         expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={runs[opened].id}$"))
         page.mouse.move(800, 5)
         for name in runs:
-            weight = link(page, name).locator("p").evaluate("text => getComputedStyle(text).fontWeight")
-            assert weight == ("600" if name == opened else "400")
+            weight = "600" if name == opened else "400"
+            expect(link(page, name).locator("p")).to_have_css("font-weight", weight)
             marked = expect(link(page, name))
             if name == opened:
                 marked.not_to_have_css("background-color", _CLEAR)

@@ -97,13 +97,13 @@ def test_purge_asks_first(page: Page, server: Server) -> None:
     folder = make_run(server, "to be removed")
     page.goto(f"{server.url}runs?compare={folder.id}")
     page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_text("Recently deleted").click()
+    page.get_by_test_id("stExpander").get_by_text("Recently deleted").click()
     page.get_by_role("button", name=re.compile(r"Delete for good \(")).click()
     expect(page.get_by_text("This cannot be undone.")).to_be_visible()
     make_run(server, "another one begins and ends meanwhile")
     expect(page.get_by_text("Runs take")).to_be_visible(timeout=20_000)  # the list has noticed
     page.get_by_role("button", name="Delete for good", exact=True).click()
-    expect(page.get_by_text("Recently deleted")).to_be_hidden()
+    expect(page.get_by_test_id("stExpander").get_by_text("Recently deleted")).to_be_hidden()
     assert not (server.home / "trash" / folder.id).exists()
 
 
