@@ -5,19 +5,20 @@ The settings stand in the address as far as they differ from the quick preset's,
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn, cast, get_args
 
 import streamlit as st
 
 from core.models.catalog import ARCHITECTURES
 from core.runs import known_devices, store
 from core.runs.config import FineTuneConfig
-from core.runs.presets import PRESETS
+from core.runs.presets import PRESETS, Preset
 from core.runs.settings import Choice, choices_of, settings_of
 from pages.fine_tune import lanes
 from pages.places import FINE_TUNE
 from pages.ui import kept_address
 from pages.ui.address import absolute_path, read_settings, write_settings
+from pages.ui.fields import chosen_of
 
 FormMode = Literal["frozen", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
@@ -63,7 +64,7 @@ def is_preset(preset: str) -> bool:
 
 def apply_preset() -> None:
     """Fill in the settings of the preset for the chosen mode."""
-    _fill_in(PRESETS[st.session_state["preset"]].settings(value_of("mode")))
+    _fill_in(_preset().settings(_mode()))
 
 
 def follow_preset() -> None:
@@ -71,11 +72,18 @@ def follow_preset() -> None:
 
     A field that stays as it is is left alone: filling it in again would undo what is being typed there.
     """
-    preset = PRESETS[st.session_state["preset"]]
-    before = preset.settings(st.session_state[_MODE_BEFORE])
-    after = preset.settings(value_of("mode"))
+    preset = _preset()
+    before, after = preset.settings(st.session_state[_MODE_BEFORE]), preset.settings(_mode())
     _fill_in({name: value for name, value in after.items() if value_of(name) == before[name] != value})
     st.session_state[_MODE_BEFORE] = value_of("mode")
+
+
+def _preset() -> Preset:
+    return PRESETS[chosen_of("preset", list(PRESETS))]
+
+
+def _mode() -> FormMode:
+    return cast(FormMode, chosen_of(key_of("mode"), list(MODE.options)))
 
 
 def _name_preset() -> None:

@@ -9,6 +9,7 @@ from core.runs.settings import Choice, Number, Range, settings_of
 from pages.ui.format import plain
 
 _FIELD_WIDTH = 168  # pixels
+_CHOSEN = "chosen_before_in_"
 
 
 def number_field(about: Number, *, key: str, allowed: Range | None = None) -> str | None:
@@ -57,15 +58,33 @@ def choice_field(
 
     `options` narrows what the setting offers.
     """
+    offered = list(options or about.options)
+
+    def noted() -> None:
+        if st.session_state[key] is None:
+            st.session_state[key] = chosen_of(key, offered)
+        elif on_change is not None:
+            on_change()
+
     chosen = st.segmented_control(
         about.label,
-        options or list(about.options),
+        offered,
         format_func=about.in_words,
         key=key,
         required=True,
-        on_change=on_change or "rerun",
+        on_change=noted,
         width="stretch",
         help=about.help,
     )
     assert chosen is not None  # it is required
+    st.session_state[_CHOSEN + key] = chosen
     return chosen
+
+
+def chosen_of(key: str, offered: Sequence[str]) -> str:
+    """What is chosen in the row of options of that key.
+
+    While a page is still opening, Streamlit's frontend may say that nothing is: then it is what was chosen before.
+    """
+    chosen: str | None = st.session_state[key]
+    return chosen if chosen is not None else st.session_state.get(_CHOSEN + key, offered[0])
