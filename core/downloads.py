@@ -1,6 +1,7 @@
 """Downloads of ImageNet weights for the pages: started, shown, stopped; one for each file. Never imports torch."""
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -64,7 +65,7 @@ def look(label: str, url: str) -> Look:
 def arrived(url: str) -> int:
     """Bytes of a file that is on its way, whoever downloads it; 0 where the whole one is here."""
     path = hub.path_of(url)
-    return 0 if path.is_file() else _size(hub.part_of(path))
+    return 0 if os.path.isfile(path) else _size(hub.part_of(path))
 
 
 def start(label: str, url: str) -> None:

@@ -143,7 +143,7 @@ class _Helpers:
         try:
             helper = self._begun(self._new(None), module)
             helper.executor.submit(run, module, ()).add_done_callback(done)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             _log.warning("No further helper could be started: %s", error)
             if helper is not None:
                 self.drop(helper)
@@ -255,10 +255,10 @@ def _begin(
                 return helper, helper.executor.submit(run, target, arguments, limit_s)
             except (BrokenProcessPool, ShutdownExecutorError):  # it died while it had nothing to do
                 helpers.drop(helper)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # a RuntimeError where no thread can be started
         if helper is not None:
             helpers.drop(helper)
-        reason = error.strerror or type(error).__name__
+        reason = getattr(error, "strerror", None) or "the system starts no more of them"
         raise UnfreezeError(
             f"The process that does this work cannot be started: {reason}. Close other programs, and try again."
         ) from error

@@ -68,6 +68,8 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            faulthandler.cancel_dump_traceback_later()
-            signal.signal(signal.SIGALRM, before)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            finally:  # the limit may be reached right there
+                faulthandler.cancel_dump_traceback_later()
+                signal.signal(signal.SIGALRM, before)

@@ -70,7 +70,7 @@ def clear_damaged(label: str, path: Path) -> None:
         StorageError: the disk refuses.
     """
     try:
-        if path.is_file():
+        if os.path.isfile(path):
             check(label, path)
     except WeightsError:
         with _kept_at(label, path):
@@ -127,12 +127,12 @@ def part_of(path: Path) -> Path:
 @contextmanager
 def _locked_part(label: str, path: Path, on_bytes: Listener, is_stopped: Callable[[], bool]) -> Iterator[FileIO | None]:
     """Half a file, open and locked; None where the whole one is there. Another one's download is waited for."""
-    while not path.is_file():
+    while not os.path.isfile(path):
         with _kept_at(label, path):
             part = FileIO(part_of(path), "a+")
         with part:
             if _lock(part) and _is_named(part, part_of(path)):
-                if not path.is_file():
+                if not os.path.isfile(path):
                     yield part
                     return
                 continue

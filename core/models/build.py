@@ -1,5 +1,6 @@
 """Building a network of the catalog with its weights. Knows nothing of data or training."""
 
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -53,7 +54,7 @@ def build_pretrained(architecture: str) -> nn.Module:
     if known.weights_url is None:
         raise WeightsError(f"There are no pretrained weights for {known.label}. Choose random weights.")
     path = hub.path_of(known.weights_url)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsAbsentError(
             f"The weights of {known.label} are not on this computer. Download them on the page Predict or Fine-tune."
         )

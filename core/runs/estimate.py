@@ -7,7 +7,7 @@ from pathlib import Path
 from core.data import splits
 from core.data.sources import SOURCES
 from core.errors import RunNotFoundError
-from core.runs import overview, progress, store
+from core.runs import known_devices, overview, progress, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Started
 from core.runs.status import Status
@@ -24,10 +24,17 @@ def seconds_of(configs: Sequence[FineTuneConfig], runs_home: Path) -> float | No
 
 
 def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
-    """As long as the newest finished run that treats a photo alike, in proportion to the work of both."""
+    """As long as the newest finished run that treats a photo alike, in proportion to the work of both.
+
+    It must have trained on the device that this one would: a folder of runs may have come from another computer.
+    """
+    name = known_devices.resolve(runs_home, config.device)
+    label = next((info.label for info in known_devices.remembered(runs_home) if info.name == name), None)
     for folder in islice(store.newest(runs_home), _LOOKED_AT):
         run = overview.summarize(folder)
         if run.status is not Status.FINISHED or run.seconds is None or run.image_size != config.image_size:
+            continue
+        if run.device != label:
             continue
         try:
             earlier = folder.config_of(FineTuneConfig)

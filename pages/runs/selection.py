@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.ui import kept_address
+
 
 def selected_ids() -> list[str]:
     """What the address selects, each once, as it stands there: it may name anything."""
@@ -12,7 +14,4 @@ def selected_ids() -> list[str]:
 
 def show_selected(run_ids: Sequence[str]) -> None:
     """Put these ids into the address, in this order."""
-    if run_ids:
-        st.query_params["compare"] = ",".join(run_ids)
-    else:
-        st.query_params.pop("compare", None)
+    kept_address.move("compare", ",".join(run_ids))

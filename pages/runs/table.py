@@ -109,8 +109,12 @@ def _columns() -> dict[str, Any]:
             help="A click opens the run.",
         ),
         "Status": st.column_config.TextColumn(width=98),
-        "Test": st.column_config.NumberColumn(format="%.1f%%", width=62, help="Accuracy on the test photos"),
-        "Validation": st.column_config.NumberColumn(format="%.1f%%", help="Best accuracy on the validation photos"),
+        "Test": st.column_config.NumberColumn(
+            format="%.1f%%", width=62, help="Accuracy on the test photos; of a race, the best"
+        ),
+        "Validation": st.column_config.NumberColumn(
+            format="%.1f%%", help="Best accuracy on the validation photos; of a race, the best"
+        ),
         "Network": st.column_config.TextColumn(width=118),
         "What learns": st.column_config.TextColumn(width=84),
         "Image size": st.column_config.NumberColumn(format="%d px", width=78, help="Pixels, each way"),
@@ -118,7 +122,7 @@ def _columns() -> dict[str, Any]:
         "Batch size": st.column_config.NumberColumn(format="%d"),
         "Learning rate": st.column_config.NumberColumn(format="%g"),
         "Time": st.column_config.NumberColumn(
-            format="%.1f s", width=70, help="Seconds of training: waiting, and the other runs of a race, do not count"
+            format="%.1f s", width=70, help="Seconds of training, without waiting; of a race, all of its runs together"
         ),
         "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=92),
         "Size": st.column_config.NumberColumn(format="bytes", width=66, help="On the disk, with its checkpoints"),

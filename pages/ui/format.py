@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
 
 def whole_percent(fraction: float) -> str:
     """ "43%", rounded down as a bar of progress is: 100% is said of what is done alone."""
-    return f"{int(100 * fraction)}%"
+    return f"{int(100 * fraction + 1e-9)}%"  # 0.29 is a little less than 29 of 100
 
 
 def roughly(seconds: float) -> str:
@@ -28,7 +28,7 @@ def roughly(seconds: float) -> str:
         return f"{round(seconds / 30) / 2:g} min"
     if seconds < 3300:
         return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.2g} h"
+    return f"{seconds / 3600:.2g} h" if seconds < 36_000 else f"{seconds / 3600:,.0f} h"
 
 
 def count(number: float) -> str:

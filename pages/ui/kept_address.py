@@ -8,7 +8,7 @@ user has gone back, or forward.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -74,6 +74,17 @@ def write(page: str, address: Mapping[str, str]) -> None:
     elif st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
     st.session_state[_LEFT + page] = wanted
+
+
+def move(name: str, value: str) -> None:
+    """Change one value of the address, or remove it: a move of the app's own, for which nothing is filled in again."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
+    at: _At | None = st.session_state.get(_AT)
+    if at is not None:
+        st.session_state[_AT] = replace(at, address=st.query_params.to_dict(), is_seen=False)
 
 
 def forget(page: str) -> None:

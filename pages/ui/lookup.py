@@ -3,12 +3,11 @@
 from contextlib import suppress
 from functools import lru_cache
 
-import streamlit as st
-
 from core.errors import RunNotFoundError
 from core.runs import store
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
+from pages.ui import kept_address
 from pages.ui.format import plain, plain_name
 
 
@@ -54,4 +53,4 @@ def _reader(folder: RunFolder) -> RunReader:
 
 def open_run(run_id: str) -> None:
     """Show this run: its id goes into the address, so that a reload or another browser opens it, too."""
-    st.query_params["run"] = run_id
+    kept_address.move("run", run_id)

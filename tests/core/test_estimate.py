@@ -7,14 +7,24 @@ from typing import Any
 import pytest
 
 from core.data.sources import DataSet
-from core.runs import estimate, store
+from core.runs import estimate, known_devices, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Finished
 from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
 from tests.samples import STARTED, make_run
 
 FULL = FineTuneConfig(mode="full", augmentation="random_resized_crop", epochs=3, batch_size=16)
 FROZEN = FineTuneConfig(epochs=20)
+
+
+@pytest.fixture(autouse=True)
+def probed(home: Path) -> None:
+    remember(home, STARTED.device_label)
+
+
+def remember(home: Path, label: str) -> None:
+    known_devices.remember(home, [DeviceInfo(name="cpu", label=label, memory_bytes=None, precision="float32")])
 
 
 def finish(home: Path, config: FineTuneConfig, *, seconds: float) -> RunFolder:
@@ -29,6 +39,13 @@ def test_same_settings_take_as_long_as_the_newest_run(home: Path) -> None:
     finish(home, FULL, seconds=12.0)
     make_run(home, STARTED, config=FULL)  # not finished
     assert estimate.seconds_of([FULL.changed(seed=5, learning_rate=1e-4)], home) == pytest.approx(12.0)
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_run_of_another_computer_tells_nothing(home: Path) -> None:
+    finish(home, FULL, seconds=10.0)
+    remember(home, "A faster one")
+    assert estimate.seconds_of([FULL], home) is None
 
 
 @pytest.mark.usefixtures("tiny_data")

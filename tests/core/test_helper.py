@@ -188,15 +188,25 @@ def lack_memory(words: str) -> None:
     raise RuntimeError(words) if words else MemoryError
 
 
-def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "Cannot allocate memory"),
+        (RuntimeError("can't start new thread"), "the system starts no more of them"),
+    ],
+)
+def test_system_that_starts_no_process_is_spoken_of_and_asked_again(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        raise error
 
     helper.stop()
     with monkeypatch.context() as patched:
         patched.setattr("loky.process_executor.ProcessPoolExecutor.submit", refuse)
-        with pytest.raises(UnfreezeError, match=r"cannot be started: Cannot allocate memory\. Close other programs"):
-            helper.call("os:getpid")
+        for _ in range(2 * helper._MOST):  # none of them is counted as one that is busy
+            with pytest.raises(UnfreezeError, match=rf"cannot be started: {reason}\. Close other programs"):
+                helper.call("os:getpid")
     answer = helper.submit(f"{HERE}:wait_and_tell", 1.0)
     wait_until(answer.running)
     with monkeypatch.context() as patched:

@@ -69,24 +69,6 @@ def choose_mode(page: AppTest, mode: str) -> None:
     page.button_group(key="fine_tune_mode").set_value(mode).run()
 
 
-@pytest.mark.parametrize(
-    "emptied", [("preset",), ("fine_tune_mode",), ("preset", "fine_tune_mode", "fine_tune_weights")]
-)
-def test_row_of_options_that_a_page_reports_as_empty_while_it_opens_keeps_its_choice(emptied: tuple[str, ...]) -> None:
-    page = open_page(mode="full", augmentation="none", weights="random")
-    rows = ("preset", "fine_tune_mode", "fine_tune_weights")
-    before = {key: page.button_group(key=key).value for key in rows}
-    for key in emptied:
-        page.button_group(key=key).set_value(None)
-    page.run()
-    assert not page.exception
-    assert {key: page.button_group(key=key).value for key in rows} == before
-    page.button_group(key="preset").set_value(None)
-    choose_mode(page, "frozen")
-    assert not page.exception
-    assert page.button_group(key="preset").value == before["preset"]
-
-
 def test_first_click_trains_the_default(started: list[FineTuneConfig]) -> None:
     page = open_page()
     assert "12,810 of 3,383,818 parameters" in texts(page)

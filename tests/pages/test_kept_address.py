@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from core import helper, helper_process
 from core.runs import known_devices, workers
+from core.runs.config import LinearFitConfig
 from core.runs.known_devices import DeviceInfo
+from pages.linear_fit.form import form_beside
 from pages.places import FINE_TUNE, INSPECTOR, LINEAR_FIT, PREDICT, RUNS, Place
 from tests.pages import apps
 from tests.pages.apps import address, open_page
@@ -148,3 +150,23 @@ def test_what_is_typed_while_a_page_opens_is_kept() -> None:
     page.text_input[0].set_value("typed").run()
     assert page.text_input[0].value == "typed"
     assert address(page) == {"word": "typed"}
+
+
+def test_filter_that_is_typed_and_left_by_a_click_that_changes_the_selection_is_kept(home: Path) -> None:
+    run = make_run(home, name="to delete", config=LinearFitConfig())
+    page = open_page(RUNS, compare=run.id)
+    page.run()
+    page.text_input(key="runs_filter").set_value("b")
+    page.button(key="runs_delete").click().run()
+    assert page.text_input(key="runs_filter").value == "b"
+    assert address(page) == {"filter": "b"}
+
+
+def test_what_is_typed_after_a_fit_was_started_is_kept(home: Path) -> None:
+    run = make_run(home, config=LinearFitConfig(epochs=50))
+    page = open_page(LINEAR_FIT)
+    page.run()
+    page.session_state["started_from"] = {form_beside(None): run.id}  # a script that was broken off has started it
+    page.number_input(key="linear_fit_epochs").set_value(777).run()
+    assert page.number_input(key="linear_fit_epochs").value == 777
+    assert address(page)["run"] == run.id
