@@ -63,9 +63,9 @@ def look(label: str, url: str) -> Look:
 
 
 def arrived(url: str) -> int:
-    """Bytes of a file that is on its way, whoever downloads it; 0 where the whole one is here."""
+    """Bytes of a file that is on its way, whoever downloads it; 0 where nobody does, or the whole one is here."""
     path = hub.path_of(url)
-    return 0 if os.path.isfile(path) else _size(hub.part_of(path))
+    return 0 if os.path.isfile(path) or not hub.is_arriving(path) else _size(hub.part_of(path))
 
 
 def start(label: str, url: str) -> None:

@@ -119,6 +119,13 @@ def fetch(
     return path
 
 
+def is_arriving(path: Path) -> bool:
+    """Whether somebody, here or in another process, is downloading a file."""
+    with suppress(OSError), FileIO(part_of(path), "r") as part:
+        return not _lock(part)
+    return False
+
+
 def part_of(path: Path) -> Path:
     """Where half of a file lies."""
     return path.with_name(path.name + ".part")

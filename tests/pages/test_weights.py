@@ -1,5 +1,6 @@
 """Weights to start from and to predict with: not here, on their way, damaged, or none at all; and how long it takes."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -59,10 +60,14 @@ def test_starting_run_shows_how_much_of_its_weights_has_arrived(home: Path, cach
     folder = make_run(home, Preparing(what="Loading"), config=FineTuneConfig(architecture="resnet18"))
     lock = locks.hold(folder.lock)
     hub.part_of(cached).write_bytes(b"x" * 23_500_000)
+    assert apps.open_page(FINE_TUNE_RUN, run=folder.id).get("progress")[0].proto.text == "Loading …", "nobody does"
+    part = hub.part_of(cached).open("rb")
+    fcntl.flock(part, fcntl.LOCK_EX)  # as whoever downloads it
     bar = apps.open_page(FINE_TUNE_RUN, run=folder.id).get("progress")[0].proto
     assert (bar.text, bar.value) == ("Downloading the weights: 23.5 MB of 47 MB", 50)
     cached.write_bytes(b"all of it")
     assert apps.open_page(FINE_TUNE_RUN, run=folder.id).get("progress")[0].proto.text == "Loading …"
+    part.close()
     os.close(lock)
 
 
