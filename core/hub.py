@@ -64,15 +64,16 @@ def check(label: str, path: Path) -> None:
 
 
 def clear_damaged(label: str, path: Path) -> None:
-    """Remove a file of the hub that is not sound, so that it is fetched anew.
+    """Remove a file of the hub that is not what was published, so that it is fetched anew.
 
     Raises:
+        WeightsError: it cannot be read, and may be sound: it stays.
         StorageError: the disk refuses.
     """
     try:
         if os.path.isfile(path):
             check(label, path)
-    except WeightsError:
+    except WeightsDamagedError:
         with _kept_at(label, path):
             path.unlink(missing_ok=True)
 
@@ -249,6 +250,8 @@ def _reason(error: Exception) -> str:
     """Why a download has ended: in our words, or the system's, and never in the server's."""
     cause = getattr(error, "reason", error) if isinstance(error, urllib.error.URLError) else error
     match cause:
+        case http.client.IncompleteRead() | http.client.RemoteDisconnected():
+            return "the connection broke off"
         case ssl.SSLCertVerificationError():
             return "the server's certificate is not trusted"
         case ssl.SSLError():
@@ -259,8 +262,6 @@ def _reason(error: Exception) -> str:
             return "no answer for too long"
         case OSError():
             return cause.strerror or "no connection"
-        case http.client.IncompleteRead() | http.client.RemoteDisconnected():
-            return "the connection broke off"
     return "the server's answer makes no sense"
 
 

@@ -239,7 +239,7 @@ def _last_step_seconds(folder: RunFolder) -> float | None:
 
 
 def created(run_id: str) -> datetime | None:
-    """A run's id begins with the time of its creation."""
+    """When a run was created, as its id begins; None where that is no time."""
     date, time, _ = run_id.split("-")
     try:
         return datetime(int(date[:4]), int(date[4:6]), int(date[6:]), int(time[:2]), int(time[2:4]), int(time[4:]))

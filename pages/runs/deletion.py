@@ -138,7 +138,7 @@ def _ask_whether(deleted: Sequence[DeletedRun], total: str) -> None:
             type="primary",
             icon=":material/delete_forever:",
             on_click=_delete_for_good,
-            args=([run.id for run in deleted], total),
+            args=([run.id for run in deleted],),
             key="runs_purge_now",
         )
         st.button(
@@ -154,7 +154,8 @@ def _ask() -> None:
 
 
 @problems_in_a_toast()
-def _delete_for_good(run_ids: Sequence[str], freed: str) -> None:
+def _delete_for_good(run_ids: Sequence[str]) -> None:
     st.session_state.pop(_IS_ASKED, None)
+    freed = sum(run.size_bytes for run in trash.deleted_runs(store.home()) if run.id in run_ids)
     trash.remove(store.home(), run_ids)  # those that were asked about, and none that came to them since
-    st.toast(f"{freed} of the disk are free again.", icon=":material/delete_forever:")
+    st.toast(f"{size(freed)} of the disk are free again.", icon=":material/delete_forever:")

@@ -16,7 +16,7 @@ from pages.runs.deletion import offer_undo, show_disk
 from pages.runs.one import show_one
 from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
-from pages.runs.table import table
+from pages.runs.table import open_clicked, table
 from pages.ui import kept_address
 from pages.ui.format import plain
 
@@ -31,6 +31,7 @@ def main() -> None:
         st.warning(plain(problem), icon=":material/warning:")
     offer_undo()
     listed = overview.summaries(store.home())
+    open_clicked(listed)
     if listed:
         _list(listed)
     else:

@@ -37,8 +37,7 @@ def _states(listed: Sequence[Summary]) -> list[tuple[str, str, Status | None]]:
 def _draw(words: str, is_unfolded: bool, asked: Sequence[str], *, before: list[tuple[str, str, Status | None]]) -> None:
     """The list, kept up to date."""
     listed = overview.summaries(store.home())
-    _open_clicked(listed)
-    if selected_ids() != list(asked) or _states(listed) != before:
+    if _OPENED in st.session_state or selected_ids() != list(asked) or _states(listed) != before:
         st.rerun()  # once: the whole page, with what can be done about it now
     matching = words.lower().split()
     # What is selected stays in sight, whatever the filter says.
@@ -134,15 +133,19 @@ def _percent(accuracy: float | None) -> float | None:
     return None if accuracy is None else round(100 * accuracy, 1)
 
 
-def _open_clicked(listed: Sequence[Summary]) -> None:
-    """Open the run whose name was clicked; one that cannot be read is selected, which says what is wrong with it."""
+def open_clicked(listed: Sequence[Summary]) -> None:
+    """Open the run whose name was clicked; one that cannot be read is selected, which says what is wrong with it.
+
+    For the whole page: a fragment that leaves for another page may be drawn again by its timer, which ends that page's
+    script.
+    """
     run_id = st.session_state.pop(_OPENED, None)
     summary = next((summary for summary in listed if summary.id == run_id), None)
     if summary is None:
         return
     if summary.kind is None:
         show_selected([summary.id])
-        st.rerun()
+        return
     st.switch_page(places.of_kind(summary.kind).script, query_params={"run": summary.id})
 
 

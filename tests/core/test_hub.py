@@ -17,6 +17,7 @@ from core.errors import (
     StorageError,
     WeightsAbsentError,
     WeightsDamagedError,
+    WeightsError,
 )
 from core.models import build, catalog
 from tests.conftest import wait_until
@@ -136,6 +137,7 @@ def a_part(told: str) -> bytes:
         (chunked(b"1000\r\n" + CONTENTS[:3]), "the connection broke off"),
         (chunked(b"f" * 70_000), "the server's answer makes no sense"),
         (b"<html>Traceback (most recent call last)</html>\r\n\r\n", "the server's answer makes no sense"),
+        (b"\r\n", "the server's answer makes no sense"),
         (bytes(range(128, 256)) * 40, "the server's answer makes no sense"),
         (a_part("bytes 100-104/105"), "the server sends another part of the file"),
         (a_part("bread"), "the server's answer makes no sense"),
@@ -207,6 +209,22 @@ def test_half_a_file_that_is_whole_or_more_is_judged_by_its_hash(served: Hub, le
         with pytest.raises(HubUnreachableError, match="damaged"):
             hub.fetch(LABEL, url)
     assert hub.fetch(LABEL, url).read_bytes() == CONTENTS
+
+
+def test_only_what_is_known_to_be_damaged_is_removed(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    path = hub.fetch(LABEL, served.add(CONTENTS))
+    with monkeypatch.context() as patched:
+        patched.setattr(hub, "_is_sound", refuse)
+        with pytest.raises(WeightsError, match="cannot be read"):
+            hub.clear_damaged(LABEL, path)
+    hub.clear_damaged(LABEL, path)
+    assert path.read_bytes() == CONTENTS
+    path.write_bytes(b"damaged")
+    hub.clear_damaged(LABEL, path)
+    assert not path.exists()
 
 
 def test_endless_answer_is_given_up(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
