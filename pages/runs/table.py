@@ -136,8 +136,8 @@ def _percent(accuracy: float | None) -> float | None:
 def open_clicked(listed: Sequence[Summary]) -> None:
     """Open the run whose name was clicked; one that cannot be read is selected, which says what is wrong with it.
 
-    For the whole page: a fragment that leaves for another page may be drawn again by its timer, which ends that page's
-    script.
+    For the whole page, and not in the table's fragment, which its timer draws again: a page that was opened from there
+    has been left empty at times.
     """
     run_id = st.session_state.pop(_OPENED, None)
     summary = next((summary for summary in listed if summary.id == run_id), None)
