@@ -27,12 +27,14 @@ class Question(Generic[P, R]):
     imports: str = ""  # a module that it only imports when it is asked, and that takes long
 
     def __call__(self, *arguments: P.args, **_: P.kwargs) -> R:
-        answer: R = helper.call(self.target, *arguments, limit_s=self.limit_s, about=self._about(arguments))
+        about = self._about(arguments)
+        answer: R = helper.call(self.target, *arguments, limit_s=self.limit_s, about=about, needs=self.imports)
         return answer
 
     def later(self, *arguments: P.args, **_: P.kwargs) -> "Future[R]":
         """Ask, and do not wait."""
-        return helper.submit(self.target, *arguments, limit_s=self.limit_s, about=self._about(arguments))
+        about = self._about(arguments)
+        return helper.submit(self.target, *arguments, limit_s=self.limit_s, about=about, needs=self.imports)
 
     def prepare(self) -> None:
         """Have a helper import what it needs, ahead of the first question. Returns at once."""

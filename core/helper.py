@@ -35,6 +35,7 @@ class _Helper:
     """One process, which does one thing at a time."""
 
     about: Hashable = None  # what it was asked about last, and so has in memory
+    imported: set[str] = field(default_factory=set)  # modules that it has imported, or is about to
     executor: ProcessPoolExecutor = field(
         default_factory=lambda: ProcessPoolExecutor(
             max_workers=1, timeout=_IDLE_S, env=_THREADS, initializer=end_with, initargs=(os.getpid(),)
@@ -61,9 +62,9 @@ class _Helpers:
         self._has_ended = False
         self.askers = ThreadPoolExecutor(_MOST, thread_name_prefix="asks a helper")
 
-    def take(self, target: str, about: Hashable) -> _Helper:
+    def take(self, target: str, about: Hashable, needs: str) -> _Helper:
         """An idle helper, one that knows what it is asked about before others. Where all are busy, whichever is first:
-        the first one that is done, or a new one that has imported what it needs; no two import at a time.
+        the first one that is done, or a new one that has imported the module it `needs`; no two import at a time.
         """
         with self._changed:
             has_begun_one = False
@@ -71,24 +72,29 @@ class _Helpers:
                 if self._has_ended:
                     raise UnfreezeError(_ENDED)
                 if not self._all:
-                    return self._begun(self._new(about), target)
+                    return self._begun(self._new(about), target, needs)
                 if not has_begun_one and not self._importing and len(self._all) < _MOST:
                     has_begun_one = True
-                    self._warm_up_another(target)
+                    self._warm_up_another(needs)
                 self._changed.wait()
-            helper = self._choose(about)
+            helper = self._choose(about, needs)
             self._idle.remove(helper)
             helper.about = helper.about if about is None else about
-            return self._begun(helper, target)
+            return self._begun(helper, target, needs)
 
-    def give_back(self, helper: _Helper, target: str = "") -> None:
+    def has_imported(self, module: str) -> bool:
+        """Whether a helper is ready for what needs that module, or soon will be."""
+        with self._changed:
+            return any(module in helper.imported for helper in self._all)
+
+    def give_back(self, helper: _Helper, target: str = "", needs: str = "") -> None:
         """The helper may be asked something else. It has done `target`, which another one then gets ready for."""
         with self._changed:
             self._importing.discard(helper)
             if helper in self._all:
                 self._idle.append(helper)
                 if _is_work(target) and len(self._all) < _READY and not self._has_ended:
-                    self._warm_up_another(target)
+                    self._warm_up_another(needs)
             self._changed.notify_all()
 
     def drop(self, helper: _Helper) -> None:
@@ -108,12 +114,13 @@ class _Helpers:
         for helper in list(self._all):
             self.drop(helper)
 
-    def _choose(self, about: Hashable) -> _Helper:
-        """For no network, the idle helper that was used last. For one, a helper that has it in memory; or else one that
-        has none, so that no other viewer's is in the way; or else the one that was used longest ago.
+    def _choose(self, about: Hashable, needs: str) -> _Helper:
+        """For no network, the idle helper that was used last, of those that have imported what it needs if there are
+        any. For one, a helper that has it in memory; or else one that has none, so that no other viewer's is in the
+        way; or else the one that was used longest ago.
         """
         if about is None:
-            return self._idle[-1]
+            return next((helper for helper in reversed(self._idle) if needs in helper.imported), self._idle[-1])
         by_rank = {helper: (helper.about != about, helper.about is not None) for helper in self._idle}
         return min(self._idle, key=by_rank.__getitem__)
 
@@ -122,16 +129,16 @@ class _Helpers:
         self._all.append(helper)
         return helper
 
-    def _begun(self, helper: _Helper, target: str) -> _Helper:
+    def _begun(self, helper: _Helper, target: str, needs: str) -> _Helper:
         """The helper, which is about to do this."""
+        helper.imported.add(needs)
         if not _is_work(target):
             self._importing.add(helper)
         return helper
 
-    def _warm_up_another(self, target: str) -> None:
+    def _warm_up_another(self, module: str) -> None:
         """Begin one more helper. Where the system starts no process, those that there are must do."""
         helper: _Helper | None = None
-        module = target.partition(":")[0]
 
         def done(warmed: "Future[None]") -> None:
             assert helper is not None
@@ -141,7 +148,7 @@ class _Helpers:
                 self.give_back(helper)
 
         try:
-            helper = self._begun(self._new(None), module)
+            helper = self._begun(self._new(None), module, module)
             helper.executor.submit(run, module, ()).add_done_callback(done)
         except (OSError, RuntimeError) as error:
             _log.warning("No further helper could be started: %s", error)
@@ -169,11 +176,14 @@ _mutex = threading.Lock()
 _helpers: _Helpers | None = None
 
 
-def submit(target: str, *arguments: Any, limit_s: float | None = None, about: Hashable = None) -> "Future[Any]":
+def submit(
+    target: str, *arguments: Any, limit_s: float | None = None, about: Hashable = None, needs: str = ""
+) -> "Future[Any]":
     """Have a helper do `target`, a "module:function". Returns at once.
 
     The time of `limit_s` counts from when the work itself begins. `about` names what the helper has in memory
-    afterwards: further questions about it go to the same one where it is free.
+    afterwards: further questions about it go to the same one where it is free. `needs` is the module that takes long to
+    import, `target`'s own unless it is given: one that has imported it is asked before others.
 
     The future raises what `target` raises, or UnfreezeError: its process died, or it took longer than it may.
     """
@@ -181,24 +191,28 @@ def submit(target: str, *arguments: Any, limit_s: float | None = None, about: Ha
     with _mutex:
         if _helpers is None:
             _helpers = _Helpers()
-        return _helpers.askers.submit(_ask, _helpers, target, arguments, limit_s, about)
+        module = needs or target.partition(":")[0]
+        return _helpers.askers.submit(_ask, _helpers, target, arguments, limit_s, about, module)
 
 
-def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hashable = None) -> Any:
+def call(target: str, *arguments: Any, limit_s: float | None = 60.0, about: Hashable = None, needs: str = "") -> Any:
     """The answer of `target`, or its exception.
 
     Raises:
         UnfreezeError: its process died, or it took longer than it may.
     """
     try:
-        return submit(target, *arguments, limit_s=limit_s, about=about).result()
+        return submit(target, *arguments, limit_s=limit_s, about=about, needs=needs).result()
     except CancelledError as error:  # the server ends
         raise UnfreezeError(_ENDED) from error
 
 
 def prepare(module: str) -> None:
-    """Have a helper import a module ahead of the first question about it. Returns at once."""
-    submit(module, limit_s=0.0)  # a first import has _START_S
+    """Have a helper import a module ahead of the first question about it, unless one has. Returns at once."""
+    with _mutex:
+        is_ready = _helpers is not None and _helpers.has_imported(module)
+    if not is_ready:
+        submit(module, limit_s=0.0)  # a first import has _START_S
 
 
 def stop() -> None:
@@ -210,9 +224,11 @@ def stop() -> None:
             _helpers = None
 
 
-def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable) -> Any:
+def _ask(
+    helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable, needs: str
+) -> Any:
     """One question, in a thread of its own: find a helper, wait for its answer, and let it go."""
-    helper, answer = _begin(helpers, target, arguments, limit_s, about)
+    helper, answer = _begin(helpers, target, arguments, limit_s, about, needs)
     began = time.monotonic()
     try:
         # The process keeps its limit by itself, unless it is stopped or not even started.
@@ -236,18 +252,18 @@ def _ask(helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: fl
         if "can't allocate memory" in str(error):  # as torch says it
             raise UnfreezeError(_NO_MEMORY) from error
         raise
-    helpers.give_back(helper, target)
+    helpers.give_back(helper, target, needs)
     return result
 
 
 def _begin(
-    helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable
+    helpers: _Helpers, target: str, arguments: tuple[Any, ...], limit_s: float | None, about: Hashable, needs: str
 ) -> "tuple[_Helper, Future[Any]]":
     """The helper that is at work on it, and its answer to come."""
     helper: _Helper | None = None
     try:
         while True:
-            helper = helpers.take(target, about)
+            helper = helpers.take(target, about, needs)
             if helper.has_died:
                 helpers.drop(helper)
                 continue

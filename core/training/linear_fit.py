@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
+import torch._dynamo  # which an optimizer's first step imports: 1.3 s, better spent while the form is filled in
 from torch import Tensor, nn
 from torch.optim import SGD
 

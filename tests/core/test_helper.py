@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,7 +162,7 @@ def test_what_is_asked_while_a_process_gets_ready_starts_no_other_until_it_is_an
     helper.prepare(HERE)
     wait_until(lambda: helper._helpers and helper._helpers._all)
     assert helper.call("os:getpid") != os.getpid()
-    assert begun == ["os:getpid"], "the first answer, and not the preparation, makes a second one ready"
+    assert begun == ["os"], "the first answer, and not the preparation, makes a second one ready"
 
 
 def test_second_process_imports_what_the_first_was_asked_for() -> None:
@@ -228,3 +229,29 @@ def test_limit_of_time_does_not_cut_off_an_import(tmp_path: Path, monkeypatch: p
     (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nanswer = int\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert helper_process.run("slow_to_import:answer", (), limit_s=0.1) == 0
+
+
+def test_what_was_prepared_is_prepared_once_and_asked_of_the_process_that_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page prepares each time it is drawn: that must not keep helpers from what they are asked."""
+    begun: list[str] = []
+    begin = helper._begin
+
+    def noted(helpers: helper._Helpers, target: str, *arguments: Any) -> Any:
+        begun.append(target)
+        return begin(helpers, target, *arguments)
+
+    monkeypatch.setattr(helper, "_begin", noted)
+    helper.stop()
+    helper.call("os:getpid")
+    wait_until(lambda: helper._helpers and len(helper._helpers._idle) == 2)
+    for _ in range(3):
+        helper.prepare("os")
+        helper.prepare("colorsys")
+        wait_until(lambda: helper._helpers and helper._helpers.has_imported("colorsys"))
+        wait_until(lambda: helper._helpers and len(helper._helpers._idle) == 2)
+    assert begun == ["os:getpid", "colorsys"]
+    for _ in range(3):
+        assert helper.call(f"{HERE}:tell_whether_imported", "colorsys", needs="colorsys")[1]
+        helper.call("os:getpid", about="the other one, which then was used last")
