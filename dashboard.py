@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -110,10 +111,19 @@ def allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def import_ahead() -> None:
+    """Import what a run's page draws with: it brings pandas, which would keep the first click waiting."""
+    import_module("core.figures.training")
+
+
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Warm a worker while the browser still opens the page, and let it go with the server. Remove old deleted runs."""
+    """Get ready for the first click while the browser still opens the page. Remove old deleted runs.
+
+    A worker is warmed, and let go with the server.
+    """
     allow_open_files()
+    threading.Thread(target=import_ahead, daemon=True, name="imports ahead").start()
     try:
         store.check_home(store.home())
         workers.prepare()
