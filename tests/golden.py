@@ -1,4 +1,4 @@
-"""What a few short trainings compute, step by step: the same on any machine to 1e-4, and on one to the last bit.
+"""What a few short trainings compute, step by step: on one machine to the last bit, to 1e-4 wherever there is AVX2.
 
     python -m tests.golden            say the losses of every training, in hexadecimal: they show every bit
     python -m tests.golden --write    keep them, rounded, in tests/data/golden.json
@@ -23,15 +23,17 @@ from core.training.state import TrainingState
 STEPS = 6
 FILE = Path(__file__).parent / "data" / "golden.json"
 _SMALL = {"image_size": 32, "batch_size": 8, "learning_rate": 0.01, "device": "cpu", "precision": "float32", "seed": 3}
+# BatchNorm of small batches magnifies the last digit, in which processors differ: larger steps would go apart.
+_GENTLE = {**_SMALL, "learning_rate": 1e-4}
 TRAININGS: dict[str, FineTuneConfig | LinearFitConfig] = {
     "kept features": FineTuneConfig.of(**_SMALL),
     "random crops": FineTuneConfig.of(augmentation="random_resized_crop", **_SMALL),
-    "full": FineTuneConfig.of(mode="full", **_SMALL),
+    "full": FineTuneConfig.of(mode="full", **_GENTLE),
     "full from random weights": FineTuneConfig.of(
-        architecture="shufflenet_v2_x0_5",
+        architecture="mobilenet_v3_small",
         weights="random",
         mode="full",
-        **_SMALL,
+        **{**_GENTLE, "image_size": 64},
     ),
     "dropout and random crops": FineTuneConfig.of(
         architecture="squeezenet1_1",
@@ -40,7 +42,7 @@ TRAININGS: dict[str, FineTuneConfig | LinearFitConfig] = {
         augmentation="random_resized_crop",
         **_SMALL,
     ),
-    "bfloat16": FineTuneConfig.of(mode="full", **{**_SMALL, "precision": "bfloat16"}),
+    "bfloat16": FineTuneConfig.of(mode="full", **{**_GENTLE, "image_size": 64, "precision": "bfloat16"}),
     "a line": LinearFitConfig(epochs=STEPS, learning_rate=0.01, seed=3),
 }
 

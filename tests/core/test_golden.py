@@ -12,7 +12,7 @@ GOLDEN = json.loads(FILE.read_text())
 @pytest.mark.parametrize("name", TRAININGS)
 def test_losses_are_those_that_were_written_down(name: str) -> None:
     # bfloat16 has three digits: processors round its sums differently.
-    assert losses(TRAININGS[name]) == pytest.approx(GOLDEN[name], rel=2e-2 if name == "bfloat16" else 1e-4)
+    assert losses(TRAININGS[name]) == pytest.approx(GOLDEN[name], rel=3e-2 if name == "bfloat16" else 1e-4)
 
 
 def test_every_training_has_its_numbers() -> None:
