@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.durable import said_plainly
-from core.errors import TrainingDivergedError, UnfreezeError
+from core.errors import DataChangedError, TrainingDivergedError, UnfreezeError
 from core.job import Job
 from core.lane import LISTEN_EVERY_S, Lane, StopRequestedError, explain_fault
 from core.runs import known_devices
@@ -74,7 +74,7 @@ def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
         last = lane.stopped()
     except (UnfreezeError, ValueError) as error:
         lane.log.error("%s", error)
-        can_resume = kind.is_resumable and not isinstance(error, TrainingDivergedError)
+        can_resume = kind.is_resumable and not isinstance(error, TrainingDivergedError | DataChangedError)
         last = Failed(message=str(error), step=writer.last_step, can_resume=can_resume)
     except BaseException as error:
         lane.log.exception("the run failed")

@@ -10,6 +10,8 @@
     ├── DownloadStoppedError     a download that was asked to stop
     ├── ReadingError             a user's file that was not read this time, though it may be sound
     ├── TrainingDivergedError    the loss is not a number any more
+    ├── DataSetError             a data set that cannot be read, or made
+    ├── DataChangedError         photos that are not those that a run began with
     ├── StorageError             a disk that refuses to be written to
     ├── NotEnoughDiskError       no room for the checkpoints of a run
     ├── RunNotFoundError         an id that names no run, or one that is damaged
@@ -59,6 +61,14 @@ class ReadingError(UnfreezeError):
 
 class TrainingDivergedError(UnfreezeError):
     """The loss of a step, or of a validation, is infinite or not a number."""
+
+
+class DataSetError(UnfreezeError):
+    """A data set whose files are damaged, or that cannot be made of what was given."""
+
+
+class DataChangedError(UnfreezeError):
+    """The photos of a run, their labels or their sides are not those that it began with."""
 
 
 class StorageError(UnfreezeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.data import sources
-from core.data.sources import DataSet
+from core.data.dataset import DataSet
 from core.runs import workers
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader

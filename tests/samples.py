@@ -1,16 +1,20 @@
 """What tests work on: photos so few and small that training takes moments, and events for where nothing is trained."""
 
 import dataclasses
+import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.data import sources
-from core.data.sources import DataSet, LabelledImages, Source
+from core.data.dataset import SIDES, DataSet, Manifest, Side
+from core.data.pixels import Pixels
+from core.data.sources import Source
 from core.models.catalog import ARCHITECTURES
 from core.runs import store
 from core.runs.config import FineTuneConfig
@@ -29,16 +33,52 @@ def quick_or_long(networks: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in quick else pytest.mark.long) for name in networks]
 
 
-def tiny_data_set() -> DataSet:
-    """Sixty training and twenty test images of two classes, dark and bright."""
+def tiny_data_set(*, validation: int | None = None, test: int = 20) -> DataSet:
+    """Sixty training and twenty test images of two classes, dark and bright, 16 x 16 pixels each.
 
-    def images(count: int, seed: int) -> LabelledImages:
-        stream = np.random.default_rng(seed)
-        labels = np.arange(count) % 2
-        noise = stream.integers(0, 100, (count, 16, 16, 3))
-        return LabelledImages(images=(noise + labels[:, None, None, None] * 120).astype(np.uint8), labels=labels)
+    With a number for `validation`, that many of the sixty are for validation whatever the seed of a run is.
+    """
 
-    return DataSet(classes=("dark", "bright"), train=images(60, 1), test=images(20, 2))
+    def images(count: int, seed: int) -> NDArray[np.uint8]:
+        noise = np.random.default_rng(seed).integers(0, 100, (count, 16, 16, 3))
+        return (noise + (np.arange(count) % 2)[:, None, None, None] * 120).astype(np.uint8)
+
+    pixels = Pixels.of(np.concatenate([images(60, 1), images(test, 2)]))
+    held = validation or 0
+    counts: dict[Side, int] = {"train": 60 - held, "validation": held, "test": test}
+    return data_set_of(
+        pixels,
+        labels=np.concatenate([np.arange(60) % 2, np.arange(test) % 2]),
+        sides=[side for side, count in counts.items() for _ in range(count)],
+        draws_validation=validation is None,
+    )
+
+
+def data_set_of(
+    pixels: Pixels,
+    *,
+    labels: Sequence[int] | NDArray[np.int64],
+    sides: Sequence[Side],
+    classes: tuple[str, ...] = ("dark", "bright"),
+    draws_validation: bool = False,
+) -> DataSet:
+    """A data set of these photos, each named by its row."""
+    manifest = Manifest(
+        classes=classes,
+        ids=[hashlib.sha256(pixels[row].data).hexdigest() for row in range(len(pixels))],
+        names=[f"{row}.png" for row in range(len(pixels))],
+        labels=np.array(labels, np.int64),
+        sides=np.array([SIDES.index(side) for side in sides], np.int8),
+        sizes=pixels.sizes,
+        content=hashlib.sha256(pixels.flat.data).hexdigest(),
+        draws_validation=draws_validation,
+    )
+    return DataSet(manifest=manifest, pixels=pixels)
+
+
+def photos_of(data_set: DataSet, side: Side) -> list[NDArray[np.uint8]]:
+    """The pixels of one side, (H, W, 3) each."""
+    return [data_set.pixels[row] for row in data_set.manifest.recorded(side)]
 
 
 def source_of(data_set: DataSet) -> Source:

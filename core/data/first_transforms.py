@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.crops import sample_crops
+from core.data.gather import Photos
 from core.data.transforms import Transform, checked_values
 
 
@@ -22,7 +23,8 @@ class FirstTransform(Transform):
 
     crop_fraction: float = 1.0
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def middles(self, images: Tensor) -> Tensor:
+        """See `Transform.middles`."""
         _, height, width, _ = images.shape
         side = self.crop_fraction * min(height, width)
         first_row, rows = self._reach((height - side) / 2, side, height)
@@ -30,9 +32,10 @@ class FirstTransform(Transform):
         middle = images[:, first_row : first_row + rows.shape[2], first_column : first_column + columns.shape[2]]
         return self.normalise(_resize(middle, rows, columns))
 
-    def random_resized_crops(self, images: Tensor, stream: np.random.Generator) -> Tensor:
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+        images = photos if isinstance(photos, Tensor) else torch.stack(photos)  # the first version knew no other sizes
         batch, height, width, _ = images.shape
-        tops, lefts, heights, widths = sample_crops(stream, batch, height, width)
+        tops, lefts, heights, widths = sample_crops(stream, np.full(batch, height), np.full(batch, width))
         # A crop is cut out before it is resized, so nothing from outside of it bleeds in.
         rows = resize_matrices(tops, heights, height, self.image_size, from_crop_only=True)
         columns = resize_matrices(lefts, widths, width, self.image_size, from_crop_only=True)

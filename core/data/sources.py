@@ -1,5 +1,6 @@
-"""The data sets that a run can use. Every source becomes one thing: uint8 images with labels. Never imports torch."""
+"""The data sets that a run can use. Never imports torch."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,31 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledImages:
-    """(count, height, width, 3) RGB images from 0 to 255, and (count,) class indices."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        assert self.images.shape == (len(self.labels), *self.images.shape[1:3], 3), self.images.shape
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSet:
-    """Training and test images of named classes."""
-
-    classes: tuple[str, ...]
-    train: LabelledImages
-    test: LabelledImages
+from core.data.dataset import SIDES, DataSet, Manifest
+from core.data.pixels import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +28,24 @@ class Source:
 def _load_cifar10_sample() -> DataSet:
     """The first 200 training and 50 test images of every CIFAR-10 class, one image a row of a PNG sheet."""
     folder = Path(__file__).parent / "cifar10_sample"
-    labels = json.loads((folder / "labels.json").read_text())
-
-    def read_split(name: str) -> LabelledImages:
-        with Image.open(folder / f"{name}.png") as sheet:
-            images = np.array(sheet.convert("RGB")).reshape(-1, 32, 32, 3)  # a copy of its own: torch wants to write
-        return LabelledImages(images=images, labels=np.asarray(labels[name], np.int64))
-
-    return DataSet(classes=tuple(labels["classes"]), train=read_split("train"), test=read_split("test"))
+    known = json.loads((folder / "labels.json").read_text())
+    places = [(side, number) for side in ("train", "test") for number in range(len(known[side]))]
+    sheets = []
+    for side in ("train", "test"):
+        with Image.open(folder / f"{side}.png") as sheet:
+            sheets.append(np.array(sheet.convert("RGB")).reshape(-1, 32, 32, 3))
+    pixels = Pixels.of(np.concatenate(sheets))
+    manifest = Manifest(
+        classes=tuple(known["classes"]),
+        ids=[hashlib.sha256(pixels[row].data).hexdigest() for row in range(len(pixels))],
+        names=[f"{side} photo {number}" for side, number in places],
+        labels=np.array(known["train"] + known["test"], np.int64),
+        sides=np.array([SIDES.index(side) for side, _ in places], np.int8),
+        sizes=pixels.sizes,
+        content=hashlib.sha256(pixels.flat.data).hexdigest(),
+        draws_validation=True,
+    )
+    return DataSet(manifest=manifest, pixels=pixels)
 
 
 SOURCES: dict[str, Source] = {

@@ -4,6 +4,7 @@ Weights were measured with one kernel, one crop and whole grey levels, and other
 validation and prediction here, by torchvision's own functions. What was done is recorded in every checkpoint.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +16,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from core.data.crops import sample_crops
+from core.data.gather import Photos
+from core.data.pack_rule import PackRule
 from core.models.catalog import KERNELS, Architecture, Channels, Kernel
 
 MAX_IMAGE_SIZE = 1024
@@ -35,15 +38,23 @@ class Transform:
     mean: Channels  # of pixels from 0 to 1
     std: Channels
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """(batch, H, W, 3) uint8 images to (batch, 3, image_size, image_size) float32, on the same device.
+    def of_photo(self, pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
+        """A photo of (H, W, 3) pixels, as its file has them, to (1, 3, image_size, image_size) float32 on a device."""
+        return self(torch.from_numpy(pixels)[None].to(device))
+
+    def __call__(self, photos: Photos) -> Tensor:
+        """Photos of any sizes to (batch, 3, image_size, image_size) float32, on the same device.
 
         The middle of each, as validation, test and prediction read it, and training without random crops.
         """
+        return photos_of_a_size(photos, self.middles)
+
+    def middles(self, images: Tensor) -> Tensor:
+        """The same of (batch, H, W, 3) uint8 images, which are of one size."""
         raise NotImplementedError
 
-    def random_resized_crops(self, images: Tensor, stream: np.random.Generator) -> Tensor:
-        """Of each image a random crop, as torchvision's `RandomResizedCrop` draws it: shapes as above."""
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+        """Of each photo a random crop, as torchvision's `RandomResizedCrop` draws it: shapes as above."""
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,19 +87,25 @@ class EvaluationTransform(Transform):
 
     resize_size: int
     kernel: Kernel
+    pack: PackRule | None = None  # how the photos were kept that the network has learned from; None: as they were
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def of_photo(self, pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
+        """See `Transform.of_photo`: first as the data set would have kept it."""
+        return super().of_photo(pixels if self.pack is None else self.pack(pixels), device)
+
+    def middles(self, images: Tensor) -> Tensor:
+        """See `Transform.middles`."""
         pixels = _cut_extremes(images).permute(0, 3, 1, 2)
         resized = functional.resize(pixels, [self.resize_size], self._interpolation, antialias=True)
         return self.normalise(functional.center_crop(resized, [self.image_size]))
 
-    def random_resized_crops(self, images: Tensor, stream: np.random.Generator) -> Tensor:
-        batch, height, width, _ = images.shape
-        boxes = np.stack(sample_crops(stream, batch, height, width), axis=1).tolist()  # top, left, height, width
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+        sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
+        boxes = np.stack(sample_crops(stream, *sizes.T), axis=1).tolist()  # top, left, height, width
         size = [self.image_size, self.image_size]
         crops = [
-            functional.resized_crop(image, *box, size, self._interpolation, antialias=True)
-            for image, box in zip(images.permute(0, 3, 1, 2), boxes, strict=True)
+            functional.resized_crop(photo.permute(2, 0, 1), *box, size, self._interpolation, antialias=True)
+            for photo, box in zip(photos, boxes, strict=True)
         ]
         return self.normalise(torch.stack(crops))
 
@@ -102,6 +119,7 @@ class EvaluationTransform(Transform):
             "image_size": self.image_size,
             "mean": self.mean,
             "std": self.std,
+            **({} if self.pack is None else {"pack": self.pack.to_dict()}),
         }
 
     @classmethod
@@ -120,11 +138,24 @@ class EvaluationTransform(Transform):
             raise ValueError("no transform: the size of the shorter side cannot be")
         if kernel not in KERNELS or not is_known:
             raise ValueError("no transform: it resizes or crops in a way that is not known here")
-        return cls(image_size=image_size, resize_size=resize_size, kernel=kernel, mean=mean, std=std)
+        pack = PackRule.from_dict(values["pack"]) if "pack" in values else None
+        return cls(image_size=image_size, resize_size=resize_size, kernel=kernel, mean=mean, std=std, pack=pack)
 
     @property
     def _interpolation(self) -> InterpolationMode:
         return InterpolationMode(self.kernel)
+
+
+def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """What a function makes of photos, in their order; it is given those of one size at a time."""
+    if isinstance(photos, Tensor):
+        return function(photos)
+    alike: dict[torch.Size, list[int]] = {}
+    for index, photo in enumerate(photos):
+        alike.setdefault(photo.shape, []).append(index)
+    made = torch.cat([function(torch.stack([photos[index] for index in group])) for group in alike.values()])
+    places = torch.tensor([index for group in alike.values() for index in group], device=made.device)
+    return made[places.argsort()]
 
 
 def own_evaluation(known: Architecture) -> EvaluationTransform:

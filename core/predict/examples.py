@@ -60,13 +60,14 @@ def _sample_photos() -> ExampleSet:
     """One test photo of each class."""
     data_set = SOURCES[_SAMPLE].load()
     examples: list[Example] = []
-    for index in preview.pick_per_class(data_set.test.labels, len(data_set.classes)):
-        class_name = data_set.classes[data_set.test.labels[index]]
+    manifest = data_set.manifest
+    test = manifest.rows("test")
+    for row in test[preview.pick_per_class(manifest.labels[test], len(manifest.classes))]:
+        class_name = manifest.classes[manifest.labels[row]]
         file = io.BytesIO()
-        Image.fromarray(data_set.test.images[index]).save(file, "PNG")
-        examples.append(
-            Example(name=f"{class_name} (test photo {index}).png", contents=file.getvalue(), class_name=class_name)
-        )
+        Image.fromarray(data_set.pixels[row]).save(file, "PNG")
+        name = f"{class_name} ({manifest.names[row]}).png"
+        examples.append(Example(name=name, contents=file.getvalue(), class_name=class_name))
     return ExampleSet(
         description=f"{len(examples)} test photos of the {SOURCES[_SAMPLE].label}, which no run has trained on.",
         examples=tuple(examples),

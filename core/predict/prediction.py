@@ -45,7 +45,7 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
             answers[index] = Answer(name=name, problem=f"{printable(name)} needs more memory than there is.")
             continue
         height, width, _ = pixels.shape
-        inputs[index] = network.transform(torch.from_numpy(pixels)[None].to(device))  # (1, 3, size, size)
+        inputs[index] = network.transform.of_photo(pixels, device)  # (1, 3, size, size)
         answers[index] = Answer(name=name, thumbnail=as_jpeg(thumbnail(pixels)), width=width, height=height)
     readable = sorted(inputs)
     for start in range(0, len(readable), _BATCH):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from core.data import splits
+from core.data.batches import num_batches
+from core.data.dataset import SIDES
 from core.data.sources import SOURCES
 from core.errors import RunNotFoundError
 from core.runs import known_devices, overview, progress, store
@@ -47,9 +48,9 @@ def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
 
 def _work_of(config: FineTuneConfig) -> float:
     """The work of a run from its beginning to its end, in forward passes of one photo."""
-    data = SOURCES[config.data].load()
-    train, validation = splits.split_validation(data.train.labels, seed=config.seed)
-    steps_per_epoch = splits.num_batches(len(train), config.batch_size)
+    manifest = SOURCES[config.data].load().manifest
+    train, validation, test = (len(manifest.rows(side, seed=config.seed)) for side in SIDES)
+    steps_per_epoch = num_batches(train, config.batch_size)
     is_frozen = config.mode == "frozen"
     return progress.total_work(
         Started(
@@ -60,9 +61,9 @@ def _work_of(config: FineTuneConfig) -> float:
             precision="float32",
             parameters=0,
             trainable_parameters=0,
-            train_images=len(train),
-            validation_images=len(validation),
-            test_images=len(data.test),
+            train_images=train,
+            validation_images=validation,
+            test_images=test,
             steps_per_epoch=steps_per_epoch,
             total_steps=steps_per_epoch * config.epochs,
             first_step=1,

@@ -109,6 +109,7 @@ class Started(Beginning):
     # Whole ones of former attempts, validation included; None in what earlier versions wrote.
     epochs_before: Count | None = None
     head_hash: Hash = ""  # of the new head's first parameters; empty in a resumed attempt
+    data_digest: Hash = ""  # of the data set; empty in what earlier versions wrote
 
     def __post_init__(self) -> None:
         if self.total_steps < self.steps_per_epoch or self.first_step > self.total_steps + 1:
@@ -155,6 +156,16 @@ class Evaluated(RareEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class EpochDone(RareEvent):
+    """An epoch is done, and there are no validation photos to score."""
+
+    epoch: Positive  # counts from 1
+    step: Count
+    seconds: Seconds  # the run's own clock
+    rows_hash: Hash = ""  # see `Evaluated`
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpointed(RareEvent):
     """A checkpoint stands on disk, complete."""
 
@@ -173,11 +184,14 @@ class Stopped(RareEvent):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Ending):
-    """Every epoch is done and the test set is scored, with the weights of the best epoch."""
+    """Every epoch is done, and the test photos are scored with the weights of the best epoch.
+
+    Without validation photos the last epoch counts as the best. What was not scored has no accuracy.
+    """
 
     best_epoch: Positive
-    best_accuracy: Share  # on validation images, 0 to 1
-    test_accuracy: Share
+    best_accuracy: Share | None  # on validation photos, 0 to 1
+    test_accuracy: Share | None
 
 
 @dataclass(frozen=True, slots=True)

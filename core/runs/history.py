@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.runs.events import Checkpointed, Evaluated, RareEvent, Recovered, Resumed, Started
+from core.runs.events import Checkpointed, EpochDone, Evaluated, RareEvent, Recovered, Resumed, Started
 
 
 def started(run_events: Sequence[RareEvent]) -> Started | None:
@@ -36,7 +36,7 @@ class RaceStart:
 def race_start(lanes: Sequence[Sequence[RareEvent]]) -> RaceStart | None:
     """Whether the runs with these events began alike and saw the same, or None where their records do not tell."""
     begun = [first_started(lane) for lane in lanes]
-    seen = [{event.epoch: event.rows_hash for event in validations(lane)} for lane in lanes]
+    seen = [_rows_hashes(lane) for lane in lanes]
     epochs = min(len(hashes) for hashes in seen)
     heads = {started.head_hash if started else "" for started in begun}
     rows = {hashes.get(epochs, "") for hashes in seen}  # each stands for all the epochs before it, too
@@ -47,6 +47,12 @@ def race_start(lanes: Sequence[Sequence[RareEvent]]) -> RaceStart | None:
         epochs=epochs,
         rows_hash=rows.pop() if len(rows) == 1 else "",
     )
+
+
+def _rows_hashes(run_events: Sequence[RareEvent]) -> dict[int, str]:
+    """What stands for the rows of each epoch and of those before it."""
+    unscored = {event.epoch: event.rows_hash for event in run_events if isinstance(event, EpochDone)}
+    return unscored | {event.epoch: event.rows_hash for event in validations(run_events)}
 
 
 def recoveries(run_events: Sequence[RareEvent]) -> list[str]:

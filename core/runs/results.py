@@ -119,6 +119,8 @@ def judge(results: Sequence[Result], *, best: Callable[[str], str] = str, other:
         only = tested[0]
         return f"Only {best(only.label)} has been tested so far: {_test(only):.1%} of the test photos are right."
     scored = sorted((result for result in results if result.best is not None), key=_validation, reverse=True)
+    if not scored and all(result.status is Status.FINISHED for result in results):
+        return "No photos were set aside to validate or test these runs, so nothing says which of them is better."
     if not scored:
         return "None of these runs has been scored yet."
     first = f"{best(scored[0].label)} has the best validation accuracy so far: {_validation(scored[0]):.1%}"

@@ -8,7 +8,8 @@ A checkpoint is one dict that loads with `weights_only=True`:
     transform      the evaluation transform's values
     weights        the state dict, float32, on the CPU
     configuration  the run's settings
-    metrics        epoch, step, validation accuracy
+    data_digest    of the photos, labels and sides that it was trained on; earlier versions wrote none
+    metrics        epoch, step, validation accuracy (None without validation photos)
     training       what resuming needs beside the rest: optimizer, position, clock, best epoch. Not in `best.pt`
 """
 

@@ -16,7 +16,8 @@ from core.runs.config import FineTuneConfig
 from core.words import shown
 
 _WHOLE = {"metrics": ("epoch", "step"), "training": ("epoch", "batch", "step", "best_epoch")}
-_NUMBERS = {"metrics": ("validation_accuracy",), "training": ("seconds", "best_accuracy")}
+_NUMBERS = {"metrics": (), "training": ("seconds",)}
+_ACCURACIES = {"metrics": "validation_accuracy", "training": "best_accuracy"}  # None where none is known
 
 
 def is_architecture(value: Any) -> TypeGuard[str]:
@@ -54,6 +55,8 @@ def check_fields(contents: dict[str, Any]) -> None:
         raise ValueError("another network, or no classes")
     if not is_state_dict(contents["weights"]):
         raise ValueError("no weights")
+    if not isinstance(contents.get("data_digest", ""), str):
+        raise ValueError("a digest that is none")
     for part in ("metrics", "training"):
         if part in contents:
             _check_part(part, contents[part])
@@ -64,6 +67,8 @@ def _check_part(part: str, values: dict[str, Any]) -> None:
         raise ValueError(f"{part} without its counts")
     if not all(_is_number(values[name]) for name in _NUMBERS[part]):
         raise ValueError(f"{part} without its numbers")
+    if values[_ACCURACIES[part]] is not None and not _is_number(values[_ACCURACIES[part]]):
+        raise ValueError(f"{part} with an accuracy that is none")
     best = values.get("best_weights")
     if best and not is_state_dict(best):
         raise ValueError("best weights that are none")

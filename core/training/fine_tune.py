@@ -16,13 +16,15 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from core import devices
-from core.data import splits
+from core.data.batches import chain_hash
+from core.data.streams import DROPOUT, random_stream
 from core.errors import TrainingDivergedError
 from core.models import heads
-from core.runs.events import Evaluated, Evaluating, Event, Finished, Split, Started, Step
+from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
 from core.training.frozen import FrozenPart
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
-from core.training.state import Images, TrainingState
+from core.training.sides import PhotosOfSide
+from core.training.state import TrainingState
 
 Network = Callable[[Tensor], Tensor]
 
@@ -53,14 +55,11 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
             yield from frozen.catch_up()
         yield from _train_epoch(state, frozen)
         state.check_numbers()
-        loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
-        if not math.isfinite(loss):
-            raise _diverged(loss, f"after step {state.step}", state)
-        state.epoch, state.batch = state.epoch + 1, 0
-        best = state.keep_if_best(accuracy)
-        yield _evaluated(state, "validation", loss, accuracy, epoch=state.epoch, best=best)
-    loss, accuracy = yield from _evaluate(state, frozen, "test", state.test, weights=state.best_weights)
-    yield _evaluated(state, "test", loss, accuracy, epoch=state.best_epoch, best=True)
+        yield from _end_epoch(state, frozen)
+    accuracy = None
+    if len(state.test):
+        loss, accuracy = yield from _evaluate(state, frozen, "test", state.test, weights=state.best_weights)
+        yield _evaluated(state, "test", loss, accuracy, epoch=state.best_epoch, best=True)
     yield Finished(
         best_epoch=state.best_epoch,
         best_accuracy=state.best_accuracy,
@@ -71,26 +70,38 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
 
 def _train_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
-    config, train = state.config, state.train
     network: Network = state.model.train() if frozen is None else lambda inputs: heads.to_logits(state.head(inputs))
     precision = state.precision if frozen is None else "float32"
-    order = splits.epoch_order(len(train), seed=config.seed, epoch=state.epoch)
     losses = Losses(state)
     while state.batch < state.steps_per_epoch:
-        start = state.batch * config.batch_size
-        rows = order[start : start + config.batch_size]
-        indices = torch.from_numpy(rows).to(state.device)
-        seed_dropout(config.seed, state.step + 1)
-        inputs = training_batch(state, indices) if frozen is None else frozen.training_features(indices)
-        loss = train_step(
-            network, state.optimizer, inputs, train.labels[indices], lambda: devices.autocast(state.device, precision)
-        )
+        rows = state.batches.rows(state.step + 1)
+        seed_dropout(state.config.seed, state.step + 1)
+        inputs = training_batch(state, rows) if frozen is None else frozen.training_features(rows)
+        labels = state.train.labels[torch.from_numpy(rows).to(state.device)]
+        loss = train_step(network, state.optimizer, inputs, labels, lambda: devices.autocast(state.device, precision))
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
-            state.rows_hash = splits.chain_hash(state.rows_hash, rows)
-        losses.add(loss, num_images=len(indices))
+            state.rows_hash = chain_hash(state.rows_hash, rows)
+        losses.add(loss, num_images=len(rows))
         if losses.are_due or state.batch == state.steps_per_epoch:
             yield from losses.hand_over()
+
+
+def _end_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Event]:
+    """Score the validation photos, if there are any, and keep the weights if no earlier epoch was better."""
+    if not len(state.validation):
+        state.epoch, state.batch = state.epoch + 1, 0
+        state.keep_if_best(None)
+        yield EpochDone(
+            epoch=state.epoch, step=state.step, seconds=state.clock.seconds, rows_hash=state.rows_hash or ""
+        )
+        return
+    loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
+    if not math.isfinite(loss):
+        raise _diverged(loss, f"after step {state.step}", state)
+    state.epoch, state.batch = state.epoch + 1, 0
+    best = state.keep_if_best(accuracy)
+    yield _evaluated(state, "validation", loss, accuracy, epoch=state.epoch, best=best)
 
 
 def train_step(
@@ -111,7 +122,7 @@ def train_step(
 
 def seed_dropout(seed: int, step: int) -> None:
     """Make the step's dropout a function of seed and step, whatever else has drawn random numbers."""
-    torch.manual_seed(int(splits.random_stream(splits.DROPOUT, seed=seed, position=step).integers(2**63)))
+    torch.manual_seed(int(random_stream(DROPOUT, seed=seed, position=step).integers(2**63)))
 
 
 def _diverged(loss: float, where: str, state: TrainingState) -> TrainingDivergedError:
@@ -172,7 +183,7 @@ def _evaluate(
     state: TrainingState,
     frozen: FrozenPart | None,
     split: Split,
-    images: Images,
+    photos: PhotosOfSide,
     weights: dict[str, Tensor] | None = None,
 ) -> Generator[Evaluating, None, tuple[float, float]]:
     """Score a split in float32, with the current or with other weights of what is trained.
@@ -183,19 +194,19 @@ def _evaluate(
     scored = weights if weights is not None else dict(state.trained.state_dict())
     if frozen is not None and split == "validation" and frozen.keeps_features:
         features = yield from frozen.validation_features()
-        loss, num_correct = _score(state, scored, features, images.labels)
-        return loss / len(images), num_correct / len(images)
+        loss, num_correct = _score(state, scored, features, photos.labels)
+        return loss / len(photos), num_correct / len(photos)
     loss, num_correct = 0.0, 0
-    for start in range(0, len(images), EVALUATION_BATCH):
-        rows = slice(start, start + EVALUATION_BATCH)
-        inputs = evaluation_batch(state, images.images[rows])
+    for rows in photos.blocks(EVALUATION_BATCH):
+        done = int(rows[-1]) + 1
+        inputs = evaluation_batch(state, photos.gather(rows))
         if frozen is not None:
             inputs = frozen.compute(inputs, "float32")
-        batch_loss, batch_correct = _score(state, scored, inputs, images.labels[rows])
+        batch_loss, batch_correct = _score(state, scored, inputs, photos.labels[rows[0] : done])
         loss, num_correct = loss + batch_loss, num_correct + batch_correct
-        if start + EVALUATION_BATCH < len(images):
-            yield Evaluating(split=split, images=start + EVALUATION_BATCH, total_images=len(images))
-    return loss / len(images), num_correct / len(images)
+        if done < len(photos):
+            yield Evaluating(split=split, images=done, total_images=len(photos))
+    return loss / len(photos), num_correct / len(photos)
 
 
 def _score(state: TrainingState, weights: dict[str, Tensor], inputs: Tensor, labels: Tensor) -> tuple[float, int]:
@@ -240,4 +251,5 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         epochs_before=state.epoch,
         keeps_features=keeps_features,
         head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
+        data_digest=state.data_digest,
     )

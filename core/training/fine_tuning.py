@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from core.job import Job
-from core.runs.events import Checkpointed, Evaluated, Evaluating, Event, Extracting, Finished, Started, Step
+from core.runs.events import (
+    Checkpointed,
+    EpochDone,
+    Evaluated,
+    Evaluating,
+    Event,
+    Extracting,
+    Finished,
+    Started,
+    Step,
+)
 from core.runs.folder import RunFolder
 from core.training.fine_tune import fine_tune
 from core.training.keeper import Keeper
@@ -41,7 +51,7 @@ class FineTuning(Job):
     def save(self, event: Event) -> Checkpointed:
         """See `Job`."""
         self._keeper.save(self._state)
-        is_best = isinstance(event, Evaluated) and event.best
+        is_best = isinstance(event, EpochDone) or (isinstance(event, Evaluated) and event.best)
         return Checkpointed(step=self._state.step, epoch=self._state.epoch, best=is_best)
 
     def leave(self) -> None:
@@ -54,8 +64,10 @@ class FineTuning(Job):
             return f"training on {event.device_label} in {event.precision} from step {event.first_step}"
         if isinstance(event, Evaluated):
             return f"epoch {event.epoch}, step {event.step}: {event.split} accuracy {event.accuracy:.4f}"
+        if isinstance(event, EpochDone):
+            return f"epoch {event.epoch}, step {event.step}: nothing to validate on"
         return ""
 
 
 def _ends_epoch(event: Event) -> bool:
-    return isinstance(event, Evaluated) and event.split == "validation"
+    return isinstance(event, EpochDone) or (isinstance(event, Evaluated) and event.split == "validation")

@@ -6,11 +6,12 @@ time for validation. In other blocks their last digits could differ; so, a resum
 
 from collections.abc import Generator, Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import devices
-from core.data import splits
 from core.models import catalog, heads
 from core.runs.events import Evaluating, Extracting
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
@@ -32,8 +33,8 @@ class FrozenPart:
             state.keeps_features &= self._fit_into_memory()
         self.keeps_features: bool = state.keeps_features
         if self.keeps_features:
-            order = splits.epoch_order(len(state.train), seed=state.config.seed, epoch=0)
-            self._blocks = torch.split(torch.from_numpy(order).to(state.device), state.config.batch_size)
+            order, size = state.batches.order(epoch=0), state.config.batch_size
+            self._blocks = [order[start : start + size].copy() for start in range(0, len(order), size)]
             self._missing = set(range(len(self._blocks)))
             self._train = self._make_room(len(state.train))
             self._validation: Tensor | None = None
@@ -46,13 +47,13 @@ class FrozenPart:
         is_flat = isinstance(state.head, nn.Linear)
         return is_flat and needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(state.device)
 
-    def training_features(self, indices: Tensor) -> Tensor:
+    def training_features(self, rows: NDArray[np.int64]) -> Tensor:
         """What the head trains on in the current step: (batch, features) float32."""
         if not self.keeps_features:
-            return self.compute(training_batch(self._state, indices), self._state.precision)
+            return self.compute(training_batch(self._state, rows), self._state.precision)
         if self._state.epoch == 0:
             self._compute_block(self._state.batch)
-        return self._train[indices]
+        return self._train[self._on_device(rows)]
 
     def catch_up(self) -> Iterator[Extracting]:
         """After the first epoch: compute what is not there, because an earlier attempt had computed it."""
@@ -69,19 +70,20 @@ class FrozenPart:
     def _compute_block(self, block: int) -> None:
         if block in self._missing:
             rows = self._blocks[block]
-            self._train[rows] = self.compute(training_batch(self._state, rows), self._state.precision)
+            self._train[self._on_device(rows)] = self.compute(training_batch(self._state, rows), self._state.precision)
             self._missing.remove(block)
 
     def validation_features(self) -> Generator[Evaluating, None, Tensor]:
         """What the head is scored on after every epoch, in float32: (images, features), computed at the first call."""
-        images = self._state.validation
+        total = len(self._state.validation)
         if self._validation is None:
-            features = self._make_room(len(images))
-            for start in range(0, len(images), EVALUATION_BATCH):
-                rows = slice(start, start + EVALUATION_BATCH)
-                features[rows] = self.compute(evaluation_batch(self._state, images.images[rows]), "float32")
-                if start + EVALUATION_BATCH < len(images):
-                    yield Evaluating(split="validation", images=start + EVALUATION_BATCH, total_images=len(images))
+            features = self._make_room(total)
+            for rows in self._state.validation.blocks(EVALUATION_BATCH):
+                done = int(rows[-1]) + 1
+                photos = self._state.validation.gather(rows)
+                features[rows[0] : done] = self.compute(evaluation_batch(self._state, photos), "float32")
+                if done < total:
+                    yield Evaluating(split="validation", images=done, total_images=total)
             self._validation = features
         return self._validation
 
@@ -91,6 +93,9 @@ class FrozenPart:
         # Not inference_mode: its tensors could not be used in the head's backward pass.
         with torch.no_grad(), devices.exact_float32(device), devices.autocast(device, precision):
             return heads.head_inputs(self._state.model, self._state.head, batch).float()
+
+    def _on_device(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows).to(self._state.device)
 
     def _make_room(self, count: int) -> Tensor:
         num_features = catalog.ARCHITECTURES[self._state.config.architecture].head_features

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from core import devices
-from core.data import splits
-from core.data.sources import SOURCES, LabelledImages
+from core.data.batches import Batches
+from core.data.dataset import SIDES
+from core.data.gather import Gatherer
+from core.data.sources import SOURCES
 from core.data.transforms import Transform
-from core.errors import NetworkMissingError, TrainingDivergedError, WeightsFileError
+from core.errors import DataChangedError, NetworkMissingError, TrainingDivergedError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.beginnings import transform_for, untrained, untrained_weights
@@ -22,25 +24,7 @@ from core.training.checkpoints import read_checkpoint, read_transform, write_che
 from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import make_optimizer
-
-
-@dataclass(kw_only=True)
-class Images:
-    """One split, on the device: (count, H, W, 3) uint8 images and (count,) class indices."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @classmethod
-    def on(cls, device: torch.device, source: LabelledImages, indices: Any = slice(None)) -> "Images":
-        """Some of a source's images, moved to the device."""
-        return cls(
-            images=torch.from_numpy(source.images[indices]).to(device),
-            labels=torch.from_numpy(source.labels[indices]).to(device),
-        )
+from core.training.sides import PhotosOfSide
 
 
 @dataclass(kw_only=True)
@@ -55,9 +39,11 @@ class TrainingState:
     precision: str
     classes: tuple[str, ...]
     transform: Transform
-    train: Images
-    validation: Images
-    test: Images
+    data_digest: str  # of all that the data set's manifest says
+    batches: Batches
+    train: PhotosOfSide
+    validation: PhotosOfSide
+    test: PhotosOfSide
     model: nn.Module
     head: heads.Head
     optimizer: torch.optim.Optimizer
@@ -66,9 +52,9 @@ class TrainingState:
     batch: int = 0  # batches done in the current epoch
     step: int = 0  # optimizer steps done
     reported_step: int = 0  # steps whose event was yielded
-    accuracy: float = 0.0  # on validation images, after the newest complete epoch
-    best_accuracy: float = -1.0
-    best_epoch: int = 0
+    accuracy: float | None = None  # on validation photos, after the newest complete epoch; None where there are none
+    best_accuracy: float | None = None
+    best_epoch: int = 0  # the last one, where none is scored
     best_weights: dict[str, Tensor] = field(default_factory=dict)  # of what is trained
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
     lost_best: bool = False  # whether the best epoch's weights could not be found again
@@ -92,7 +78,10 @@ class TrainingState:
         """
         device = devices.get_device(config.device)
         data_set = SOURCES[config.data].load()
-        train_indices, validation_indices = splits.split_validation(data_set.train.labels, seed=config.seed)
+        gatherer = Gatherer(data_set.pixels, device)
+        train, validation, test = (
+            PhotosOfSide.of(data_set.manifest, side, gatherer, device, seed=config.seed) for side in SIDES
+        )
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
         head = heads.get_head(model, config.architecture)
         if config.mode == "frozen":
@@ -101,11 +90,13 @@ class TrainingState:
             config=config,
             device=device,
             precision=devices.default_precision(device) if config.precision == "auto" else config.precision,
-            classes=data_set.classes,
+            classes=data_set.manifest.classes,
             transform=transform or transform_for(config),
-            train=Images.on(device, data_set.train, train_indices),
-            validation=Images.on(device, data_set.train, validation_indices),
-            test=Images.on(device, data_set.test),
+            data_digest=data_set.manifest.digest,
+            batches=Batches(num_photos=len(train), batch_size=config.batch_size, seed=config.seed),
+            train=train,
+            validation=validation,
+            test=test,
             model=model,
             head=head,
             optimizer=make_optimizer(model, config.optimizer),
@@ -124,7 +115,7 @@ class TrainingState:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
-        return splits.num_batches(len(self.train), self.config.batch_size)
+        return self.batches.steps_per_epoch
 
     @property
     def is_at_best_epoch(self) -> bool:
@@ -146,10 +137,10 @@ class TrainingState:
                 f"smaller learning rate than {self.config.optimizer.learning_rate:g}."
             )
 
-    def keep_if_best(self, accuracy: float) -> bool:
-        """Remember the current weights if no epoch scored higher. Returns whether they were the best."""
+    def keep_if_best(self, accuracy: float | None) -> bool:
+        """Remember the current weights if no epoch scored higher, or none is scored. Returns whether it did."""
         self.accuracy = accuracy
-        if accuracy <= self.best_accuracy:
+        if accuracy is not None and self.best_accuracy is not None and accuracy <= self.best_accuracy:
             return False
         self.best_accuracy, self.best_epoch = accuracy, self.epoch
         self.best_weights = _copy_of(self.trained)
@@ -194,6 +185,7 @@ class TrainingState:
             "transform": self.transform.to_dict(),
             "weights": {name: _plain(tensor) for name, tensor in weights.items()},
             "configuration": self.config.to_dict(),
+            "data_digest": self.data_digest,
             "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
         }
 
@@ -212,6 +204,7 @@ class TrainingState:
         Raises:
             WeightsFileError: a file cannot be read, or is no checkpoint of Unfreeze.
             NetworkMissingError: `last` leaves the network out, and there is no `whole`.
+            DataChangedError: the photos are not those that the run began with.
         """
         beside = read_checkpoint(whole) if whole is not None and whole.is_file() else None
         return cls.resume(read_checkpoint(last), last.name, beside, device=device)
@@ -235,6 +228,11 @@ class TrainingState:
             weights = unchanged | weights
         model = build.build_for_weights(config.architecture, weights, name)
         state = cls._around(config, model, read_transform(contents["transform"]))
+        if contents.get("data_digest", state.data_digest) != state.data_digest:  # earlier versions wrote none
+            raise DataChangedError(
+                "The photos of this run, their labels or their split have changed since it began. It cannot go on with "
+                "others: start a new run with its settings."
+            )
         check_head(state.head, state.classes, name)
         restore_optimizer(state.optimizer, training["optimizer"], name)
         state.clock = Clock(training["seconds"])
@@ -261,7 +259,7 @@ class TrainingState:
         elif not best:  # of the epochs that are still to come the best counts, and the current one
             self.lost_best = True
             best = self.trained.state_dict() if self.batch == 0 else {}
-            self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (-1.0, 0)
+            self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (None, 0)
         # Copies: training must not write into what it will be scored with.
         self.best_weights = copy_weights(best, self.trained, name)
 

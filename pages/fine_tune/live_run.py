@@ -14,7 +14,7 @@ from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from pages.fine_tune import take_away
 from pages.fine_tune.values import FormMode, in_other_mode, open_with
-from pages.fine_tune.words import in_words
+from pages.fine_tune.words import in_words, scores
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, loss, plain, plain_name, rate, whole_percent
@@ -179,16 +179,13 @@ def _finished(run: Snapshot, config: FineTuneConfig) -> None:
     finished = run.last_event
     assert isinstance(finished, Finished)
     started = history.started(run.events)  # None where a damaged line has cost it
-    photos = f"{started.test_images:,} test photos" if started else "test photos"
     trained = (
         f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters were"
         if started
         else "The network was"
     )
     st.success(
-        f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
-        f"{finished.best_epoch}, the best on validation ({finished.best_accuracy:.1%}). {trained} trained in "
-        f"{duration(finished.seconds)}.",
+        f"{scores(finished, started)} {trained} trained in {duration(finished.seconds)}.",
         icon=STATUS_ICONS[Status.FINISHED],
     )
     _next(run, config)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
-from core.data import preview, splits
+from core.data import preview
+from core.data.batches import num_batches
 from core.data.sources import SOURCES
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
@@ -12,38 +14,40 @@ from core.runs.config import FineTuneConfig
 
 @st.cache_data
 def _grid(data: str) -> Any:
-    train = SOURCES[data].load().train
-    return preview.make_grid(train.images[preview.pick_per_class(train.labels, 32)])
+    data_set = SOURCES[data].load()
+    train = data_set.manifest.recorded("train")
+    shown = train[preview.pick_per_class(data_set.manifest.labels[train], 32)]
+    return preview.make_grid(np.stack([data_set.pixels[row] for row in shown]))
 
 
 def show_photos(data: str) -> None:
     """The photos that the network will learn from, as they are."""
     source = SOURCES[data]
-    data_set = source.load()
+    manifest = source.load().manifest
     st.markdown(f"##### {source.label}")
     st.markdown(source.description)
     st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
-    st.caption(f"Classes: {', '.join(data_set.classes)}.")
+    st.caption(f"Classes: {', '.join(manifest.classes)}.")
     st.caption(
         "A tenth of the training photos is set aside for validation: it measures the accuracy after every epoch. The "
-        f"{len(data_set.test)} test photos are used once, at the end. Source: {source.citation}."
+        f"{len(manifest.rows('test'))} test photos are used once, at the end. Source: {source.citation}."
     )
 
 
 def show_plan(configs: list[FineTuneConfig]) -> None:
     """What Start will do, in numbers: every choice shows its effect at once."""
     config = configs[0]
-    known, data_set = ARCHITECTURES[config.architecture], SOURCES[config.data].load()
-    num_classes = len(data_set.classes)
+    known, manifest = ARCHITECTURES[config.architecture], SOURCES[config.data].load().manifest
+    num_classes = len(manifest.classes)
     head, parameters = known.head_parameters(num_classes), known.parameters_with(num_classes)
-    train, _ = splits.split_validation(data_set.train.labels, seed=config.seed)
-    steps = splits.num_batches(len(train), config.batch_size)
+    train = len(manifest.rows("train", seed=config.seed))
+    steps = num_batches(train, config.batch_size)
     st.markdown("##### What will happen")
     st.markdown(
         f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
         f"{num_classes} classes.\n"
         f"2. {_who_learns(configs, head, parameters)}\n"
-        f"3. {len(train):,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
+        f"3. {train:,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
         f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
         "shows each step as soon as it is done."
     )

@@ -18,9 +18,9 @@ from core.training.checkpoints import load_network
 
 network = load_network(Path({file_name!r}))  # the downloaded file
 photo = Path("photo.jpg")
-pixels = torch.from_numpy(read_photo(photo.name, photo.read_bytes()))  # (height, width, 3), upright
+pixels = read_photo(photo.name, photo.read_bytes())  # (height, width, 3), upright
 with torch.inference_mode():
-    probabilities = network.model(network.transform(pixels[None])).softmax(dim=1)[0]
+    probabilities = network.model(network.transform.of_photo(pixels)).softmax(dim=1)[0]
 print(network.classes[probabilities.argmax()], percent(probabilities.max().item()))
 """
 

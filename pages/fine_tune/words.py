@@ -1,10 +1,11 @@
-"""The settings of a fine-tuning in one line, as a form, a run and a race show them. Pure."""
+"""The settings of a fine-tuning in one line, as a form, a run and a race show them; and its result. Pure."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.runs.config import FineTuneConfig
+from core.runs.events import Finished, Started
 from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, plain, plain_name
 
@@ -49,3 +50,28 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
 }
+
+
+def scores(finished: Finished, started: Started | None) -> str:
+    """How well a finished run does, as far as its data have photos to tell; in whole sentences of Markdown."""
+    epoch, validation = finished.best_epoch, finished.best_accuracy
+    if finished.test_accuracy is None:
+        if validation is None:
+            return (
+                f"**Trained for {counted(epoch, 'epoch')}.** No photos are set aside for validation or test, so no "
+                "accuracy is known."
+            )
+        return (
+            f"**{validation:.1%} of the validation photos are recognised** with the weights of epoch {epoch}, which "
+            "were chosen by just these photos. There are no test photos to check that on."
+        )
+    photos = f"{started.test_images:,} test photos" if started else "test photos"
+    why = (
+        "the last: there are no validation photos to choose by"
+        if validation is None
+        else f"the best on validation ({validation:.1%})"
+    )
+    return (
+        f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
+        f"{epoch}, {why}."
+    )

@@ -58,7 +58,7 @@ def _without_its_file(ref: NetworkRef) -> tuple[str, ...] | None:
         data = RunFolder(Path(ref.path).parents[1]).config().data
     except RunNotFoundError:  # its description is damaged, its checkpoint need not be
         return None
-    return SOURCES[data].load().classes if data in SOURCES else None
+    return SOURCES[data].load().manifest.classes if data in SOURCES else None
 
 
 def _in_its_file(warming: "Future[tuple[str, ...]]") -> tuple[str, ...] | None:

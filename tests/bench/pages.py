@@ -63,6 +63,7 @@ def default_run(device: str) -> Iterator[Figure]:
             seconds.append(time.perf_counter() - clicked)
             finished = follow(next(store.newest(server.home))).last_event
             assert isinstance(finished, Finished)
+            assert finished.test_accuracy is not None
             accuracies.append(100 * finished.test_accuracy)
     yield Figure(
         name="default run, click to finished (mean of 3 seeds)", value=statistics.mean(seconds), unit="s", target=40

@@ -24,8 +24,9 @@ class Photos(Dataset):
     """The first images of the bundled training set, cropped as the course does it."""
 
     def __init__(self, num_images: int) -> None:
-        train = SOURCES["cifar10_sample"].load().train
-        self.images, self.labels = train.images[:num_images], train.labels[:num_images]
+        data_set = SOURCES["cifar10_sample"].load()
+        rows = data_set.manifest.recorded("train")[:num_images]
+        self.images, self.labels = [data_set.pixels[row] for row in rows], data_set.manifest.labels[rows]
         normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         self.transform = transforms.Compose(
             [transforms.RandomResizedCrop((224, 224)), transforms.ToTensor(), normalize]

@@ -20,13 +20,13 @@ PHOTOS_EACH = 2
 
 def bundled_test_photos() -> dict[str, bytes]:
     """Bundled test photos, which no training has seen, two of each class; each is named by its class."""
-    source = SOURCES["cifar10_sample"].load()
+    sample = SOURCES["cifar10_sample"].load()
+    test = sample.manifest.rows("test")
     photos: dict[str, bytes] = {}
-    for label, name in enumerate(source.classes):
-        for index in range(PHOTOS_EACH):
+    for label, name in enumerate(sample.manifest.classes):
+        for index, row in enumerate(test[sample.manifest.labels[test] == label][:PHOTOS_EACH]):
             file = io.BytesIO()
-            images = source.test.images[source.test.labels == label]
-            Image.fromarray(images[index]).save(file, "PNG")
+            Image.fromarray(sample.pixels[row]).save(file, "PNG")
             photos[f"{name} {index}.png"] = file.getvalue()
     return photos
 

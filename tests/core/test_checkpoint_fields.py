@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.sources import DataSet
+from core.data.dataset import DataSet
 from core.errors import WeightsFileError
 from core.predict.answers import NetworkRef
 from core.predict.prediction import check, predict

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.data.sources import DataSet
+from core.data.dataset import DataSet
 from core.runs import estimate, known_devices, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Finished

@@ -13,6 +13,7 @@ from core.predict import examples
 from core.predict.answers import NetworkRef
 from core.predict.examples import examples_for
 from core.predict.prediction import predict
+from tests.samples import photos_of
 
 SAMPLE = SOURCES["cifar10_sample"].load()
 
@@ -48,10 +49,10 @@ def test_readme_names_every_photo_and_only_these() -> None:
 
 
 def test_network_trained_on_the_sample_gets_a_test_photo_of_each_class() -> None:
-    offered = examples_for(SAMPLE.classes)
+    offered = examples_for(SAMPLE.manifest.classes)
     assert offered is not None
-    assert sorted(example.class_name for example in offered.examples) == sorted(SAMPLE.classes)
-    tests = {image.tobytes() for image in SAMPLE.test.images}
+    assert sorted(example.class_name for example in offered.examples) == sorted(SAMPLE.manifest.classes)
+    tests = {image.tobytes() for image in photos_of(SAMPLE, "test")}
     for example in offered.examples:
         assert Image.open(io.BytesIO(example.contents)).convert("RGB").tobytes() in tests
 
@@ -62,10 +63,10 @@ def test_network_trained_on_the_sample_gets_a_test_photo_of_each_class() -> None
         (),
         ("dark", "bright"),
         ("cat", "dog"),
-        SAMPLE.classes[:-1],
+        SAMPLE.manifest.classes[:-1],
         imagenet.CLASSES[:-100],
         tuple(f"class {number}" for number in range(1000)),
-        tuple(name.title() for name in SAMPLE.classes),
+        tuple(name.title() for name in SAMPLE.manifest.classes),
     ],
     ids=lambda classes: f"{len(classes)} {', '.join(classes[:2])}",
 )
@@ -74,5 +75,5 @@ def test_network_with_other_classes_gets_none(classes: tuple[str, ...]) -> None:
 
 
 def test_more_classes_and_another_order_do_no_harm() -> None:
-    classes = ("unicorn", *itertools.chain(reversed(SAMPLE.classes)))
-    assert examples_for(classes) == examples_for(SAMPLE.classes)
+    classes = ("unicorn", *itertools.chain(reversed(SAMPLE.manifest.classes)))
+    assert examples_for(classes) == examples_for(SAMPLE.manifest.classes)

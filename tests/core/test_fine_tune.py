@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from core import devices
-from core.data import splits
-from core.data.sources import DataSet
+from core.data.batches import Batches
+from core.data.dataset import DataSet
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.models import build, heads
 from core.runs.config import FineTuneConfig
@@ -64,7 +64,7 @@ def test_every_step_is_reported_once_and_in_order(mode: str, augmentation: str) 
     assert kinds[:2] == [("validation", 1), ("validation", 2)]
     assert kinds[2][0] == "test"
     assert isinstance(events[-1], Finished)
-    assert 0 <= events[-1].test_accuracy <= 1
+    assert 0 <= (events[-1].test_accuracy or -1) <= 1
 
 
 @pytest.mark.parametrize("mode", ["frozen", "full"])
@@ -80,13 +80,13 @@ def test_lesson_step_is_the_plain_loops_step() -> None:
     state = TrainingState.new(config(mode="full", epochs=1, learning_rate=1e-4))
     plain = TrainingState.new(config(mode="full", epochs=1, learning_rate=1e-4)).model.train()
     optimizer = torch.optim.SGD(plain.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-2)
-    order = torch.from_numpy(splits.epoch_order(54, seed=0, epoch=0))
+    batches = Batches(num_photos=54, batch_size=8, seed=0)
     expected = []
-    for step in range(7):
-        indices = order[step * 8 : step * 8 + 8]
-        training.seed_dropout(0, step + 1)
-        logits = plain(state.transform(state.train.images[indices]).contiguous(memory_format=torch.channels_last))
-        loss = nn.CrossEntropyLoss()(logits, state.train.labels[indices])
+    for step in range(1, 8):
+        rows = batches.rows(step)
+        training.seed_dropout(0, step)
+        inputs = state.transform(state.train.gather(rows)).contiguous(memory_format=torch.channels_last)
+        loss = nn.CrossEntropyLoss()(plain(inputs), state.train.labels[torch.from_numpy(rows)])
         expected.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
@@ -95,9 +95,9 @@ def test_lesson_step_is_the_plain_loops_step() -> None:
 
 
 def test_training_learns_what_is_easy() -> None:
-    finished = list(fine_tune(TrainingState.new(config(mode="full", weights="pretrained", epochs=4))))[-1]
+    finished = list(fine_tune(TrainingState.new(config(mode="full", weights="pretrained", epochs=8))))[-1]
     assert isinstance(finished, Finished)
-    assert finished.test_accuracy > 0.9
+    assert (finished.test_accuracy or 0) > 0.9
 
 
 def test_frozen_training_moves_the_head_alone() -> None:
@@ -154,7 +154,7 @@ def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatc
     assert (finished.best_epoch, finished.best_accuracy) == (best.epoch, best.accuracy)
     state.head.load_state_dict(state.best_weights)
     with torch.no_grad():
-        logits = state.model.eval()(evaluation_batch(state, state.test.images))
+        logits = state.model.eval()(evaluation_batch(state, state.test.gather(slice(None))))
     assert (logits.argmax(dim=1) == state.test.labels).float().mean() == pytest.approx(finished.test_accuracy)
 
 
@@ -214,10 +214,10 @@ def test_checkpoint_predicts_as_the_state_does(mode: str, tmp_path: Path) -> Non
     state.save(tmp_path / "last.pt")
     network = load_network(tmp_path / "last.pt")
     assert network.classes == ("dark", "bright")
-    images = state.test.images
+    photos = state.test.gather(slice(None))
     with torch.no_grad():
-        ours = state.model.eval()(evaluation_batch(state, images))
-        theirs = network.model(network.transform(images))
+        ours = state.model.eval()(evaluation_batch(state, photos))
+        theirs = network.model(network.transform(photos))
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
@@ -339,4 +339,4 @@ def test_gpu_learns_what_is_easy(mode: str) -> None:
     events = list(fine_tune(TrainingState.new(settings)))
     assert [event.step for event in events if isinstance(event, Step)] == list(range(1, 29))
     assert isinstance(events[-1], Finished)
-    assert events[-1].test_accuracy > 0.9
+    assert (events[-1].test_accuracy or 0) > 0.9

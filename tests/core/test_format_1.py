@@ -28,6 +28,7 @@ from core.runs.folder import RunFolder
 from core.runs.status import Status
 from pages.places import FINE_TUNE_RUN, LINEAR_FIT, RUNS
 from tests.conftest import ROOT, follow
+from tests.samples import photos_of
 
 DATA = Path(__file__).parents[1] / "data" / "format_1"
 EXPECTED: dict[str, Any] = json.loads((DATA / "expected.json").read_text())
@@ -77,12 +78,13 @@ def test_old_run_goes_on_to_the_end_that_it_would_have_had(old: RunFolder) -> No
 
 
 def test_old_checkpoint_predicts_as_it_did(old: RunFolder) -> None:
-    test = SOURCES["cifar10_sample"].load().test
+    sample = SOURCES["cifar10_sample"].load()
+    test = photos_of(sample, "test")
     photos = [("odd.png", (DATA / "odd.png").read_bytes())]
     for name in EXPECTED["probabilities"]:
         if name != "odd.png":
             file = io.BytesIO()
-            Image.fromarray(test.images[int(name.removesuffix(".png"))]).save(file, "PNG")
+            Image.fromarray(test[int(name.removesuffix(".png"))]).save(file, "PNG")
             photos.append((name, file.getvalue()))
     answers = predict(NetworkRef(source="checkpoint", path=str(old.best_checkpoint)), photos)
     assert len(answers) == 11

@@ -105,7 +105,7 @@ def test_special_networks_learn(architecture: str, mode: Mode, tiny_data: object
     head = {f"{ARCHITECTURES[architecture].head}.{name}" for name, _ in state.head.named_parameters()}
     assert isinstance(events[-1], Finished)
     assert moved == head if mode == "frozen" else moved > head
-    images = state.transform(state.test.images[:4])
+    images = state.transform(state.test.gather(slice(4)))
     with torch.no_grad():
         features = heads.head_inputs(state.model.eval(), state.head, images)
         assert torch.allclose(heads.to_logits(state.head(features)), state.model(images), atol=1e-5)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from core.data.sources import DataSet
+from core.data.dataset import DataSet
 from core.data.transforms import EvaluationTransform
 from core.errors import WeightsFileError
 from core.models import build, imagenet
@@ -20,6 +20,7 @@ from core.training.checkpoints import read_checkpoint, write_checkpoint
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
 from tests.conftest import PHOTOS
+from tests.samples import photos_of
 
 IMAGENET = NetworkRef(source="pretrained", architecture="efficientnet_lite0")
 
@@ -66,23 +67,24 @@ def trained(tiny_data: DataSet, tmp_path: Path) -> tuple[Path, float]:
     for _ in fine_tune(state):
         pass
     state.save(tmp_path / "best.pt")
+    assert state.accuracy is not None
     return tmp_path / "best.pt", state.accuracy
 
 
 def accuracy(answers: list[Answer], data_set: DataSet) -> float:
-    labels = [data_set.classes.index(answer.guesses[0].class_name) for answer in answers]
-    return float(np.mean(labels == data_set.test.labels))
+    labels = [data_set.manifest.classes.index(answer.guesses[0].class_name) for answer in answers]
+    return float(np.mean(labels == data_set.manifest.labels[data_set.manifest.rows("test")]))
 
 
 def test_checkpoint_predicts_what_it_was_trained_on(trained: tuple[Path, float], tiny_data: DataSet) -> None:
-    files = [(f"{index}.png", png(image)) for index, image in enumerate(tiny_data.test.images)]
+    files = [(f"{index}.png", png(image)) for index, image in enumerate(photos_of(tiny_data, "test"))]
     for ref in (
         NetworkRef(source="checkpoint", path=str(trained[0])),
         NetworkRef(source="file", architecture="alexnet", path=str(trained[0])),  # it knows better
     ):
         answers = predict(ref, files)
         assert accuracy(answers, tiny_data) > 0.9
-        assert warm(ref) == tiny_data.classes
+        assert warm(ref) == tiny_data.manifest.classes
         assert len(answers[0].guesses) == 2
         assert sum(guess.probability for guess in answers[0].guesses) == pytest.approx(1)
 

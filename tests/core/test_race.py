@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core import driver
-from core.data import splits
+from core.data.batches import Batches
 from core.lane import Lane
 from core.runs import history, jobs, locks, store, workers
 from core.runs.config import MAX_LANES, FineTuneConfig, check_race
@@ -279,6 +279,6 @@ def test_recorded_rows_are_those_that_were_trained_on(monkeypatch: pytest.Monkey
 
     assert rows_hash(FROZEN) == rows_hash(FROZEN.changed(learning_rate=1e-5))
     assert rows_hash(FROZEN) != rows_hash(dataclasses.replace(FROZEN, seed=1))
-    before, epoch_order = rows_hash(FROZEN), splits.epoch_order
-    monkeypatch.setattr(splits, "epoch_order", lambda *args, **kwargs: epoch_order(*args, **kwargs)[::-1].copy())
+    before, order = rows_hash(FROZEN), Batches.order
+    monkeypatch.setattr(Batches, "order", lambda batches, epoch: order(batches, epoch)[::-1].copy())
     assert rows_hash(FROZEN) != before, "a fault in the order shows, although the seed is the same"

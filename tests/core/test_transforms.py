@@ -76,7 +76,7 @@ def test_inputs_are_torchvisions_own_for_every_one_of_its_weights(architecture: 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_each_random_crop_is_pillows_of_the_same_box(kernel: Kernel) -> None:
     images = noise(32, 40, count=8)
-    boxes = np.stack(sample_crops(np.random.default_rng(3), 8, 32, 40), axis=1)
+    boxes = np.stack(sample_crops(np.random.default_rng(3), np.full(8, 32), np.full(8, 40)), axis=1)
     ours = transform_to(96, kernel=kernel).random_resized_crops(images, np.random.default_rng(3))
     to_pixels = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
     for image, crop, box in zip(images, ours, boxes.tolist(), strict=True):
@@ -162,7 +162,7 @@ def test_first_versions_transform_is_what_it_was() -> None:
 
 @given(height=st.integers(1, 300), width=st.integers(1, 300), seed=st.integers(0, 1000))
 def test_crops_lie_within_the_image(height: int, width: int, seed: int) -> None:
-    tops, lefts, heights, widths = sample_crops(np.random.default_rng(seed), 16, height, width)
+    tops, lefts, heights, widths = sample_crops(np.random.default_rng(seed), np.full(16, height), np.full(16, width))
     assert (tops >= 0).all()
     assert (lefts >= 0).all()
     assert (heights >= 1).all()
@@ -172,7 +172,7 @@ def test_crops_lie_within_the_image(height: int, width: int, seed: int) -> None:
 
 
 def test_crops_are_distributed_like_torchvisions() -> None:
-    ours = np.stack(sample_crops(np.random.default_rng(0), 4_000, 32, 32)[2:])
+    ours = np.stack(sample_crops(np.random.default_rng(0), np.full(4_000, 32), np.full(4_000, 32))[2:])
     image = torch.zeros(3, 32, 32)
     torch.manual_seed(0)
     drawn = [v2.RandomResizedCrop(224).make_params([image]) for _ in range(4_000)]

@@ -238,7 +238,7 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
     ("classes", "said", "has_examples"),
     [
         (imagenet.CLASSES, "Knows 1,000 classes. Its answer to any photo is one of them.", True),
-        (SOURCES["cifar10_sample"].load().classes, "Knows 10 classes: airplane, automobile, bird, cat,", True),
+        (SOURCES["cifar10_sample"].load().manifest.classes, "Knows 10 classes: airplane, automobile, bird, cat,", True),
         (("dark", "bright"), "Knows 2 classes: dark, bright. Its answer", False),
         (("class 0", "class 1"), "Knows 2 classes by their numbers: the file holds no names.", False),
         (("only",), "Knows one class, only: that is its answer to every photo.", False),
