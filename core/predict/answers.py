@@ -37,6 +37,7 @@ class Answer:
     thumbnail: bytes = b""  # a JPEG of the photo, upright and small enough to show
     width: int = 0  # of the upright photo, in pixels
     height: int = 0
+    notes: tuple[str, ...] = ()  # how it was read, where a viewer would not expect it; sentences
 
 
 def percent(probability: float) -> str:

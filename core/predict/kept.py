@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.predict.photos import MAX_BYTES, printable
+from core.data.decoding.limits import MAX_BYTES
+from core.words import shown
 
 MAX_PHOTO_BYTES = MAX_BYTES
 MAX_PHOTOS = 300
@@ -96,4 +97,4 @@ def _sentences(too_large: Sequence[str], known: Sequence[str], no_room: Sequence
 
 def _named(names: Sequence[str]) -> str:
     """ "cat.jpg is" or "12 photos are"."""
-    return f"{printable(names[0])} is" if len(names) == 1 else f"{len(names):,} photos are"
+    return f"{shown(names[0])} is" if len(names) == 1 else f"{len(names):,} photos are"

@@ -1,6 +1,7 @@
 """What a network takes photos for. Runs in the helper process; keeps the networks it was asked for last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,13 +9,15 @@ import torch
 from torch import Tensor
 
 from core import devices
+from core.data.decoding.photo import read_photo
 from core.data.transforms import own_evaluation
 from core.errors import PhotoError, WeightsError
 from core.models import build, catalog, heads, imagenet
 from core.models.gate.headers import read_headers
 from core.predict.answers import TOP, Answer, Guess, NetworkRef
-from core.predict.photos import as_jpeg, printable, read_photo, thumbnail
+from core.predict.photos import as_jpeg, thumbnail
 from core.training.checkpoints import TrainedNetwork, is_checkpoint, load_network
+from core.words import shown
 
 _NETWORKS_KEPT = 2  # in each of a few processes
 _BATCH = 16
@@ -37,16 +40,17 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
     inputs: dict[int, Tensor] = {}
     for index, (name, contents) in enumerate(photos):
         try:
-            pixels = read_photo(name, contents)
+            photo = read_photo(name, contents)
         except PhotoError as error:
             answers[index] = Answer(name=name, problem=str(error))
             continue
         except MemoryError:
-            answers[index] = Answer(name=name, problem=f"{printable(name)} needs more memory than there is.")
+            answers[index] = Answer(name=name, problem=f"{shown(name)} needs more memory than there is.")
             continue
-        height, width, _ = pixels.shape
-        inputs[index] = network.transform.of_photo(pixels, device)  # (1, 3, size, size)
-        answers[index] = Answer(name=name, thumbnail=as_jpeg(thumbnail(pixels)), width=width, height=height)
+        height, width, _ = photo.pixels.shape
+        inputs[index] = network.transform.of_photo(photo.pixels, device)  # (1, 3, size, size)
+        small = as_jpeg(thumbnail(photo.pixels))
+        answers[index] = Answer(name=name, thumbnail=small, width=width, height=height, notes=photo.notes)
     readable = sorted(inputs)
     for start in range(0, len(readable), _BATCH):
         indices = readable[start : start + _BATCH]
@@ -55,17 +59,10 @@ def predict(ref: NetworkRef, photos: Sequence[tuple[str, bytes]]) -> list[Answer
         for row, (index, guesses) in enumerate(zip(indices, _guess(network, batch), strict=True)):
             known = answers[index]
             if not guesses:
-                answers[index] = Answer(name=known.name, problem=_NO_NUMBER.format(name=printable(known.name)))
+                answers[index] = Answer(name=known.name, problem=_NO_NUMBER.format(name=shown(known.name)))
                 continue
-            answers[index] = Answer(
-                name=known.name,
-                guesses=guesses,
-                seen=as_jpeg(seen[row]),
-                seen_size=network.transform.image_size,
-                thumbnail=known.thumbnail,
-                width=known.width,
-                height=known.height,
-            )
+            seen_size = network.transform.image_size
+            answers[index] = replace(known, guesses=guesses, seen=as_jpeg(seen[row]), seen_size=seen_size)
     return [answers[index] for index in range(len(photos))]
 
 

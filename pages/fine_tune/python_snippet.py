@@ -13,12 +13,12 @@ sys.path.insert(0, {folder!r})
 import torch
 
 from core.predict.answers import percent
-from core.predict.photos import read_photo
+from core.data.decoding.photo import read_photo
 from core.training.checkpoints import load_network
 
 network = load_network(Path({file_name!r}))  # the downloaded file
 photo = Path("photo.jpg")
-pixels = read_photo(photo.name, photo.read_bytes())  # (height, width, 3), upright
+pixels = read_photo(photo.name, photo.read_bytes()).pixels  # (height, width, 3), upright
 with torch.inference_mode():
     probabilities = network.model(network.transform.of_photo(pixels)).softmax(dim=1)[0]
 print(network.classes[probabilities.argmax()], percent(probabilities.max().item()))

@@ -41,6 +41,8 @@ def answer_card(answer: Answer, *, truth: str | None, key: str, on_remove: Calla
             is_small = max(answer.width, answer.height) < _SMALL
             st.image(answer.thumbnail, width=_SMALL if is_small else "stretch", alt=f"The photo {shown(answer.name)}")
             st.caption(f"{plain_name(answer.name)} · {answer.width:,} x {answer.height:,}")
+            for note in answer.notes:
+                st.caption(plain(note))
         with guesses:
             best = answer.guesses[0]
             st.markdown(f"### {plain_name(best.class_name)}")

@@ -10,6 +10,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.data.decoding.limits import MAX_PIXELS
 from core.predict.examples import ExampleSet, examples_for
 from core.predict.kept import MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_TOTAL_BYTES, KeptPhotos, Photo, make_photo
 from pages.ui.format import plain
@@ -84,8 +85,9 @@ def _drop_zone(kept: KeptPhotos) -> None:
         accept_multiple_files=True,
         key=f"predict_photos_{number}",
         max_upload_size=_MAX_UPLOAD_MB,
-        help="JPEG, PNG, WebP, BMP, TIFF, or a GIF's first frame: by what is in the file, not by its name. At most 50 "
-        f"megapixels each, and {MAX_PHOTOS} photos with {MAX_TOTAL_BYTES // 2**20} MB together.",
+        help="JPEG, PNG, WebP, AVIF, HEIC, BMP, TIFF, JPEG 2000, or a GIF's first frame: by what is in the file, not "
+        f"by its name. At most {MAX_PIXELS / 1e6:.0f} megapixels each, and {MAX_PHOTOS} photos with "
+        f"{MAX_TOTAL_BYTES // 2**20} MB together.",
     )
     if uploaded:
         st.session_state[_NOTES] = kept.add((file.name, file.getvalue()) for file in uploaded)
