@@ -1,0 +1,166 @@
+"""Which class and which side a file is of, as the folders say in which it lies. Pure: from paths to readings.
+
+A folder, a zip and a tar are read alike: they are lists of relative paths. Where more than one way to take them makes
+sense, there is more than one reading, the likeliest first, and each says in words what it took for what.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from core.data.dataset import SIDES, Side
+from core.words import shown
+
+# What people call the sides, in any case.
+_SIDES: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+_IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}  # and all that is hidden, as .DS_Store and ._photo.jpg are
+Way = Literal["classes", "sides above", "sides below", "innermost"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A file of a data set, photo or not."""
+
+    path: str  # relative, its parts divided by "/"
+    class_name: str
+    given: Side | None = None  # None: its side is to be drawn
+    group: str = ""  # of photos that belong together; empty where nobody says so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One way to take files for a data set."""
+
+    sentence: str  # what was taken for what; not Markdown
+    classes: tuple[str, ...]
+    items: tuple[Item, ...]
+    left_out: tuple[str, ...]  # paths that this reading has no class for
+
+
+def is_ignored(path: str) -> bool:
+    """Whether a file is none of the user's: what systems and file managers leave in folders, and all that is hidden."""
+    return any(part.startswith(".") or part.casefold() in _IGNORED for part in PurePosixPath(path).parts)
+
+
+def readings(paths: Iterable[str]) -> list[Reading]:
+    """The ways to take files for a data set by their folders, the likeliest first; none where they lie in none."""
+    files = sorted(path for path in paths if not is_ignored(path))
+    parts = _below_common_folder([PurePosixPath(path).parts for path in files])
+    found: dict[tuple[Item, ...], Reading] = {}
+    for way in _ways(parts):
+        for reading in _readings_of(way, files, parts):
+            found.setdefault(reading.items, reading)  # the first sentence of those that mean the same
+    return list(found.values())
+
+
+def _below_common_folder(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The paths without the folder that holds all others, as an archive has it."""
+    below = list(parts)
+    while below and all(len(path) > 2 for path in below) and len({path[0] for path in below}) == 1:
+        if any(len(path) == 3 and _side_of(path[1]) for path in below):
+            break  # it is a lone class with its sides below it
+        below = [path[1:] for path in below]
+    return below
+
+
+def _ways(parts: Sequence[tuple[str, ...]]) -> list[Way]:
+    """How the folders can be taken, the likeliest first."""
+    first = {path[0] for path in parts if len(path) > 1}
+    second = {path[1] for path in parts if len(path) > 2}
+    ways: list[Way] = []
+    if len(_sides_in(first)) >= 2 or (first and len(_sides_in(first)) == 1 and all(map(_side_of, first)) and second):
+        ways.append("sides above")
+    if second and len(_sides_in(second)) >= 2:
+        ways.append("sides below")
+    if first:
+        ways.append("classes")
+    if any(len(path) > 2 for path in parts):
+        ways.append("innermost")
+    return ways
+
+
+def _side_of(folder: str) -> Side | None:
+    return _SIDES.get(folder.casefold())
+
+
+def _sides_in(folders: Iterable[str]) -> set[Side]:
+    return {side for folder in folders if (side := _side_of(folder))}
+
+
+def _readings_of(way: Way, files: Sequence[str], parts: Sequence[tuple[str, ...]]) -> list[Reading]:
+    """What can be made of the files where their folders are taken that way."""
+    places = [_PLACES[way](path) for path in parts]
+    named = {side: folder for _, folder in reversed(places) if folder and (side := _side_of(folder))}
+    left_out = tuple(file for file, (class_name, _) in zip(files, places, strict=True) if class_name is None)
+    made: list[Reading] = []
+    for sides, phrase in _sides_readings(named):
+        items = tuple(
+            Item(path=file, class_name=class_name, given=sides.get(_side_of(folder or "")))
+            for file, (class_name, folder) in zip(files, places, strict=True)
+            if class_name is not None
+        )
+        classes = tuple(sorted({item.class_name for item in items}))
+        if classes:
+            sentence = _sentence(len(classes), way, phrase, len(left_out))
+            made.append(Reading(sentence=sentence, classes=classes, items=items, left_out=left_out))
+    return made
+
+
+# The class, and the folder that names the side, of a path's parts; no class where it lies in none.
+_PLACES: dict[Way, Callable[[tuple[str, ...]], tuple[str | None, str | None]]] = {
+    "classes": lambda path: (path[0], None) if len(path) > 1 else (None, None),
+    "innermost": lambda path: (path[-2], None) if len(path) > 1 else (None, None),
+    "sides above": lambda path: (path[1], path[0]) if len(path) > 2 and _side_of(path[0]) else (None, None),
+    "sides below": lambda path: (path[0], path[1]) if len(path) > 2 and _side_of(path[1]) else (None, None),
+}
+
+
+def _sides_readings(named: Mapping[Side, str]) -> list[tuple[dict[Side | None, Side], str]]:
+    """What can become of the sides that folders name: which each is kept as, and how to say it.
+
+    A test set never chooses anything, and without one no result can be trusted: so a lone validation set is for test.
+    """
+    if not named:
+        return [({}, "")]
+    train: dict[Side | None, Side] = {"train": "train"}
+    anew: tuple[dict[Side | None, Side], str] = (
+        {},
+        f"the photos of {_listed(named)} are mixed, and their sides drawn anew",
+    )
+    validation, test = (shown(named.get(side, "")) for side in ("validation", "test"))
+    if "test" in named and "validation" in named:
+        kept = f"“{validation}” is kept for validation, “{test}” as the test set"
+        return [({**train, "validation": "validation", "test": "test"}, kept), anew]
+    if "test" in named:
+        return [({**train, "test": "test"}, f"“{test}” is kept as the test set"), anew]
+    if "validation" in named:
+        as_test = f"“{validation}” is kept as the test set"
+        as_validation = f"“{validation}” is kept for validation, and there is no test set"
+        return [
+            ({**train, "validation": "test"}, as_test),
+            ({**train, "validation": "validation"}, as_validation),
+            anew,
+        ]
+    return [anew]
+
+
+def _listed(named: Mapping[Side, str]) -> str:
+    return " and ".join(f"“{shown(named[side])}”" for side in SIDES if side in named)
+
+
+def _sentence(num_classes: int, way: Way, sides: str, num_left_out: int) -> str:
+    classes = f"{num_classes:,} class{'' if num_classes == 1 else 'es'}"
+    where = "the names of the innermost folders" if way == "innermost" else "folder names"
+    parts = [f"{classes} from {where}", sides]
+    if num_left_out:
+        parts.append(f"{num_left_out:,} file{' lies' if num_left_out == 1 else 's lie'} in no class folder")
+    return f"{'; '.join(filter(None, parts))}."

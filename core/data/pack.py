@@ -1,0 +1,226 @@
+"""A pack: the photos of a data set as they are kept, in one file that is mapped into memory. Never imports torch.
+
+    pixels         one photo behind the other, see `core.data.pixels`
+    records        a line of JSON for each file that was looked at, whether it is a photo or not
+    manifest.json  what is known of all photos together; it makes a folder a pack, and is written last
+    photos.npz     what is known of each photo, in the order of `pixels`
+    names.json     their names
+
+While a pack is made, `pixels` and `records` are appended to. A record is written once its pixels are safe on the disk,
+so whoever goes on after a crash begins behind the last record, and ends with the very same bytes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.dataset import SIDES, DataSet, Manifest
+from core.data.pack_rule import PackRule
+from core.data.pixels import Pixels
+from core.durable import open_file, replace_file
+from core.errors import DataSetError
+from core.words import shown
+
+_FORMAT = 1
+_MAX_JSON = 512 * 2**20
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What became of one file: a photo of that many pixels, or a sentence that says why it is none."""
+
+    id: str = ""  # SHA-256 of what the file holds
+    height: int = 0
+    width: int = 0
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def num_bytes(self) -> int:
+        """What its pixels take."""
+        return self.height * self.width * 3
+
+
+class PackWriter:
+    """Appends photos to a pack, and goes on where an earlier writer of the same folder has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take up a folder's work. Only for whoever holds its lock.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.records, lines = _whole_records(folder)
+        self._pixels = _open_to_append(folder / "pixels", sum(record.num_bytes for record in self.records))
+        self._lines = _open_to_append(folder / "records", lines)
+        self._waiting: list[Record] = []
+
+    def append(self, record: Record, pixels: NDArray[np.uint8] | None = None) -> None:
+        """Add a file: (height, width, 3) pixels where it is a photo."""
+        assert record.num_bytes == (0 if pixels is None else pixels.size), record
+        if pixels is not None:
+            self._pixels.write(np.ascontiguousarray(pixels).data)
+        self._waiting.append(record)
+
+    def commit(self) -> None:
+        """Have all that was appended safe on the disk.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        _through(self._pixels)
+        self._lines.write(b"".join(json.dumps(asdict(record)).encode() + b"\n" for record in self._waiting))
+        _through(self._lines)
+        self.records += self._waiting
+        self._waiting = []
+
+    def close(self) -> None:
+        """Let the files go; what was not committed is done again by the next writer."""
+        self._pixels.close()
+        self._lines.close()
+
+    def finish(
+        self,
+        *,
+        classes: Sequence[str],
+        names: Sequence[str],
+        labels: Sequence[int] | NDArray[np.int64],
+        sides: Sequence[int] | NDArray[np.int8],
+        rule: PackRule,
+    ) -> None:
+        """Make it a pack. Names, labels and sides are those of the photos alone, in their order.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self.commit()
+        photos = [record for record in self.records if not record.problem]
+        sizes = np.array([(photo.height, photo.width) for photo in photos], np.int64).reshape(-1, 2)
+        arrays = {
+            "ids": np.array([photo.id for photo in photos], "S64"),
+            "labels": np.asarray(labels, np.int64),
+            "sides": np.asarray(sides, np.int8),
+            "sizes": sizes,
+        }
+        values = {
+            "format": _FORMAT,
+            "classes": list(classes),
+            "pack": rule.to_dict(),
+            "content": _sha256(self._folder / "pixels"),
+        }
+        replace_file(self._folder / "names.json", lambda file: file.write(json.dumps(list(names)).encode()))
+        replace_file(self._folder / "photos.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+        replace_file(self._folder / "manifest.json", lambda file: file.write(json.dumps(values).encode()))
+
+
+def open_pack(folder: Path) -> DataSet:
+    """The data set in a folder. Its pixels are read when they are wanted.
+
+    Raises:
+        DataSetError: it is no whole pack; the message names it.
+    """
+    try:
+        return _open(folder)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever its files hold
+        raise DataSetError(
+            f"The packed photos in {shown(folder)} are damaged or incomplete. Delete this data set, and make it anew "
+            "from its photos."
+        ) from error
+
+
+def _open(folder: Path) -> DataSet:
+    values = _read_json(folder / "manifest.json")
+    classes, names = values["classes"], _read_json(folder / "names.json")
+    with open_file(folder / "photos.npz") as file, np.load(file, allow_pickle=False) as arrays:
+        ids, labels, sides, sizes = (arrays[name] for name in ("ids", "labels", "sides", "sizes"))
+    count = len(labels)
+    if values["format"] != _FORMAT or not all(isinstance(name, str) for name in (*classes, *names)):
+        raise ValueError("another format")
+    if labels.shape != (count,) or sides.shape != (count,) or sizes.shape != (count, 2) or ids.shape != (count,):
+        raise ValueError("arrays of other lengths")
+    if (labels.dtype, sides.dtype, sizes.dtype) != (np.int64, np.int8, np.int64) or ids.dtype.kind != "S":
+        raise ValueError("arrays of other types")
+    if count and (labels.min() < 0 or labels.max() >= len(classes) or sizes.min() < 1 or sizes.max() >= 2**15):
+        raise ValueError("numbers that cannot be")
+    if count and not (sides.min() >= -1 and sides.max() < len(SIDES)):
+        raise ValueError("a side that there is not")
+    ends = np.cumsum(sizes[:, 0] * sizes[:, 1] * 3)
+    total = int(ends[-1]) if count else 0
+    with open_file(folder / "pixels") as file:
+        if os.fstat(file.fileno()).st_size != total:
+            raise ValueError("pixels of other photos")
+        # Private: nobody writes to it, and torch takes no array that cannot be written to.
+        flat = np.memmap(file, np.uint8, "c", shape=(total,)) if total else np.empty(0, np.uint8)
+    manifest = Manifest(
+        classes=tuple(classes),
+        ids=[name.decode() for name in ids.tolist()],
+        names=names,
+        labels=labels,
+        sides=sides,
+        sizes=sizes,
+        content=str(values["content"]),
+        pack=PackRule.from_dict(values["pack"]),
+    )
+    return DataSet(
+        manifest=manifest, pixels=Pixels(flat=flat, offsets=ends - sizes[:, 0] * sizes[:, 1] * 3, sizes=sizes)
+    )
+
+
+def _read_json(path: Path) -> Any:
+    with open_file(path) as file:
+        text = file.read(_MAX_JSON)
+    return json.loads(text)
+
+
+def _whole_records(folder: Path) -> tuple[list[Record], int]:
+    """The records whose pixels are there, and how many bytes they take in their file."""
+    records: list[Record] = []
+    end, room = 0, (folder / "pixels").stat().st_size if (folder / "pixels").exists() else 0
+    try:
+        with open_file(folder / "records") as file:
+            for line in file:
+                values = json.loads(line) if line.endswith(b"\n") else None
+                record = Record(**values | {"notes": tuple(values["notes"])}) if values else None
+                if record is None or not 0 <= record.num_bytes <= room:
+                    break
+                room -= record.num_bytes
+                records.append(record)
+                end += len(line)
+    except FileNotFoundError:
+        pass
+    except (ValueError, TypeError, KeyError):  # a line that a crash has left
+        pass
+    return records, end
+
+
+def _open_to_append(path: Path, length: int) -> BinaryIO:
+    """A file without what stands behind that many bytes."""
+    file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
+    file.truncate(length)
+    file.seek(length)
+    return file
+
+
+def _through(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
