@@ -117,6 +117,7 @@ class _Zip(Archive):
             raise DataSetError(f"{self._name} is refused: files in it overlap, as in a trap for whoever unpacks it.")
 
     def contents(self, paths: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes]]:
+        """See `Archive.contents`."""
         wanted = set(paths)
         for path, info in self._infos.items():
             if path in wanted:
@@ -127,6 +128,7 @@ class _Zip(Archive):
                     raise _damaged(self._name, path) from error
 
     def close(self) -> None:
+        """See `Archive.close`."""
         self._zip.close()
         self._file.close()
 
@@ -153,6 +155,7 @@ class _Tar(Archive):
         self.entries = found
 
     def contents(self, paths: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes]]:
+        """See `Archive.contents`."""
         wanted = set(paths)
         path = ""
         try:
@@ -164,6 +167,7 @@ class _Tar(Archive):
             raise _damaged(self._name, path) from error
 
     def close(self) -> None:
+        """See `Archive.close`."""
         self._file.close()
 
 

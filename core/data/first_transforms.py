@@ -33,6 +33,7 @@ class FirstTransform(Transform):
         return self.normalise(_resize(middle, rows, columns))
 
     def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+        """See `Transform.random_resized_crops`."""
         images = photos if isinstance(photos, Tensor) else torch.stack(photos)  # the first version knew no other sizes
         batch, height, width, _ = images.shape
         tops, lefts, heights, widths = sample_crops(stream, np.full(batch, height), np.full(batch, width))

@@ -21,22 +21,19 @@ class Gatherer:
     """The photos of a data set, for one device."""
 
     def __init__(self, pixels: Pixels, device: torch.device) -> None:
-        self._device = device
-        self._offsets, self._sizes = pixels.offsets, pixels.sizes
+        self._device, self._pixels = device, pixels
         self._flat = torch.from_numpy(pixels.flat)
         if device.type != "cpu" and self._flat.numel() <= _SHARE * devices.free_memory_bytes(device):
             self._flat = self._flat.to(device)
-        self._shape = None if pixels.stacked is None else pixels.stacked.shape
+        stacked = pixels.stacked
+        self._stacked = None if stacked is None else self._flat[: stacked.size].view(stacked.shape)
 
     def __call__(self, rows: NDArray[np.int64]) -> Photos:
         """The photos of these rows, in their order, on the device."""
-        if self._shape is not None:
-            count = int(np.prod(self._shape))
-            wanted = torch.from_numpy(rows).to(self._flat.device)
-            return self._flat[:count].view(self._shape)[wanted].to(self._device)
+        if self._stacked is not None:
+            return self._stacked[torch.from_numpy(rows).to(self._stacked.device)].to(self._device)
         return [self._one(row).to(self._device) for row in rows.tolist()]
 
     def _one(self, row: int) -> Tensor:
-        height, width = (int(side) for side in self._sizes[row])
-        start = int(self._offsets[row])
-        return self._flat[start : start + height * width * 3].view(height, width, 3)
+        place, shape = self._pixels.place(row)
+        return self._flat[place].view(shape)

@@ -33,7 +33,6 @@ class Item:
     path: str  # relative, its parts divided by "/"
     class_name: str
     given: Side | None = None  # None: its side is to be drawn
-    group: str = ""  # of photos that belong together; empty where nobody says so
 
 
 @dataclass(frozen=True, kw_only=True)

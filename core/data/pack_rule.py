@@ -20,9 +20,10 @@ _VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PackRule:
-    """Photos become squares of `size` pixels, or of as many as they have if they are smaller: nothing is enlarged.
+    """Photos become squares of `size` pixels; a smaller one becomes a square of its own size, and is not enlarged.
 
     "middle" keeps the middle square, "squash" the whole photo with its shape changed, "pad" the whole photo on black.
+    A smaller photo's size is its shorter side where the middle is kept, and else the longer one.
 
     Raises:
         ValueError: there is no such size or shape.

@@ -30,9 +30,14 @@ class Pixels:
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         """(height, width, 3) pixels of one photo: a view, not a copy."""
+        place, shape = self.place(row)
+        return self.flat[place].reshape(shape)
+
+    def place(self, row: int) -> tuple[slice, tuple[int, int, int]]:
+        """Where one photo lies in `flat`, and its height, width and channels."""
         height, width = (int(side) for side in self.sizes[row])
         start = int(self.offsets[row])
-        return self.flat[start : start + height * width * 3].reshape(height, width, 3)
+        return slice(start, start + height * width * 3), (height, width, 3)
 
     @cached_property
     def stacked(self) -> NDArray[np.uint8] | None:

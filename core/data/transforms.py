@@ -100,6 +100,7 @@ class EvaluationTransform(Transform):
         return self.normalise(functional.center_crop(resized, [self.image_size]))
 
     def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+        """See `Transform.random_resized_crops`."""
         sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
         boxes = np.stack(sample_crops(stream, *sizes.T), axis=1).tolist()  # top, left, height, width
         size = [self.image_size, self.image_size]

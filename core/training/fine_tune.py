@@ -23,7 +23,7 @@ from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
 from core.training.frozen import FrozenPart
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
-from core.training.sides import PhotosOfSide
+from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 
 Network = Callable[[Tensor], Tensor]

@@ -24,7 +24,7 @@ from core.training.checkpoints import read_checkpoint, read_transform, write_che
 from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import make_optimizer
-from core.training.sides import PhotosOfSide
+from core.training.photos import PhotosOfSide
 
 
 @dataclass(kw_only=True)
