@@ -33,12 +33,14 @@ class Item:
     path: str  # relative, its parts divided by "/"
     class_name: str
     given: Side | None = None  # None: its side is to be drawn
+    group: str = ""  # what has the same, and not none, stays on one side
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """One way to take files for a data set."""
 
+    key: str  # the same whenever files are taken in this way; plain ASCII
     sentence: str  # what was taken for what; not Markdown
     classes: tuple[str, ...]
     items: tuple[Item, ...]
@@ -110,7 +112,8 @@ def _readings_of(way: Way, files: Sequence[str], parts: Sequence[tuple[str, ...]
         classes = tuple(sorted({item.class_name for item in items}))
         if classes:
             sentence = _sentence(len(classes), way, phrase, len(left_out))
-            made.append(Reading(sentence=sentence, classes=classes, items=items, left_out=left_out))
+            key = _key(way, sides)
+            made.append(Reading(key=key, sentence=sentence, classes=classes, items=items, left_out=left_out))
     return made
 
 
@@ -150,6 +153,11 @@ def _sides_readings(named: Mapping[Side, str]) -> list[tuple[dict[Side | None, S
             anew,
         ]
     return [anew]
+
+
+def _key(way: Way, sides: Mapping[Side | None, Side]) -> str:
+    """ "sides above, validation is test"."""
+    return ", ".join([way, *(f"{named} is {kept}" for named, kept in sides.items())])
 
 
 def _listed(named: Mapping[Side, str]) -> str:
