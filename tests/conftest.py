@@ -1,5 +1,6 @@
 """What tests share: a home of their own, a tiny data set, and runs that are waited for, not slept for."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.data import sources
+from core.data import bundled
 from core.data.dataset import DataSet
+from core.data.sources import cifar
 from core.runs import workers
 from core.runs.folder import RunFolder
 from core.runs.reader import RunReader
@@ -51,7 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny_data(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     """Sixty training and twenty test images of two classes, dark and bright, in place of the bundled photos."""
     data_set = tiny_data_set()
-    monkeypatch.setitem(sources.SOURCES, "cifar10_sample", source_of(data_set))
+    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(data_set))
     return data_set
 
 
@@ -63,6 +65,28 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub.Hub]
     with hub.running() as served:
         monkeypatch.setenv("UNFREEZE_HUB", served.address.rstrip("/"))
         yield served
+
+
+@pytest.fixture
+def mirrored(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub.Hub]:
+    """A mirror of CIFAR in place of the real server; `publish_cifar_10` puts an archive there."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with hub.running() as mirror:
+        monkeypatch.setenv("UNFREEZE_CIFAR", mirror.address)
+        yield mirror
+
+
+@pytest.fixture
+def publish_cifar_10(mirrored: hub.Hub, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Has these bytes be the archive that is published, though the page goes on saying what the real one's size is."""
+
+    def publish(contents: bytes) -> None:
+        name = "CIFAR-10 binary"
+        known = cifar.DOWNLOADS[name]._replace(sha256=hashlib.sha256(contents).hexdigest())
+        monkeypatch.setitem(cifar.DOWNLOADS, name, known)
+        mirrored.files["cifar-10-binary.tar.gz"] = contents
+
+    return publish
 
 
 @pytest.fixture

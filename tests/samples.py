@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.data import sources
+from core.data import bundled
+from core.data.bundled import Bundled
 from core.data.dataset import SIDES, DataSet, Manifest, Side
 from core.data.pixels import Pixels
-from core.data.sources import Source
 from core.models.catalog import ARCHITECTURES
 from core.runs import store
 from core.runs.config import FineTuneConfig
@@ -81,9 +81,9 @@ def photos_of(data_set: DataSet, side: Side) -> list[NDArray[np.uint8]]:
     return [data_set.pixels[row] for row in data_set.manifest.recorded(side)]
 
 
-def source_of(data_set: DataSet) -> Source:
+def source_of(data_set: DataSet) -> Bundled:
     """A source in place of the bundled photos."""
-    return dataclasses.replace(sources.SOURCES["cifar10_sample"], load=lambda: data_set)
+    return dataclasses.replace(bundled.BUNDLED["cifar10_sample"], load=lambda: data_set)
 
 
 STARTED = Started(

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.data import archives
-from core.data.archives import open_archive
+from core.data.sources import archives
+from core.data.sources.archives import open_archive
 from core.errors import DataSetError
 
 FILES = {"pets/cat/1.jpg": b"one", "pets/cat/ü 2.jpg": b"two" * 50, "pets/dog/1.jpg": b"", "pets/README": b"x" * 999}

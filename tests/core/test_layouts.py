@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.layouts import Reading, is_ignored, readings
+from core.data.sources.layouts import Reading, is_ignored, readings
 
 PHOTOS = [f"{number}.jpg" for number in range(3)]
 NAMES = {

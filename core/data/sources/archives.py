@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.data.layouts import is_ignored
+from core.data.sources.layouts import is_ignored
 from core.durable import open_file
 from core.errors import DataSetError
 from core.words import shown
@@ -64,14 +64,14 @@ class Archive:
         raise NotImplementedError
 
 
-def open_archive(path: Path) -> Archive:
-    """Look through an archive's directory.
+def open_archive(path: Path, name: str = "") -> Archive:
+    """Look through an archive's directory. `name` is what messages call it, if not by its own name.
 
     Raises:
         DataSetError: it is none, is damaged, or holds what no archive of photos does; the message names it.
         OSError: the disk refuses.
     """
-    name = shown(path.name)
+    name = name or shown(path.name)
     file = open_file(path)
     try:
         start = file.read(4)

@@ -1,4 +1,4 @@
-"""The data sets that a run can use. Never imports torch."""
+"""The data sets that come with Unfreeze. Never imports torch."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ from core.data.pixels import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A data set that can be chosen."""
+class Bundled:
+    """A data set that comes with Unfreeze."""
 
     label: str
     description: str
@@ -48,8 +48,8 @@ def _load_cifar10_sample() -> DataSet:
     return DataSet(manifest=manifest, pixels=pixels)
 
 
-SOURCES: dict[str, Source] = {
-    "cifar10_sample": Source(
+BUNDLED: dict[str, Bundled] = {
+    "cifar10_sample": Bundled(
         label="CIFAR-10 sample",
         description="2,000 training and 500 test photos of ten kinds of animals and vehicles, 32 x 32 pixels each.",
         citation="Alex Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",

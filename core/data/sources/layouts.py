@@ -23,6 +23,12 @@ _SIDES: dict[str, Side] = {
     "testing": "test",
 }
 _IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}  # and all that is hidden, as .DS_Store and ._photo.jpg are
+# By what a file is called: such a one was never meant as a photo.
+_NO_PHOTOS = (
+    *(".txt", ".md", ".json", ".jsonl", ".xml", ".csv", ".tsv", ".parquet", ".yaml", ".yml", ".html", ".htm", ".pdf"),
+    *(".py", ".ipynb", ".log", ".ini", ".cfg", ".db", ".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".mp4", ".mov"),
+    *(".avi", ".doc", ".docx", ".xls", ".xlsx", ".zip", ".tar", ".gz", ".sh", ".names", ".data", ".license"),
+)
 Way = Literal["classes", "sides above", "sides below", "innermost"]
 
 
@@ -52,25 +58,40 @@ def is_ignored(path: str) -> bool:
     return any(part.startswith(".") or part.casefold() in _IGNORED for part in PurePosixPath(path).parts)
 
 
+def is_photo_by_name(path: str) -> bool:
+    """Whether a file may be meant as a photo."""
+    return not path.casefold().endswith(_NO_PHOTOS)
+
+
 def readings(paths: Iterable[str]) -> list[Reading]:
     """The ways to take files for a data set by their folders, the likeliest first; none where they lie in none."""
     files = sorted(path for path in paths if not is_ignored(path))
-    parts = _below_common_folder([PurePosixPath(path).parts for path in files])
+    # What is no photo by name, as a note beside the class folders, says nothing of what the folders mean.
+    photos = [PurePosixPath(path).parts for path in files if is_photo_by_name(path)]
+    common = _common_folder(photos)
+    parts = [_below(PurePosixPath(path).parts, common) for path in files]
     found: dict[tuple[Item, ...], Reading] = {}
-    for way in _ways(parts):
+    for way in _ways([_below(path, common) for path in photos]):
         for reading in _readings_of(way, files, parts):
             found.setdefault(reading.items, reading)  # the first sentence of those that mean the same
     return list(found.values())
 
 
-def _below_common_folder(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The paths without the folder that holds all others, as an archive has it."""
+def _common_folder(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The folder that holds all others, as an archive has it."""
+    common: tuple[str, ...] = ()
     below = list(parts)
     while below and all(len(path) > 2 for path in below) and len({path[0] for path in below}) == 1:
-        if any(len(path) == 3 and _side_of(path[1]) for path in below):
+        if any(len(path) == 3 and side_of(path[1]) for path in below):
             break  # it is a lone class with its sides below it
+        common = (*common, below[0][0])
         below = [path[1:] for path in below]
-    return below
+    return common
+
+
+def _below(path: tuple[str, ...], common: tuple[str, ...]) -> tuple[str, ...]:
+    """A path without the folder that holds all others; what lies outside of that lies in no folder."""
+    return path[len(common) :] if path[: len(common)] == common else path[-1:]
 
 
 def _ways(parts: Sequence[tuple[str, ...]]) -> list[Way]:
@@ -78,7 +99,7 @@ def _ways(parts: Sequence[tuple[str, ...]]) -> list[Way]:
     first = {path[0] for path in parts if len(path) > 1}
     second = {path[1] for path in parts if len(path) > 2}
     ways: list[Way] = []
-    if len(_sides_in(first)) >= 2 or (first and len(_sides_in(first)) == 1 and all(map(_side_of, first)) and second):
+    if len(_sides_in(first)) >= 2 or (first and len(_sides_in(first)) == 1 and all(map(side_of, first)) and second):
         ways.append("sides above")
     if second and len(_sides_in(second)) >= 2:
         ways.append("sides below")
@@ -89,30 +110,31 @@ def _ways(parts: Sequence[tuple[str, ...]]) -> list[Way]:
     return ways
 
 
-def _side_of(folder: str) -> Side | None:
-    return _SIDES.get(folder.casefold())
+def side_of(name: str) -> Side | None:
+    """The side that people call so, in any case; None for all other names."""
+    return _SIDES.get(name.casefold())
 
 
 def _sides_in(folders: Iterable[str]) -> set[Side]:
-    return {side for folder in folders if (side := _side_of(folder))}
+    return {side for folder in folders if (side := side_of(folder))}
 
 
 def _readings_of(way: Way, files: Sequence[str], parts: Sequence[tuple[str, ...]]) -> list[Reading]:
     """What can be made of the files where their folders are taken that way."""
     places = [_PLACES[way](path) for path in parts]
-    named = {side: folder for _, folder in reversed(places) if folder and (side := _side_of(folder))}
+    named = {side: folder for _, folder in reversed(places) if folder and (side := side_of(folder))}
     left_out = tuple(file for file, (class_name, _) in zip(files, places, strict=True) if class_name is None)
     made: list[Reading] = []
-    for sides, phrase in _sides_readings(named):
+    for sides, phrase in sides_readings(named):
         items = tuple(
-            Item(path=file, class_name=class_name, given=sides.get(_side_of(folder or "")))
+            Item(path=file, class_name=class_name, given=sides.get(side_of(folder or "")))
             for file, (class_name, folder) in zip(files, places, strict=True)
             if class_name is not None
         )
         classes = tuple(sorted({item.class_name for item in items}))
         if classes:
             sentence = _sentence(len(classes), way, phrase, len(left_out))
-            key = _key(way, sides)
+            key = key_of(way, sides)
             made.append(Reading(key=key, sentence=sentence, classes=classes, items=items, left_out=left_out))
     return made
 
@@ -121,13 +143,13 @@ def _readings_of(way: Way, files: Sequence[str], parts: Sequence[tuple[str, ...]
 _PLACES: dict[Way, Callable[[tuple[str, ...]], tuple[str | None, str | None]]] = {
     "classes": lambda path: (path[0], None) if len(path) > 1 else (None, None),
     "innermost": lambda path: (path[-2], None) if len(path) > 1 else (None, None),
-    "sides above": lambda path: (path[1], path[0]) if len(path) > 2 and _side_of(path[0]) else (None, None),
-    "sides below": lambda path: (path[0], path[1]) if len(path) > 2 and _side_of(path[1]) else (None, None),
+    "sides above": lambda path: (path[1], path[0]) if len(path) > 2 and side_of(path[0]) else (None, None),
+    "sides below": lambda path: (path[0], path[1]) if len(path) > 2 and side_of(path[1]) else (None, None),
 }
 
 
-def _sides_readings(named: Mapping[Side, str]) -> list[tuple[dict[Side | None, Side], str]]:
-    """What can become of the sides that folders name: which each is kept as, and how to say it.
+def sides_readings(named: Mapping[Side, str]) -> list[tuple[dict[Side | None, Side], str]]:
+    """What can become of the sides that folders or tables name: which each is kept as, and how to say it.
 
     A test set never chooses anything, and without one no result can be trusted: so a lone validation set is for test.
     """
@@ -155,8 +177,8 @@ def _sides_readings(named: Mapping[Side, str]) -> list[tuple[dict[Side | None, S
     return [anew]
 
 
-def _key(way: Way, sides: Mapping[Side | None, Side]) -> str:
-    """ "sides above, validation is test"."""
+def key_of(way: str, sides: Mapping[Side | None, Side]) -> str:
+    """The key of a reading: "sides above, validation is test"."""
     return ", ".join([way, *(f"{named} is {kept}" for named, kept in sides.items())])
 
 

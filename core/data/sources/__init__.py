@@ -1,0 +1,1 @@
+"""Where photos come from: folders, archives, tables, dropped files, published sets. Never imports torch."""
