@@ -7,6 +7,9 @@
     │   ├── WeightsDamagedError  a file of the hub's that is not what was published
     │   ├── WeightsAbsentError   a file of the hub's that nobody has downloaded yet
     │   └── HubUnreachableError  the download failed; the message names the way out
+    ├── PublishedFileError       a published file that cannot be had or used
+    │   ├── FileDamagedError     it is not what was published
+    │   └── FileUnreachableError the download failed; the message names the way out
     ├── DownloadStoppedError     a download that was asked to stop
     ├── ReadingError             a user's file that was not read this time, though it may be sound
     ├── TrainingDivergedError    the loss is not a number any more
@@ -16,6 +19,10 @@
     ├── NotEnoughDiskError       no room for the checkpoints of a run
     ├── RunNotFoundError         an id that names no run, or one that is damaged
     │   └── RunUnreadableError   a run that the disk does not give at the moment, though it may be sound
+    ├── UploadRefusedError       a dropped file that is not taken in
+    │   ├── NoRoomForUploadError the disk has no room for it
+    │   ├── DropFullError        there are as many files as one drop may hold
+    │   └── DropNotFoundError    what it was dropped on is not there any more
     ├── PhotoError               a file that is no photo, or one that cannot be read
     └── TrashError               a run that cannot be deleted or restored as things are
 
@@ -49,6 +56,18 @@ class WeightsAbsentError(WeightsError):
 
 class HubUnreachableError(WeightsError):
     """Pretrained weights that could not be downloaded."""
+
+
+class PublishedFileError(UnfreezeError):
+    """A published file that cannot be had, or not be used."""
+
+
+class FileDamagedError(PublishedFileError):
+    """A file on this computer that is not what was published."""
+
+
+class FileUnreachableError(PublishedFileError):
+    """A published file that could not be downloaded."""
 
 
 class DownloadStoppedError(UnfreezeError):
@@ -85,6 +104,22 @@ class RunNotFoundError(UnfreezeError):
 
 class RunUnreadableError(RunNotFoundError):
     """A run whose files the disk does not give at the moment. It may be sound."""
+
+
+class UploadRefusedError(UnfreezeError):
+    """A dropped file that is not taken in: too large, or not whole."""
+
+
+class NoRoomForUploadError(UploadRefusedError):
+    """A dropped file for which the disk has no room, or which it refuses for another reason."""
+
+
+class DropFullError(UploadRefusedError):
+    """A drop with as many files as it may hold. None of the others will be taken, either."""
+
+
+class DropNotFoundError(UploadRefusedError):
+    """A file for a drop that nobody has begun, or that is gone."""
 
 
 class PhotoError(UnfreezeError):

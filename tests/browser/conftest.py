@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
 
 from core.runs import jobs, store
 from core.runs.queue import all_alive
@@ -186,7 +186,16 @@ def now() -> float:
 
 def drop(page: Page, files: dict[str, bytes]) -> None:
     """Drop files on the page's drop zone, by the events that a browser sends when a person does it."""
-    transfer = page.evaluate_handle(
+    _drop_on(page.get_by_test_id("stFileUploaderDropzone"), files)
+
+
+def drop_on_zone(page: Page, key: str, files: dict[str, bytes]) -> None:
+    """Drop files on the zone of that key, see `pages/ui/drop_zone.py`."""
+    _drop_on(page.locator(f".st-key-{key} .drop-zone-area"), files)
+
+
+def _drop_on(zone: Locator, files: dict[str, bytes]) -> None:
+    transfer = zone.page.evaluate_handle(
         """files => {
             const transfer = new DataTransfer();
             for (const [name, data] of files) {
@@ -197,6 +206,5 @@ def drop(page: Page, files: dict[str, bytes]) -> None:
         }""",
         [[name, base64.b64encode(data).decode()] for name, data in files.items()],
     )
-    zone = page.get_by_test_id("stFileUploaderDropzone")
     for event in ("dragenter", "dragover", "drop"):
         zone.dispatch_event(event, {"dataTransfer": transfer})

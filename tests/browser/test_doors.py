@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from core import incoming
 from core.runs import overview
 from tests.browser.conftest import Server
 from tests.conftest import ROOT
@@ -77,6 +78,32 @@ def test_strange_origins_are_refused(server: Server, origin: str) -> None:
     answer = ask(server, "GET", "/_stcore/stream", {**HANDSHAKE, "Origin": origin.format(port=server.port)})
     assert answer.status == 403
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+SILENT: list[dict[str, str]] = [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
+FOREIGN = [{"Origin": origin, "Sec-Fetch-Site": "same-origin"} for origin in (*ORIGINS, f"{OWN}.evil", f"{OWN}, {OWN}")]
+
+
+@pytest.mark.parametrize("headers", [*SILENT, *FOREIGN])
+def test_files_of_foreign_and_silent_pages_are_refused(server: Server, headers: dict[str, str]) -> None:
+    headers = {name: value.format(port=server.port) for name, value in headers.items()}
+    token = incoming.new_drop(server.home)
+    for path in (f"/incoming/{token}", f"/incoming/{token}/x?name=a.jpg", f"/incoming/{token}/x/many"):
+        answer = ask(server, "POST", path, {**headers, "Content-Length": "0"})
+        assert answer.status == 403
+        assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert incoming.files(server.home, token) == []
+
+
+@pytest.mark.parametrize("headers", [{"Origin": OWN}, {"Sec-Fetch-Site": "same-origin"}])
+def test_files_of_the_own_pages_are_taken_by_whoever_knows_the_drop(server: Server, headers: dict[str, str]) -> None:
+    headers = {**{name: value.format(port=server.port) for name, value in headers.items()}, "Content-Length": "0"}
+    token = incoming.new_drop(server.home)
+    assert ask(server, "POST", f"/incoming/{token}/x?name=a.jpg", headers).status == 200
+    assert [file.name for file in incoming.files(server.home, token)] == ["a.jpg"]
+    for unknown in ("0" * 32, "..", "%2e%2e", f"{token}%2f..%2f{token}", "x"):
+        assert ask(server, "POST", f"/incoming/{unknown}/x?name=a.jpg", headers).status in (400, 404, 405)
+    assert ask(server, "POST", f"/incoming/{token}/x", {**headers, "Host": "evil.example"}).status == 400
 
 
 HANDSHAKE = {
