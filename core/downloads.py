@@ -1,4 +1,4 @@
-"""Downloads of ImageNet weights for the pages: started, shown, stopped; one for each file. Never imports torch."""
+"""Downloads of published files for the pages: started, shown, stopped; one for each file. Never imports torch."""
 
 import logging
 import os
@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from core import hub
-from core.errors import DownloadStoppedError, UnfreezeError, WeightsDamagedError
+from core import fetching
+from core.errors import DownloadStoppedError, FileDamagedError, UnfreezeError
+from core.published_file import PublishedFile
 
 _SPEED_WINDOW_S = 10.0
 _NOTE_EVERY_S = 0.2
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How it stands with a file of weights."""
+    """How it stands with a file."""
 
     state: Literal["absent", "running", "checking", "damaged", "here"]
     num_bytes: int = 0  # that are here
@@ -34,68 +35,66 @@ class Look:
     problem_age_s: float = 0.0  # since that download has ended
 
 
-def look(label: str, url: str) -> Look:
-    """How it stands with the file of a URL. One that has changed since it was checked is checked in the background."""
-    path = hub.path_of(url)
+def look(file: PublishedFile) -> Look:
+    """How it stands with a file. One that has changed since it was checked is checked in the background."""
     with _mutex:
-        download = _downloads.get(url)
+        download = _downloads.get(file.path)
     if download is not None and download.is_running:
         return download.look()
     try:
-        stat = path.stat()
+        stat = file.path.stat()
     except OSError:
-        num_bytes = _size(hub.part_of(path))
+        num_bytes = _size(file.part)
         if download is None or download.problem is None:
             return Look(state="absent", num_bytes=num_bytes)
         age_s = time.monotonic() - download.ended_at
         return Look(state="absent", num_bytes=num_bytes, problem=download.problem, problem_age_s=age_s)
-    checked = _checked(label, path, stat.st_mtime_ns, stat.st_size)
+    checked = _checked(file, stat.st_mtime_ns, stat.st_size)
     try:
         checked.result(timeout=_AT_ONCE_S)
     except TimeoutError:
         return Look(state="checking", num_bytes=stat.st_size, total_bytes=stat.st_size)
     except UnfreezeError as error:
-        if not isinstance(error, WeightsDamagedError):
+        if not isinstance(error, FileDamagedError):
             _checked.cache_clear()  # it could not be read, which leaves no trace in the file where that has changed
         refused = download.refused if download is not None else None
         return Look(state="damaged", num_bytes=stat.st_size, problem=refused or str(error))
     return Look(state="here", num_bytes=stat.st_size, total_bytes=stat.st_size)
 
 
-def arrived(url: str) -> int:
+def arrived(file: PublishedFile) -> int:
     """Bytes of a file that is on its way, whoever downloads it; 0 where nobody does, or the whole one is here."""
-    path = hub.path_of(url)
-    return 0 if os.path.isfile(path) or not hub.is_arriving(path) else _size(hub.part_of(path))
+    return 0 if os.path.isfile(file.path) or not fetching.is_arriving(file) else _size(file.part)
 
 
-def start(label: str, url: str) -> None:
+def start(file: PublishedFile) -> None:
     """Download a file, or go on with it; one that is damaged is fetched anew. Returns at once."""
     with _mutex:
-        running = _downloads.get(url)
+        running = _downloads.get(file.path)
         if running is None or not running.is_running:
-            _downloads[url] = _Download(label, url)
+            _downloads[file.path] = _Download(file)
 
 
-def stop(url: str) -> None:
+def stop(file: PublishedFile) -> None:
     """End the download of a file. What has arrived is kept, for the next one."""
     with _mutex:
-        if download := _downloads.get(url):
+        if download := _downloads.get(file.path):
             download.is_stopped.set()
 
 
 class _Download:
     """A file on its way, in a thread of its own."""
 
-    def __init__(self, label: str, url: str) -> None:
+    def __init__(self, file: PublishedFile) -> None:
         self.problem: str | None = None
         self.refused: str | None = None  # why a damaged file could not be removed
         self.is_stopped = threading.Event()
         self.ended_at = 0.0  # on the clock that only goes forward
-        self._label, self._url = label, url
-        self._num_bytes = _size(hub.part_of(hub.path_of(url)))
+        self._file = file
+        self._num_bytes = _size(file.part)
         self._total_bytes: int | None = None
         self._seen: deque[tuple[float, int]] = deque()  # when, and how many bytes: for the speed
-        self._thread = threading.Thread(target=self._run, daemon=True, name=f"download of {label}")
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"download of {file.path.name}")
         self._thread.start()
 
     @property
@@ -113,19 +112,19 @@ class _Download:
     def _run(self) -> None:
         try:
             self._clear()
-            hub.fetch(self._label, self._url, on_bytes=self._note, is_stopped=self.is_stopped.is_set)
+            fetching.fetch(self._file, on_bytes=self._note, is_stopped=self.is_stopped.is_set)
         except DownloadStoppedError:
             pass
         except UnfreezeError as error:
             self.problem = str(error)
         except Exception:
-            _log.exception("the download of %s has failed", self._url)
-            self.problem = f"The weights of {self._label} could not be downloaded. The server's log says why."
+            _log.exception("the download of %s has failed", self._file.url)
+            self.problem = f"{self._file.name} could not be downloaded. The server's log says why."
         self.ended_at = time.monotonic()
 
     def _clear(self) -> None:
         try:
-            hub.clear_damaged(self._label, hub.path_of(self._url))
+            fetching.clear_damaged(self._file)
         except UnfreezeError as error:
             self.refused = str(error)
             raise
@@ -147,14 +146,14 @@ class _Download:
 
 
 _mutex = threading.Lock()
-_downloads: dict[str, _Download] = {}
-_checkers = ThreadPoolExecutor(1, thread_name_prefix="checks weights")  # hashing does not hold the interpreter
+_downloads: dict[Path, _Download] = {}
+_checkers = ThreadPoolExecutor(1, thread_name_prefix="checks files")  # hashing does not hold the interpreter
 
 
 @lru_cache(maxsize=256)
-def _checked(label: str, path: Path, _modified_ns: int, _num_bytes: int) -> "Future[None]":
+def _checked(file: PublishedFile, _modified_ns: int, _num_bytes: int) -> "Future[None]":
     """The check of a file, begun once for each state that it is in."""
-    return _checkers.submit(hub.check, label, path)
+    return _checkers.submit(fetching.check, file)
 
 
 def _size(path: Path) -> int:

@@ -58,7 +58,7 @@ def build_pretrained(architecture: str) -> nn.Module:
         raise WeightsAbsentError(
             f"The weights of {known.label} are not on this computer. Download them on the page Predict or Fine-tune."
         )
-    hub.check(known.label, path)
+    hub.check(known.label, known.weights_url)
     return build_for_weights(architecture, describe_state_dict(path), path.name)
 
 

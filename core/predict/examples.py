@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.data import preview
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 
 _FOLDER = Path(__file__).with_name("example_photos")  # its README names each photo's source and licence
 # Files of the folder, with the name that ImageNet gives to what they show.
@@ -58,7 +58,7 @@ def _imagenet_photos() -> ExampleSet:
 
 def _sample_photos() -> ExampleSet:
     """One test photo of each class."""
-    data_set = SOURCES[_SAMPLE].load()
+    data_set = BUNDLED[_SAMPLE].load()
     examples: list[Example] = []
     manifest = data_set.manifest
     test = manifest.rows("test")
@@ -69,6 +69,6 @@ def _sample_photos() -> ExampleSet:
         name = f"{class_name} ({manifest.names[row]}).png"
         examples.append(Example(name=name, contents=file.getvalue(), class_name=class_name))
     return ExampleSet(
-        description=f"{len(examples)} test photos of the {SOURCES[_SAMPLE].label}, which no run has trained on.",
+        description=f"{len(examples)} test photos of the {BUNDLED[_SAMPLE].label}, which no run has trained on.",
         examples=tuple(examples),
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core import downloads, hub
+from core import downloads, fetching, hub
 from core.downloads import Look
 from core.errors import UnfreezeError
+from core.published_file import PublishedFile
 from tests.conftest import wait_until
 from tests.hub import Hub
 
@@ -17,39 +18,44 @@ CONTENTS = bytes(range(256)) * 4_000  # 1 MB
 LABEL = "ResNet-18"
 
 
+def of(url: str) -> PublishedFile:
+    """The file of a URL."""
+    return hub.file_of(LABEL, url)
+
+
 def looked(url: str, state: str) -> Look:
     """What is seen as soon as that state is reached."""
-    wait_until(lambda: downloads.look(LABEL, url).state == state)
-    return downloads.look(LABEL, url)
+    wait_until(lambda: downloads.look(of(url)).state == state)
+    return downloads.look(of(url))
 
 
 def test_download_is_seen_stopped_gone_on_with_and_checked(served: Hub) -> None:
     served.does = "wait"
     url = served.add(CONTENTS)
-    assert downloads.look(LABEL, url) == Look(state="absent")
-    downloads.start(LABEL, url)
-    downloads.start(LABEL, url)  # as a second viewer does
-    wait_until(lambda: downloads.look(LABEL, url).num_bytes > 0)
+    assert downloads.look(of(url)) == Look(state="absent")
+    downloads.start(of(url))
+    downloads.start(of(url))  # as a second viewer does
+    wait_until(lambda: downloads.look(of(url)).num_bytes > 0)
     seen = looked(url, "running")
     assert seen.total_bytes == len(CONTENTS)
-    assert downloads.arrived(url) == seen.num_bytes
-    downloads.stop(url)
-    stopped = downloads.look(LABEL, url)
+    assert downloads.arrived(of(url)) == seen.num_bytes
+    downloads.stop(of(url))
+    stopped = downloads.look(of(url))
     assert stopped.state == "absent"
     assert stopped.num_bytes == seen.num_bytes
     assert stopped.problem is None
     served.does = "serve"
     served.go_on.set()
-    downloads.start(LABEL, url)
+    downloads.start(of(url))
     looked(url, "here")
     assert hub.path_of(url).read_bytes() == CONTENTS
-    assert downloads.arrived(url) == 0
+    assert downloads.arrived(of(url)) == 0
 
 
 def test_time_left_is_told_from_what_arrives(monkeypatch: pytest.MonkeyPatch, served: Hub) -> None:
     url = served.add(CONTENTS)
-    monkeypatch.setattr(hub, "fetch", lambda *_, **__: None)
-    download = downloads._Download(LABEL, url)
+    monkeypatch.setattr(fetching, "fetch", lambda *_, **__: None)
+    download = downloads._Download(of(url))
     now = 100.0
     monkeypatch.setattr("core.downloads.time.monotonic", lambda: now)
     for arrived in range(0, 40_000_000, 1_000_000):  # two megabytes a second, for twenty seconds
@@ -61,16 +67,16 @@ def test_time_left_is_told_from_what_arrives(monkeypatch: pytest.MonkeyPatch, se
 def test_failed_download_says_why_and_damaged_file_is_fetched_anew(served: Hub) -> None:
     url = served.add(CONTENTS)
     served.does = "answer 503"
-    downloads.start(LABEL, url)
-    wait_until(lambda: downloads.look(LABEL, url).problem)
-    failed = downloads.look(LABEL, url)
+    downloads.start(of(url))
+    wait_until(lambda: downloads.look(of(url)).problem)
+    failed = downloads.look(of(url))
     assert failed.state == "absent"
     assert "the server answers 503" in str(failed.problem)
     hub.path_of(url).write_bytes(CONTENTS[:-5])
     served.does = "serve"
     damaged = looked(url, "damaged")
     assert str(hub.path_of(url)) in str(damaged.problem)
-    downloads.start(LABEL, url)
+    downloads.start(of(url))
     looked(url, "here")
     assert hub.path_of(url).read_bytes() == CONTENTS
 
@@ -83,8 +89,8 @@ def test_file_that_cannot_be_read_is_looked_at_again(served: Hub, monkeypatch: p
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     with monkeypatch.context() as patched:
-        patched.setattr(hub, "_is_sound", refuse)
-        assert "Make the file readable" in str(downloads.look(LABEL, url).problem)
+        patched.setattr(fetching, "_is_sound", refuse)
+        assert "Make the file readable" in str(downloads.look(of(url)).problem)
     assert looked(url, "here").num_bytes == path.stat().st_size
 
 
@@ -105,18 +111,18 @@ def test_damaged_file_that_cannot_be_removed_says_why(served: Hub, monkeypatch: 
     hub.path_of(url).write_bytes(b"damaged")
     looked(url, "damaged")
     monkeypatch.setattr(Path, "unlink", refuse)
-    downloads.start(LABEL, url)
-    wait_until(lambda: "TORCH_HOME" in str(downloads.look(LABEL, url).problem))
-    assert downloads.look(LABEL, url).state == "damaged"
+    downloads.start(of(url))
+    wait_until(lambda: "TORCH_HOME" in str(downloads.look(of(url)).problem))
+    assert downloads.look(of(url)).state == "damaged"
 
 
 def test_fault_of_our_own_is_said_and_in_the_log(
     served: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = served.add(CONTENTS)
-    monkeypatch.setattr(hub, "fetch", lambda *_, **__: 1 // 0)
-    downloads.start(LABEL, url)
-    wait_until(lambda: downloads.look(LABEL, url).problem)
+    monkeypatch.setattr(fetching, "fetch", lambda *_, **__: 1 // 0)
+    downloads.start(of(url))
+    wait_until(lambda: downloads.look(of(url)).problem)
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -125,13 +131,13 @@ def test_large_file_is_checked_in_the_background(served: Hub, monkeypatch: pytes
     url = served.add(CONTENTS)
     path = hub.fetch(LABEL, url)
 
-    def check(label: str, path: Path) -> None:
+    def check(file: PublishedFile) -> None:
         go_on.wait(20)
-        raise UnfreezeError(f"{label} at {path} is damaged")
+        raise UnfreezeError(f"{file.name} at {file.path} is damaged")
 
-    monkeypatch.setattr(hub, "check", check)
+    monkeypatch.setattr(fetching, "check", check)
     monkeypatch.setattr(downloads, "_AT_ONCE_S", 0.01)
-    assert downloads.look(LABEL, url).state == "checking"
+    assert downloads.look(of(url)).state == "checking"
     go_on.set()
     assert str(path) in str(looked(url, "damaged").problem)
     downloads._checked.cache_clear()

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import hub
+from core import fetching, hub
 from core.errors import (
     DownloadStoppedError,
     HubUnreachableError,
+    PublishedFileError,
     StorageError,
     WeightsAbsentError,
     WeightsDamagedError,
@@ -28,7 +29,7 @@ LABEL = "ResNet-18"
 
 
 def part(url: str) -> Path:
-    return hub.part_of(hub.path_of(url))
+    return hub.file_of(LABEL, url).part
 
 
 def is_clean(url: str) -> bool:
@@ -73,7 +74,7 @@ def test_file_is_fetched_once_and_its_bytes_are_told(served: Hub) -> None:
     assert told[0] == (0, len(CONTENTS))
     assert told[-1] == (len(CONTENTS), len(CONTENTS))
     assert told == sorted(told)
-    hub.check(LABEL, path)
+    hub.check(LABEL, url)
     assert hub.fetch(LABEL, url) == path
     assert served.asked == [""]
 
@@ -215,20 +216,23 @@ def test_only_what_is_known_to_be_damaged_is_removed(served: Hub, monkeypatch: p
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    path = hub.fetch(LABEL, served.add(CONTENTS))
+    url = served.add(CONTENTS)
+    path, file = hub.fetch(LABEL, url), hub.file_of(LABEL, url)
     with monkeypatch.context() as patched:
-        patched.setattr(hub, "_is_sound", refuse)
+        patched.setattr(fetching, "_is_sound", refuse)
         with pytest.raises(WeightsError, match="cannot be read"):
-            hub.clear_damaged(LABEL, path)
-    hub.clear_damaged(LABEL, path)
+            hub.check(LABEL, url)
+        with pytest.raises(PublishedFileError, match="cannot be read"):
+            fetching.clear_damaged(file)
+    fetching.clear_damaged(file)
     assert path.read_bytes() == CONTENTS
     path.write_bytes(b"damaged")
-    hub.clear_damaged(LABEL, path)
+    fetching.clear_damaged(file)
     assert not path.exists()
 
 
 def test_endless_answer_is_given_up(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_MOST_BYTES", 500_000)
+    monkeypatch.setattr(fetching, "_MOST_BYTES", 500_000)
     served.does = "announce nothing"
     with pytest.raises(HubUnreachableError, match="more arrives than was announced"):
         hub.fetch(LABEL, served.add(CONTENTS))
@@ -279,7 +283,7 @@ def test_full_disk_is_told_with_the_folder(served: Hub, monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(hub, "_write", refuse)
+    monkeypatch.setattr(fetching, "_write", refuse)
     with pytest.raises(StorageError, match=r"cannot be kept: the disk of .*checkpoints is full"):
         hub.fetch(LABEL, served.add(CONTENTS))
 
