@@ -6,9 +6,15 @@ Short work with PyTorch goes to a helper, which is warm; a user's file is read i
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core import helper, sandbox
+from core.data.sources.looking import Look
+from core.data.sources.opening import Dropped
 from core.models.description import Description
 from core.models.saved import LoadedModel, SavedModel
 from core.predict.answers import Answer, NetworkRef
@@ -77,6 +83,15 @@ def stop() -> None:
 # A network of the catalog, before and after its head is replaced: its name, number of classes, mode, image size.
 describe = Question[[str, int, Literal["frozen", "full"], int], Description]("core.models.architecture:describe")
 describe_lesson = Question[[str], Description]("core.models.architecture:describe_lesson")
+
+# What a folder or an archive of photos could be taken for, by its path.
+look_at_photos = Question[[str], Look]("core.data.sources.looking:look", limit_s=120.0)
+look_at_dropped = Question[[Sequence[tuple[Path, Dropped]]], Look](
+    "core.data.sources.looking:look_at_dropped", limit_s=120.0
+)
+
+# What a step of a training will see: data set, network, image size, seed, step, and whether crops are random.
+crops = Question[[str, str, int, int, int, bool], NDArray[np.uint8]]("core.data.glimpse:crops")
 
 # A fitted line, by its weight and bias, saved in both ways and loaded back.
 save_line = Question[[float, float], tuple[SavedModel, ...]]("core.models.saving:save_and_load")

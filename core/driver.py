@@ -60,7 +60,7 @@ def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
             job = _job_of(kind)(lane.folder, "cpu")
         else:
             yield from _wait_for_turn(lane, lanes)
-            device = _find_device(lane, lanes)
+            device = lane.queue.device if kind.queue else _find_device(lane, lanes)
             if device != lane.queue.device:  # what was expected before the first probe is not there
                 _queue_for(device, lanes)
                 yield from _wait_for_turn(lane, lanes)
@@ -124,7 +124,7 @@ def _find_device(lane: Lane, lanes: list[Lane]) -> str:
 def _prepare(lane: Lane, lanes: list[Lane], device: str) -> Job:
     """Read what the run begins with, or goes on from."""
     with _leaving_when_asked(lane, lanes):
-        lane.writer.append(Preparing(what="Loading the network and the photos"))
+        lane.writer.append(Preparing(what=lane.folder.kind.prepares))
         job = _job_of(lane.folder.kind)(lane.folder, device)
         if job.problem:
             lane.writer.append(Recovered(message=job.problem))

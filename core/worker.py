@@ -14,12 +14,12 @@ from pathlib import Path
 
 from core.driver import begin, remember_devices, work
 from core.durable import clear_unfinished
+from core.home import home
 from core.lane import SIGNALS, log_to
 from core.runs import locks
 from core.runs.config import MAX_LANES
 from core.runs.folder import RunFolder
 from core.runs.queue import DeviceQueue
-from core.runs.store import home
 
 
 def _await_runs(connection: socket.socket) -> list[tuple[RunFolder, int]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +52,15 @@ class Manifest:
     def recorded(self, side: Side) -> NDArray[np.int64]:
         """The rows of one side, as the manifest itself has them."""
         return np.flatnonzero(self.sides == SIDES.index(side))
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """What each photo is known by among all of the set: its id; of copies, the id and the name."""
+        copies = Counter(self.ids)
+        return [
+            identity if copies[identity] == 1 else f"{identity}#{name}"
+            for identity, name in zip(self.ids, self.names, strict=True)
+        ]
 
     @cached_property
     def digest(self) -> str:

@@ -5,16 +5,17 @@
     manifest.json  what is known of all photos together; it makes a folder a pack, and is written last
     photos.npz     what is known of each photo, in the order of `pixels`
     names.json     their names
+    signatures     what near duplicates are known by, as many bytes of each photo
 
-While a pack is made, `pixels` and `records` are appended to. A record is written once its pixels are safe on the disk,
-so whoever goes on after a crash begins behind the last record, and ends with the very same bytes.
+While a pack is made, `pixels`, `signatures` and `records` are appended to. A record is written once the others are safe
+on the disk, so whoever goes on after a crash begins behind the last record, and ends with the very same bytes.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,6 +43,7 @@ class Record:
     width: int = 0
     notes: tuple[str, ...] = ()
     problem: str = ""
+    is_lost: bool = False  # it could not be fetched: the next writer tries again from here on
 
     @property
     def num_bytes(self) -> int:
@@ -52,7 +54,7 @@ class Record:
 class PackWriter:
     """Appends photos to a pack, and goes on where an earlier writer of the same folder has ended."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, signature_bytes: int = 0) -> None:
         """Take up a folder's work. Only for whoever holds its lock.
 
         Raises:
@@ -60,16 +62,25 @@ class PackWriter:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self.records, lines = _whole_records(folder)
+        self._signature_bytes = signature_bytes
+        self.records, lines = _whole_records(folder, signature_bytes)
         self._pixels = _open_to_append(folder / "pixels", sum(record.num_bytes for record in self.records))
+        photos = sum(not record.problem for record in self.records)
+        self._signatures = _open_to_append(folder / "signatures", photos * signature_bytes)
         self._lines = _open_to_append(folder / "records", lines)
         self._waiting: list[Record] = []
 
-    def append(self, record: Record, pixels: NDArray[np.uint8] | None = None) -> None:
-        """Add a file: (height, width, 3) pixels where it is a photo."""
+    def append(
+        self, record: Record, pixels: NDArray[np.uint8] | None = None, signature: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Add a file: (height, width, 3) pixels and a signature where it is a photo."""
         assert record.num_bytes == (0 if pixels is None else pixels.size), record
         if pixels is not None:
             self._pixels.write(np.ascontiguousarray(pixels).data)
+            if self._signature_bytes:
+                assert signature is not None
+                assert signature.size == self._signature_bytes
+                self._signatures.write(signature.tobytes())
         self._waiting.append(record)
 
     def commit(self) -> None:
@@ -79,15 +90,16 @@ class PackWriter:
             OSError: the disk refuses.
         """
         _through(self._pixels)
-        self._lines.write(b"".join(json.dumps(asdict(record)).encode() + b"\n" for record in self._waiting))
+        _through(self._signatures)
+        self._lines.write(b"".join(json.dumps(vars(record)).encode() + b"\n" for record in self._waiting))
         _through(self._lines)
         self.records += self._waiting
         self._waiting = []
 
     def close(self) -> None:
         """Let the files go; what was not committed is done again by the next writer."""
-        self._pixels.close()
-        self._lines.close()
+        for file in (self._pixels, self._signatures, self._lines):
+            file.close()
 
     def finish(
         self,
@@ -184,16 +196,35 @@ def _read_json(path: Path) -> Any:
     return json.loads(text)
 
 
-def _whole_records(folder: Path) -> tuple[list[Record], int]:
-    """The records whose pixels are there, and how many bytes they take in their file."""
+def read_signatures(folder: Path, signature_bytes: int) -> NDArray[np.uint8]:
+    """(photos, signature_bytes) of a folder's photos, in their order: mapped, not read.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    with open_file(folder / "signatures") as file:
+        count = os.fstat(file.fileno()).st_size // signature_bytes
+        shape = (count, signature_bytes)
+        return np.memmap(file, np.uint8, "r", shape=shape) if count else np.empty(shape, np.uint8)
+
+
+def read_records(folder: Path) -> list[Record]:
+    """What became of each file that was looked at, in their order."""
+    return _whole_records(folder, 0, with_lost=True)[0]
+
+
+def _whole_records(folder: Path, signature_bytes: int, *, with_lost: bool = False) -> tuple[list[Record], int]:
+    """The records whose pixels and signatures are there, and how many bytes they take in their file."""
     records: list[Record] = []
-    end, room = 0, (folder / "pixels").stat().st_size if (folder / "pixels").exists() else 0
+    end, room, signatures = 0, _size_of(folder / "pixels"), _size_of(folder / "signatures")
     try:
         with open_file(folder / "records") as file:
             for line in file:
                 values = json.loads(line) if line.endswith(b"\n") else None
                 record = Record(**values | {"notes": tuple(values["notes"])}) if values else None
-                if record is None or not 0 <= record.num_bytes <= room:
+                if record is None or not 0 <= record.num_bytes <= room or (record.is_lost and not with_lost):
+                    break
+                if not record.problem and (signatures := signatures - signature_bytes) < 0:
                     break
                 room -= record.num_bytes
                 records.append(record)
@@ -203,6 +234,10 @@ def _whole_records(folder: Path) -> tuple[list[Record], int]:
     except (ValueError, TypeError, KeyError):  # a line that a crash has left
         pass
     return records, end
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _open_to_append(path: Path, length: int) -> BinaryIO:

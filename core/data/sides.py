@@ -74,17 +74,20 @@ def assign(
             hold on average.
         seed: another one draws other sides.
 
-    A newcomer takes the side of the photos that it belongs to; where these are on several, it is left out.
+    A newcomer takes the side of the photos that it belongs to; where these are on several, it is left out, and belongs
+    to nobody any more.
     """
     recorded = known or {}
     in_use = [recorded.get(name) != LEFT_OUT for name in ids]
+    _leave_out_between(in_use, ids, links, recorded)
     copies = {name: row for row, name in reversed(list(enumerate(ids)))}
     pairs = [*((int(one), int(other)) for one, other in links), *((copies[name], row) for row, name in enumerate(ids))]
     unit_of = units(len(ids), [(one, other) for one, other in pairs if in_use[one] and in_use[other]])
     sides = np.full(len(ids), LEFT_OUT, np.int8)
     members: dict[int, list[int]] = {}
     for row, unit in enumerate(unit_of.tolist()):
-        members.setdefault(unit, []).append(row)
+        if in_use[row] or ids[row] in recorded:
+            members.setdefault(unit, []).append(row)
     new: list[list[int]] = []
     for rows in members.values():
         taken = {recorded[ids[row]] for row in rows if ids[row] in recorded}
@@ -105,6 +108,24 @@ def assign(
     return sides
 
 
+def _leave_out_between(
+    in_use: list[bool],
+    ids: Sequence[str],
+    links: Sequence[tuple[int, int]] | NDArray[np.int64],
+    recorded: Mapping[str, int],
+) -> None:
+    """Take the newcomers out of use that directly belong to known photos of several sides; else they would link all."""
+    taken: dict[int, set[int]] = {}
+    for one, other in links:
+        for row, beside in ((int(one), int(other)), (int(other), int(one))):
+            side = recorded.get(ids[beside], LEFT_OUT)
+            if ids[row] not in recorded and side != LEFT_OUT:
+                taken.setdefault(row, set()).add(side)
+    for row, sides in taken.items():
+        if len(sides) > 1:
+            in_use[row] = False
+
+
 def _by_draw(drawn: float, shares: Shares) -> int:
     if drawn < shares.test:
         return TEST
@@ -121,8 +142,7 @@ def _stratify(
     """Give each class its shares: the units with the lowest draws are for test, the next ones for validation."""
     by_class: dict[int, list[list[int]]] = {}
     for rows in new:
-        classes, counts = np.unique(labels[rows], return_counts=True)
-        by_class.setdefault(int(classes[counts.argmax()]), []).append(rows)
+        by_class.setdefault(_commonest(labels[rows].tolist()), []).append(rows)
     for own in by_class.values():
         ordered = sorted(own, key=lambda rows: (draws[rows[0]], rows[0]))
         total = sum(map(len, ordered))
@@ -132,6 +152,11 @@ def _stratify(
             sides[rows] = side
             if side != TRAIN:
                 wanted[side] -= len(rows)
+
+
+def _commonest(classes: list[int]) -> int:
+    """The class of most; of several, the first by its number."""
+    return min(set(classes), key=lambda label: (-classes.count(label), label))
 
 
 def _whole(share: float, total: int) -> int:

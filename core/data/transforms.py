@@ -4,7 +4,8 @@ Weights were measured with one kernel, one crop and whole grey levels, and other
 validation and prediction here, by torchvision's own functions. What was done is recorded in every checkpoint.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -64,7 +65,8 @@ class Transform:
     def normalise(self, pixels: Tensor) -> Tensor:
         """(batch, 3, size, size) pixels from 0 to 255 as the network reads them."""
         scale, offset = self._scale_and_offset(pixels)
-        return (pixels.to(torch.float32) - offset) / scale
+        normalised = pixels.to(torch.float32, copy=True)  # then in place: new memory for each step costs more
+        return normalised.sub_(offset).div_(scale)
 
     def restore(self, inputs: Tensor) -> NDArray[np.uint8]:
         """Inputs of the network, (batch, 3, size, size), as pictures: (batch, size, size, 3) from 0 to 255."""
@@ -104,11 +106,12 @@ class EvaluationTransform(Transform):
         sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
         boxes = np.stack(sample_crops(stream, *sizes.T), axis=1).tolist()  # top, left, height, width
         size = [self.image_size, self.image_size]
-        crops = [
-            functional.resized_crop(photo.permute(2, 0, 1), *box, size, self._interpolation, antialias=True)
-            for photo, box in zip(photos, boxes, strict=True)
-        ]
-        return self.normalise(torch.stack(crops))
+        with _one_thread():
+            crops = [
+                functional.resized_crop(photo.permute(2, 0, 1), *box, size, self._interpolation, antialias=True)
+                for photo, box in zip(photos, boxes, strict=True)
+            ]
+            return self.normalise(torch.stack(crops))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -145,6 +148,17 @@ class EvaluationTransform(Transform):
     @property
     def _interpolation(self) -> InterpolationMode:
         return InterpolationMode(self.kernel)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread: for a photo at a time, more of them only wait for each other, at many times the cost."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Tensor:

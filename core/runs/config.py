@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.data.sources import SOURCES
+from core.data import library
 from core.models.catalog import ARCHITECTURES
 from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
 from core.runs.quantities import BelowOne, Count, NotNegative, Positive
@@ -55,7 +55,7 @@ class FineTuneConfig(RunConfig):
         Choice(
             label="Photos",
             help="What the network learns from.",
-            options={name: source.label for name, source in SOURCES.items()},
+            options=library.Labels(),
         ),
     )
     mode: Mode = setting(
@@ -127,7 +127,8 @@ class FineTuneConfig(RunConfig):
     @property
     def default_name(self) -> str:
         """See `RunConfig.default_name`."""
-        return f"{ARCHITECTURES[self.architecture].label}, {self.mode}"
+        photos = "" if self.data == type(self).data else f", {self.in_words('data')}"
+        return f"{ARCHITECTURES[self.architecture].label}, {self.mode}{photos}"
 
     @property
     def disk_bytes(self) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from core.data import library
 from core.data.batches import num_batches
 from core.data.dataset import SIDES
-from core.data.sources import SOURCES
-from core.errors import RunNotFoundError
+from core.errors import DataSetError, RunNotFoundError
 from core.runs import known_devices, overview, progress, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Started
@@ -39,16 +39,16 @@ def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
             continue
         try:
             earlier = folder.config_of(FineTuneConfig)
-        except RunNotFoundError:  # of another kind, or damaged
+            if all(earlier.value_of(name) == config.value_of(name) for name in _COSTLY):
+                return run.seconds * _work_of(config) / _work_of(earlier)
+        except (RunNotFoundError, DataSetError):  # of another kind, or damaged; or its photos are gone
             continue
-        if all(earlier.value_of(name) == config.value_of(name) for name in _COSTLY) and earlier.data in SOURCES:
-            return run.seconds * _work_of(config) / _work_of(earlier)
     return None
 
 
 def _work_of(config: FineTuneConfig) -> float:
     """The work of a run from its beginning to its end, in forward passes of one photo."""
-    manifest = SOURCES[config.data].load().manifest
+    manifest = library.load(config.data).manifest
     train, validation, test = (len(manifest.rows(side, seed=config.seed)) for side in SIDES)
     steps_per_epoch = num_batches(train, config.batch_size)
     is_frozen = config.mode == "frozen"

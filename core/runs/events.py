@@ -17,7 +17,7 @@ Split = Literal["validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class AnyStep:
-    """One step of a run. Every kind of run has its own, with at least a `loss` and `seconds` besides."""
+    """One step of a run. Every kind of run has its own, with at least `seconds` besides."""
 
     step: int  # counts from 1
 

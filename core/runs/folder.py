@@ -218,7 +218,9 @@ class RunFolder:
         """What `step_format` finds in the run's description."""
         try:
             fields = description.get("step_fields")
-            return KINDS[description["kind"]].steps if fields is None else StepFormat.declared(fields)
+            own = KINDS[description["kind"]].steps
+            needed = {"loss", "seconds"}.intersection(name for name, _ in own.fields)
+            return own if fields is None else StepFormat.declared(fields, needed=needed)
         except ValueError as error:
             raise RunNotFoundError(
                 f"The run {self.id} is damaged: its config.json does not say what its steps hold. {_WAY_OUT}"

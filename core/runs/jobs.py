@@ -24,7 +24,6 @@ from core.words import size
 
 _LET_GO_S = 1.0
 _SPARE_DISK_BYTES = 200 * 2**20
-_HELPER = "helper"  # in the description of a run that waits for no device
 
 
 def start(runs_home: Path, config: RunConfig) -> RunFolder:
@@ -53,8 +52,8 @@ def race(runs_home: Path, configs: Sequence[FineTuneConfig]) -> list[RunFolder]:
 
 def _start(runs_home: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
     check_disk(runs_home, *configs)
-    is_light = KINDS[configs[0].KIND].is_light
-    device = _HELPER if is_light else known_devices.resolve(runs_home, getattr(configs[0], "device", "auto"))
+    kind = KINDS[configs[0].KIND]
+    device = kind.queue or known_devices.resolve(runs_home, getattr(configs[0], "device", "auto"))
     with said_plainly("The run cannot be started", runs_home), ExitStack() as stack:
         folders = [stack.enter_context(new_run(runs_home)) for _ in configs]
         ids = tuple(folder.id for folder in folders)
@@ -62,7 +61,7 @@ def _start(runs_home: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
         for folder, config, name in zip(folders, configs, default_names(configs), strict=True):
             racing = ids if len(ids) > 1 else ()
             folder.write_description(config, name=name, created=time.time(), queue=device, race=racing)
-        if is_light:
+        if kind.is_light:
             light.set_on(folders[0], held[0])
         else:
             _set_on(folders, held, DeviceQueue(runs_home, device))

@@ -17,6 +17,8 @@ from core.runs.events import (
     Started,
     known_events,
 )
+from core.runs.pack_config import PackConfig
+from core.runs.pack_events import Comparing, PackDone, PackStarted, Unreadable
 from core.runs.run_config import RunConfig
 from core.runs.settings import settings_of
 from core.runs.step_format import StepFormat
@@ -32,10 +34,12 @@ class Kind:
     steps: StepFormat  # what is recorded of every step
     own_events: tuple[type[RareEvent], ...]  # beside those of any run
     job: str  # "module:class", a `core.job.Job`: named, since whoever starts a run imports no torch
-    is_light: bool  # the helper does it at once; others wait for their device, and a worker does them
+    is_light: bool  # the helper does it at once; others wait for their turn, and a worker does them
     is_resumable: bool  # whether another attempt can go on where one has ended
     is_compared: bool  # side by side with others of its kind, by its test accuracy
     page: str  # the address of the page that shows it
+    prepares: str = "Loading the network and the photos"  # what happens before its first step, for the user
+    queue: str = ""  # what it waits for its turn in, where it needs no device to train on
 
     @property
     def name(self) -> str:
@@ -82,6 +86,21 @@ KINDS: dict[str, Kind] = {
             is_resumable=False,
             is_compared=False,
             page="linear_fit",
+            queue="helper",
+        ),
+        Kind(
+            config=PackConfig,
+            label="packing",
+            network=lambda _: "Data set",
+            steps=StepFormat([("step", "<u4"), ("photos", "<u4"), ("bytes", "<f8"), ("seconds", "<f8")]),
+            own_events=(PackStarted, Comparing, Unreadable, PackDone),
+            job="core.packing.packing:Packing",
+            is_light=False,
+            is_resumable=True,
+            is_compared=False,
+            page="data_set",
+            prepares="Looking through the files",
+            queue="packing",
         ),
     )
 }

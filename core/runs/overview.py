@@ -30,6 +30,7 @@ _PASSING = (
     b'"event": "Evaluating"',
     b'"event": "Extracting"',
     b'"event": "Checkpointed"',
+    b'"event": "Comparing"',
 )  # most lines, and none says what a list shows
 
 

@@ -1,7 +1,7 @@
 """How a run's steps stand in its binary files. Pure: from the fields that a run declares to records and back."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from struct import Struct
 from typing import Self
@@ -31,18 +31,18 @@ class StepFormat:
         assert self._struct.size == self.dtype.itemsize
 
     @classmethod
-    def declared(cls, fields: object) -> Self:
-        """The format that a file declares: a list of names and codes.
+    def declared(cls, fields: object, *, needed: Collection[str]) -> Self:
+        """The format that a file declares: a list of names and codes, with these numbers among them at least.
 
         Raises:
-            ValueError: it is no such list, or has no whole number `step`, or no numbers `loss` and `seconds`.
+            ValueError: it is no such list, or lacks the whole number `step`, or one of the others.
         """
         if not isinstance(fields, list) or not all(map(_is_field, fields)):
             raise ValueError("no list of fields")
         codes: dict[str, str] = dict(fields)
         if len(codes) < len(fields) or len(codes) > _MAX_FIELDS:
             raise ValueError("a field twice, or too many")
-        if "u" not in codes.get("step", "") or not all("f" in codes.get(name, "") for name in ("loss", "seconds")):
+        if "u" not in codes.get("step", "") or not all("f" in codes.get(name, "") for name in needed):
             raise ValueError("a field is missing")
         return cls([(name, code) for name, code in fields])
 

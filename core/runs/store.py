@@ -13,17 +13,12 @@ from filelock import FileLock
 
 from core.durable import said_plainly
 from core.errors import RunNotFoundError
+from core.home import home as home  # where runs live
 from core.runs.folder import RunFolder, is_id
 
 _NUMBERED = re.compile(r".*[0-9]{8}-[0-9]{6}-([0-9]{8})")
 _MAX_NUMBER = 90_000_000  # a greater one was not given here, and leaves no room for the next
 _NUMBERING_WITHIN_S = 10.0
-
-
-def home() -> Path:
-    """Where runs live: `UNFREEZE_HOME`, by default `.unfreeze` beside `dashboard.py`."""
-    named = os.path.expanduser(os.environ.get("UNFREEZE_HOME", ""))
-    return Path(named or Path(__file__).parents[2] / ".unfreeze").absolute()
 
 
 def check_home(runs_home: Path) -> None:

@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import UnfreezeError
+from core.home import home
 from core.runs.events import Failed
 from core.runs.folder import RunFolder
-from core.runs.store import home
 from core.runs.writer import append_event
 
 _ROOT = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ from core.errors import RunNotFoundError
 from core.runs import events
 from core.runs.events import AnyStep, Evaluating, Extracting, Failed, RareEvent
 from core.runs.folder import RunFolder
+from core.runs.pack_events import Comparing
 from core.runs.step_format import StepFormat
 
 _FLUSH_EVERY_S = 0.05
@@ -57,7 +58,7 @@ class RunWriter:
             if now - self._flushed >= _FLUSH_EVERY_S:
                 self.flush()
             return
-        if isinstance(event, Evaluating | Extracting):
+        if isinstance(event, Evaluating | Extracting | Comparing):
             if now - self._reported_passing < _REPORT_PASSING_EVERY_S:
                 return
             self._reported_passing = now

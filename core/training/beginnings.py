@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from core import hub
-from core.data.sources import SOURCES
+from core.data import library
 from core.data.transforms import EvaluationTransform
 from core.errors import WeightsError, WeightsFileError
 from core.models import build, catalog, heads
@@ -35,7 +35,7 @@ def untrained(config: FineTuneConfig) -> nn.Module:
         model = build.build_from_file(config.architecture, Path(str(config.weights_file)))
     else:
         model = build.build_random(config.architecture, known.num_classes, seed=config.seed)
-    num_classes = len(SOURCES[config.data].load().manifest.classes)
+    num_classes = len(library.load(config.data).manifest.classes)
     heads.replace_head(model, config.architecture, num_classes, seed=config.seed)
     return model
 
@@ -49,5 +49,5 @@ def transform_for(config: FineTuneConfig) -> EvaluationTransform:
         kernel=known.kernel,
         mean=known.mean,
         std=known.std,
-        pack=SOURCES[config.data].load().manifest.pack,
+        pack=library.load(config.data).manifest.pack,
     )

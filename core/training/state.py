@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from core import devices
+from core.data import library
 from core.data.batches import Batches
 from core.data.dataset import SIDES
 from core.data.gather import Gatherer
-from core.data.sources import SOURCES
 from core.data.transforms import Transform
-from core.errors import DataChangedError, NetworkMissingError, TrainingDivergedError, WeightsFileError
+from core.errors import DataChangedError, DataSetError, NetworkMissingError, TrainingDivergedError, WeightsFileError
 from core.models import build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.beginnings import transform_for, untrained, untrained_weights
@@ -77,11 +77,15 @@ class TrainingState:
         `transform` is what a resumed run began with.
         """
         device = devices.get_device(config.device)
-        data_set = SOURCES[config.data].load()
+        data_set = library.load(config.data)
         gatherer = Gatherer(data_set.pixels, device)
         train, validation, test = (
             PhotosOfSide.of(data_set.manifest, side, gatherer, device, seed=config.seed) for side in SIDES
         )
+        if not len(train):
+            raise DataSetError(
+                "This data set has no training photos. Put some back on the page Data, or choose another."
+            )
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
         head = heads.get_head(model, config.architecture)
         if config.mode == "frozen":

@@ -9,34 +9,34 @@ from torchvision.utils import make_grid as torchvision_grid
 
 from core.data import preview, splits
 from core.data.batches import Batches, chain_hash, num_batches
+from core.data.bundled import BUNDLED
 from core.data.dataset import SIDES
-from core.data.sources import SOURCES
 from tests.samples import photos_of
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", BUNDLED)
 def test_source_holds_what_it_says(name: str) -> None:
-    data_set = SOURCES[name].load()
+    data_set = BUNDLED[name].load()
     manifest = data_set.manifest
     assert data_set.pixels.flat.dtype == np.uint8
     for side in ("train", "test"):
         rows = manifest.recorded(side)
         assert set(manifest.labels[rows]) == set(range(len(manifest.classes)))
-        assert f"{len(rows):,}" in SOURCES[name].description
+        assert f"{len(rows):,}" in BUNDLED[name].description
     for row in range(0, len(manifest), 100):
         assert data_set.pixels[row].shape == (*manifest.sizes[row], 3)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_photo_is_on_one_side_whatever_the_seed(seed: int) -> None:
-    manifest = SOURCES["cifar10_sample"].load().manifest
+    manifest = BUNDLED["cifar10_sample"].load().manifest
     rows = [manifest.rows(side, seed=seed) for side in SIDES]
     assert [len(some) for some in rows] == [1_800, 200, 500]
     assert sorted(np.concatenate(rows)) == list(range(2_500))
 
 
 def test_bundled_photos_are_the_first_of_every_class() -> None:
-    data_set = SOURCES["cifar10_sample"].load()
+    data_set = BUNDLED["cifar10_sample"].load()
     manifest = data_set.manifest
     assert np.bincount(manifest.labels[manifest.recorded("train")]).tolist() == [200] * 10
     assert np.bincount(manifest.labels[manifest.recorded("test")]).tolist() == [50] * 10
@@ -98,7 +98,7 @@ def test_lone_last_image_is_left_out(images: int, batch_size: int, batches: int)
 
 @pytest.mark.parametrize("count", [1, 5, 16, 32, 33])
 def test_grid_is_torchvisions_pixel_for_pixel(count: int) -> None:
-    images = np.stack(photos_of(SOURCES["cifar10_sample"].load(), "train")[:count])
+    images = np.stack(photos_of(BUNDLED["cifar10_sample"].load(), "train")[:count])
     theirs = torchvision_grid(torch.from_numpy(images).permute(0, 3, 1, 2), nrow=16, padding=2)
     if count > 1:
         assert np.array_equal(preview.make_grid(images), theirs.permute(1, 2, 0).numpy())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core import driver, lane
-from core.data import sources
+from core.data import bundled
 from core.errors import DataChangedError
 from core.runs import history, locks, overview, progress, results
 from core.runs.config import FineTuneConfig
@@ -24,7 +24,7 @@ SIDES = pytest.mark.parametrize(("validation", "test"), [(0, 20), (6, 0), (0, 0)
 
 def use(monkeypatch: pytest.MonkeyPatch, validation: int, test: int) -> None:
     data_set = tiny_data_set(validation=validation, test=test)
-    monkeypatch.setitem(sources.SOURCES, "cifar10_sample", source_of(data_set))
+    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(data_set))
 
 
 def trained(home: Path, config: FineTuneConfig) -> RunFolder:

@@ -7,7 +7,7 @@ import pytest
 import torchvision.models
 from PIL import Image
 
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 from core.models import imagenet
 from core.predict import examples
 from core.predict.answers import NetworkRef
@@ -15,7 +15,7 @@ from core.predict.examples import examples_for
 from core.predict.prediction import predict
 from tests.samples import photos_of
 
-SAMPLE = SOURCES["cifar10_sample"].load()
+SAMPLE = BUNDLED["cifar10_sample"].load()
 
 
 def test_names_of_imagenets_classes_are_torchvisions() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import driver
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 from core.lane import Lane
 from core.predict.answers import NetworkRef
 from core.predict.prediction import predict
@@ -78,7 +78,7 @@ def test_old_run_goes_on_to_the_end_that_it_would_have_had(old: RunFolder) -> No
 
 
 def test_old_checkpoint_predicts_as_it_did(old: RunFolder) -> None:
-    sample = SOURCES["cifar10_sample"].load()
+    sample = BUNDLED["cifar10_sample"].load()
     test = photos_of(sample, "test")
     photos = [("odd.png", (DATA / "odd.png").read_bytes())]
     for name in EXPECTED["probabilities"]:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from core import driver, durable, lane, worker
-from core.data import sources
+from core.data import bundled
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Extracting, Failed, Finished, Step, Stopped
@@ -56,7 +56,7 @@ _fork.set_forkserver_preload(["core.worker", "core.training.fine_tune", "core.tr
 
 def train(paths: list[Path], save_every_s: float) -> None:
     """Do the runs of these folders in this process, on the tiny data."""
-    sources.SOURCES["cifar10_sample"] = source_of(tiny_data_set())
+    bundled.BUNDLED["cifar10_sample"] = source_of(tiny_data_set())
     keeper.SAVE_EVERY_S = save_every_s
     folders = [RunFolder(path) for path in paths]
     lane.SIGNALS.listen()

@@ -87,6 +87,15 @@ def test_newcomer_between_two_sides_is_left_out_and_nobody_moves() -> None:
     known = {"a": TRAIN, "b": TEST}
     sides = assign(["a", "new", "b"], np.zeros(3, np.int64), [(0, 1), (1, 2)], known=known, shares=SHARES, seed=0)
     assert sides.tolist() == [TRAIN, LEFT_OUT, TEST]
+    sides = assign(
+        ["a", "new", "b", "beside", "c"],
+        np.zeros(5, np.int64),
+        [(0, 1), (1, 2), (1, 3), (3, 4)],
+        known={**known, "c": TEST},
+        shares=SHARES,
+        seed=0,
+    )
+    assert sides.tolist() == [TRAIN, LEFT_OUT, TEST, TEST, TEST], "who is near it alone is free of it"
     sides = assign(["a", "new"], np.zeros(2, np.int64), [(0, 1)], known=known, shares=SHARES, seed=0)
     assert sides.tolist() == [TRAIN, TRAIN]
 

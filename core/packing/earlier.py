@@ -1,0 +1,140 @@
+"""What the version before knows: photos that need not be decoded again, and who was on which side.
+
+Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data import near
+from core.data.dataset import SIDES, DataSet, Side
+from core.data.pack import Record, open_pack, read_records, read_signatures
+from core.data.pack_rule import PackRule
+from core.data.sources.source import Found
+from core.data.stored import StoredSet
+from core.durable import open_file, replace_file
+from core.errors import DataSetError
+from core.packing.decode import Packed, photo_id
+from core.packing.listing import read_listing
+
+_GONE = "gone.npz"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Remembered:
+    """Photos of which only this is known any more."""
+
+    ids: list[str]
+    sides: NDArray[np.int8]
+    signatures: NDArray[np.uint8]  # (photos, SIGNATURE_BYTES)
+    given: list[Side | None]  # what their source had said
+
+
+@dataclass(eq=False)
+class Earlier:
+    """The newest version of a set, or nothing where there is none."""
+
+    photos: DataSet | None = None
+    is_kept_alike: bool = False  # by the rule of the version that is made
+    signatures: NDArray[np.uint8] = field(default_factory=lambda: _no_signatures())
+    gone: Remembered = field(default_factory=lambda: _nobody())
+    _records: list[Record] = field(default_factory=list)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _given: list[Side | None] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, kept: StoredSet, rule: PackRule) -> "Earlier":
+        """What there is before the version that is made by this rule.
+
+        Raises:
+            DataSetError: the newest version is damaged.
+        """
+        if not kept.newest:
+            return cls()
+        folder = kept.version(kept.newest)
+        photos = open_pack(folder)
+        try:
+            signatures = read_signatures(folder, near.SIGNATURE_BYTES)
+            if len(signatures) != len(photos.manifest):
+                raise ValueError("signatures of other photos")
+            looked_at = list(zip(read_listing(folder), read_records(folder), strict=True))
+            return cls(
+                photos=photos,
+                is_kept_alike=photos.manifest.pack == rule,
+                signatures=signatures,
+                gone=_read_gone(folder),
+                _records=[record for _, record in looked_at if not record.problem],
+                _given=[item.given for item, record in looked_at if not record.problem],
+                _rows={name: row for row, name in enumerate(photos.manifest.ids)},
+            )
+        except (OSError, KeyError, ValueError) as error:
+            raise DataSetError(
+                f"Version {kept.newest} of “{kept.name}” is damaged, so no later one can be made. Make a new data set."
+            ) from error
+
+    def known(self, file: Found) -> Packed | None:
+        """What the version before has kept of a file, if it has the same contents and is kept alike."""
+        if not self.is_kept_alike or self.photos is None:
+            return None
+        row = self._rows.get(photo_id(file))
+        if row is None:
+            return None
+        return Packed(record=self._records[row], pixels=self.photos.pixels[row], signature=self.signatures[row])
+
+    @property
+    def sides(self) -> list[tuple[str, int]]:
+        """The side of every photo so far, after its id; one file may be on several."""
+        known = list(zip(self.gone.ids, self.gone.sides.tolist(), strict=True))
+        if self.photos is not None:
+            known += zip(self.photos.manifest.ids, self.photos.manifest.sides.tolist(), strict=True)
+        return known
+
+    def gone_without(self, present: Collection[str]) -> Remembered:
+        """All photos so far that are not among these."""
+        rows = [row for name, row in self._rows.items() if name not in present]
+        still = [index for index, name in enumerate(self.gone.ids) if name not in present]
+        if self.photos is None:
+            return _nobody()
+        manifest = self.photos.manifest
+        return Remembered(
+            ids=[*(self.gone.ids[index] for index in still), *(manifest.ids[row] for row in rows)],
+            sides=np.concatenate([self.gone.sides[still], manifest.sides[rows]]),
+            signatures=np.concatenate([self.gone.signatures[still], self.signatures[rows]]),
+            given=[*(self.gone.given[index] for index in still), *(self._given[row] for row in rows)],
+        )
+
+
+def write_gone(folder: Path, gone: Remembered) -> None:
+    """Keep with a version what has gone before it.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    given = np.array([-1 if side is None else SIDES.index(side) for side in gone.given], np.int8)
+    arrays = {"ids": np.array(gone.ids, "S64"), "sides": gone.sides, "signatures": gone.signatures, "given": given}
+    replace_file(folder / _GONE, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def _read_gone(folder: Path) -> Remembered:
+    with open_file(folder / _GONE) as file, np.load(file, allow_pickle=False) as arrays:
+        ids, sides, signatures, given = (arrays[name] for name in ("ids", "sides", "signatures", "given"))
+    if not (ids.shape == sides.shape == given.shape and signatures.shape == (len(ids), near.SIGNATURE_BYTES)):
+        raise ValueError("arrays of other lengths")
+    return Remembered(
+        ids=[name.decode() for name in ids.tolist()],
+        sides=sides,
+        signatures=signatures,
+        given=[SIDES[side] if 0 <= side < len(SIDES) else None for side in given.tolist()],
+    )
+
+
+def _nobody() -> Remembered:
+    return Remembered(ids=[], sides=np.empty(0, np.int8), signatures=_no_signatures(), given=[])
+
+
+def _no_signatures() -> NDArray[np.uint8]:
+    return np.empty((0, near.SIGNATURE_BYTES), np.uint8)

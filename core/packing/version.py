@@ -1,0 +1,95 @@
+"""What the photos of a version are together: their classes, who is on which side, and what there is to say of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data import findings, near
+from core.data.pack import PackWriter, Record, read_signatures
+from core.data.pack_rule import PackRule
+from core.data.sides import Shares
+from core.data.sources.layouts import Item
+from core.packing.dividing import Photos, divide, groups_linked
+from core.packing.earlier import Earlier, write_gone
+
+
+class Version:
+    """A version, as the files that were looked at and the versions before make it.
+
+    Its photos stand in the order of their files; behind them, those that have gone since.
+    """
+
+    def __init__(self, items: Sequence[Item], records: Sequence[Record], earlier: Earlier) -> None:
+        looked_at = list(zip(items, records, strict=True))
+        self._items = [item for item, record in looked_at if not record.problem]
+        self._photos = [record for record in records if not record.problem]
+        self._problems = [(item.path, record.problem) for item, record in looked_at if record.problem]
+        self._earlier = earlier
+        self._gone = earlier.gone_without({photo.id for photo in self._photos})
+        self._classes = sorted({item.class_name for item in self._items})
+        places = {name: index for index, name in enumerate(self._classes)}
+        self._labels = np.array([places[item.class_name] for item in self._items], np.int64)
+
+    def signatures(self, folder: Path) -> NDArray[np.uint8]:
+        """(photos, SIGNATURE_BYTES) of all photos, those that have gone behind the others."""
+        own = read_signatures(folder, near.SIGNATURE_BYTES)
+        return np.concatenate([own, self._gone.signatures]) if len(self._gone.ids) else own
+
+    def divide(self, pairs: Sequence[NDArray[np.int64]], *, shares: Shares, seed: int) -> None:
+        """Find out who is on which side. `pairs` are (pairs, 2) rows that nearly equal each other."""
+        count = len(self._photos)
+        close = np.concatenate([np.empty((0, 2), np.int64), *pairs])
+        gone = len(self._gone.ids)
+        photos = Photos(
+            ids=[*(photo.id for photo in self._photos), *self._gone.ids],
+            labels=np.concatenate([self._labels, np.zeros(gone, np.int64)]),
+            given=[*(item.given for item in self._items), *self._gone.given],
+            links=np.concatenate([close, groups_linked([item.group for item in self._items])]),
+        )
+        self._sides = divide(photos, shares=shares, seed=seed, known=self._earlier.sides)[:count]
+        self._found = findings.look(
+            photos.ids[:count],
+            self._labels,
+            self._sides,
+            close[(close < count).all(axis=1)],
+            num_classes=len(self._classes),
+            problems=self._problems,
+            notes=[(row, note) for row, photo in enumerate(self._photos) for note in photo.notes],
+        )
+
+    @property
+    def changes(self) -> tuple[int, int]:
+        """So many photos have come since the version before, and so many have gone."""
+        if self._earlier.photos is None:
+            return 0, 0
+        before, now = Counter(self._earlier.photos.manifest.ids), Counter(photo.id for photo in self._photos)
+        return (now - before).total(), (before - now).total()
+
+    def is_new(self, rule: PackRule) -> bool:
+        """Whether anything is other than in the version before."""
+        if self._earlier.photos is None:
+            return True
+        before = self._earlier.photos.manifest
+        now = ([photo.id for photo in self._photos], [item.path for item in self._items], tuple(self._classes), rule)
+        if now != (list(before.ids), list(before.names), before.classes, before.pack):
+            return True
+        return bool((before.labels != self._labels).any() or (before.sides != self._sides).any())
+
+    def write(self, folder: Path, writer: PackWriter, rule: PackRule) -> None:
+        """Write all of it down.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        findings.write(folder, self._found)
+        write_gone(folder, self._gone)
+        writer.finish(
+            classes=self._classes,
+            names=[item.path for item in self._items],
+            labels=self._labels,
+            sides=self._sides,
+            rule=rule,
+        )
