@@ -1,7 +1,7 @@
 """Unfreeze in a browser: `streamlit run dashboard.py`.
 
-Owns the ASGI app: its settings, the main script, Plotly's JavaScript for the live chart, the checks of who may talk to
-it, and the spare worker that makes the first start quick.
+Owns the ASGI app: its settings, the main script, Plotly's JavaScript for the live chart, the photos of data sets,
+the files that are dropped, the checks of who may talk to it, and the spare worker that makes the first start quick.
 """
 
 import resource
@@ -24,7 +24,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, file_util
 
-from core import ask
+from core import ask, incoming, incoming_route
+from core.data import photo_route, stored
 from core.errors import StorageError
 from core.runs import store, trash, workers
 from pages.places import FIRST, PLACES
@@ -36,8 +37,10 @@ _HEADERS = {
     # What is sent is what its type says, never a script.
     "X-Content-Type-Options": "nosniff",
 }
+_ONLY_READ = ("GET", "HEAD", "OPTIONS")
 # Streamlit keeps three files open for every open page, and some systems allow 256 at first.
 _MAX_OPEN_FILES = 8_192
+_KEEP_DROPPED_S = 24 * 3600.0
 _HERE = Path(__file__).parent
 
 
@@ -70,7 +73,7 @@ def _can_answer(scope: Scope) -> bool:
 
 
 class SameOriginMiddleware:
-    """Refuses WebSockets that another site's page opens.
+    """Refuses WebSockets that another site's page opens, and whatever else it sends.
 
     A browser lets any page open one to any address and only tells whose page it was. Streamlit alone would trust every
     port of localhost, and so whatever else runs on this computer.
@@ -80,16 +83,25 @@ class SameOriginMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and not self._is_trusted(Headers(scope=scope)):
+        asks = scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] not in _ONLY_READ)
+        if asks and not is_trusted(Headers(scope=scope)):
             await Response(status_code=403)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _is_trusted(self, headers: Headers) -> bool:
-        """Compared as texts: an origin may be anything, and a browser writes its own in one way only."""
-        origins, host = headers.getlist("origin"), headers.get("host")
-        own = {f"http://{host}", f"https://{host}", *st.get_option("server.corsAllowedOrigins")}
-        return own.issuperset(origins)  # none: no browser's page
+
+def is_trusted(headers: Headers) -> bool:
+    """Whether no page of another site asks. Compared as texts: an origin may be anything, and a browser writes its own
+    in one way only.
+    """
+    origins, host = headers.getlist("origin"), headers.get("host")
+    own = {f"http://{host}", f"https://{host}", *st.get_option("server.corsAllowedOrigins")}
+    return own.issuperset(origins)  # none: no browser's page
+
+
+def is_own(headers: Headers) -> bool:
+    """Whether a page of this dashboard asks, and says so: what changes something takes nobody's silence for it."""
+    return is_trusted(headers) and ("origin" in headers or headers.get("sec-fetch-site") == "same-origin")
 
 
 def load_settings() -> None:
@@ -116,6 +128,16 @@ def import_ahead() -> None:
     import_module("core.figures.training")
 
 
+def purge() -> None:
+    """Remove what was deleted or dropped long ago."""
+    trash.purge_once(store.home())
+    try:
+        incoming.purge(store.home(), older_than_s=_KEEP_DROPPED_S)
+        stored.purge(store.home())
+    except StorageError as error:
+        print(error, file=sys.stderr)
+
+
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Get ready for the first click while the browser still opens the page. Remove old deleted runs.
@@ -127,7 +149,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     try:
         store.check_home(store.home())
         workers.prepare()
-        threading.Thread(target=trash.purge_once, args=(store.home(),), daemon=True, name="old runs").start()
+        threading.Thread(target=purge, daemon=True, name="old files").start()
     except StorageError as error:
         print(error, file=sys.stderr)  # every page says so, too
     yield
@@ -158,6 +180,8 @@ app = st.App(
     _HERE / "pages" / "shell.py",
     routes=[
         Mount(f"{base}/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
+        Route(f"{base}/{photo_route.PATH}", photo_route.send_photos),
+        *incoming_route.routes(base, store.home, is_own=is_own),
         Route(f"{base}/{FIRST.address}", open_first),
         *(Route(f"{base}/{place.address}", open_page) for place in PLACES if place is not FIRST),
     ],

@@ -23,6 +23,10 @@ INSPECTOR = Place(
     title="Architecture Inspector",
     icon=":material/account_tree:",
 )
+DATA = Place(script="data/page.py", address="data", title="Data", icon=":material/photo_library:")
+DATA_SET = Place(
+    script="data/one_set.py", address="data_set", title="Data set", icon=":material/photo_library:", is_listed=False
+)
 FINE_TUNE = Place(script="fine_tune/page.py", address="fine_tune", title="Fine-tune", icon=":material/model_training:")
 FINE_TUNE_RUN = Place(
     script="fine_tune/run.py",
@@ -34,7 +38,16 @@ FINE_TUNE_RUN = Place(
 PREDICT = Place(script="predict/page.py", address="predict", title="Predict", icon=":material/image_search:")
 RUNS = Place(script="runs/page.py", address="runs", title="Runs", icon=":material/stacked_line_chart:")
 
-PLACES = (LINEAR_FIT, INSPECTOR, FINE_TUNE, FINE_TUNE_RUN, PREDICT, RUNS)  # as the navigation lists them
+PLACES = (
+    LINEAR_FIT,
+    INSPECTOR,
+    DATA,
+    DATA_SET,
+    FINE_TUNE,
+    FINE_TUNE_RUN,
+    PREDICT,
+    RUNS,
+)  # as the navigation lists them
 FIRST = FINE_TUNE  # what the bare address shows
 
 

@@ -11,7 +11,7 @@ from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
 from core.runs.settings import settings_of
 from pages.fine_tune import lanes
-from pages.fine_tune.plan import show_photos, show_plan
+from pages.fine_tune.plan import choose_photos, show_photos, show_plan
 from pages.fine_tune.settings import choose_settings
 from pages.fine_tune.values import (
     MODE,
@@ -32,6 +32,7 @@ from pages.ui.fields import choice_field
 from pages.ui.format import plain, roughly
 from pages.ui.glossary import glossary
 from pages.ui.once import note_click
+from pages.ui.problems import problems_shown
 
 _MODE_HELP = {
     "frozen": "Only the new last layer is trained. All other layers keep their weights. Fast.",
@@ -47,7 +48,7 @@ def fine_tune_form() -> list[FineTuneConfig]:
     st.title("Fine-tune", anchor=False)
     st.markdown(
         "Take a network that was trained on a million photos, teach it new classes, and watch every step. It learns "
-        "from the sample on this page. Training on your own photos is not possible yet."
+        "from the bundled sample, or from photos of your own."
     )
     for problem in problems:
         st.warning(plain(problem), icon=":material/link_off:")
@@ -57,7 +58,8 @@ def fine_tune_form() -> list[FineTuneConfig]:
     with photos:
         show_photos(value_of("data"))
         if configs:
-            show_plan(configs)
+            with problems_shown():
+                show_plan(configs)
         glossary()
     write_address()
     return [] if obstacle else configs
@@ -65,10 +67,11 @@ def fine_tune_form() -> list[FineTuneConfig]:
 
 def _form() -> tuple[list[FineTuneConfig], str | None]:
     """The choices. Returns a configuration a lane, none where something is wrong, and what forbids to start them."""
+    choose_photos()
     network = _choose_network()
     weights_problem = choose_weights(network, ARCHITECTURES[network])
     is_race = _choose_what_learns() == "race"
-    problems = _choose_settings(ARCHITECTURES[network])
+    problems = [*_choose_settings(ARCHITECTURES[network]), *_photos_problem()]
     chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([{}], None)
     configs = [] if weights_problem or problems or lanes_problem else [_config(lane) for lane in chosen]
     race_problem = _race_problem(configs) if is_race and configs else None
@@ -88,6 +91,13 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     if configs and (seconds := estimate.seconds_of(configs, store.home())):
         st.caption(f":material/schedule: About {roughly(seconds)}, judging by an earlier run on this computer.")
     return configs, race_problem or disk_problem
+
+
+def _photos_problem() -> list[str]:
+    """What is wrong with the photos, which may be gone since they were chosen."""
+    if settings_of(FineTuneConfig)["data"].problem_with("data", value_of("data")):
+        return ["The photos that were chosen are not there any more. Choose others."]
+    return []
 
 
 def _choose_network() -> str:

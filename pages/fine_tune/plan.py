@@ -5,39 +5,81 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.data import preview
+from core.data import library, preview
 from core.data.batches import num_batches
-from core.data.sources import SOURCES
+from core.data.dataset import Manifest
+from core.data.stored import parse_key
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
+from core.runs.settings import choices_of
+from pages.fine_tune.values import key_of, value_of
+from pages.places import DATA, DATA_SET
+from pages.ui.format import counted, plain, plain_name
+from pages.ui.problems import problems_shown
+
+_NUM_SHOWN, _MOST_PIXELS = 32, 64
+_NUM_NAMED = 30
 
 
-@st.cache_data
-def _grid(data: str) -> Any:
-    data_set = SOURCES[data].load()
+@st.cache_data(max_entries=50)
+def _grid(data: str, digest: str) -> Any:
+    """The picture of some training photos. `digest` tells a set from what it was before a photo was left out."""
+    data_set = library.load(data)
     train = data_set.manifest.recorded("train")
-    shown = train[preview.pick_per_class(data_set.manifest.labels[train], 32)]
-    return preview.make_grid(np.stack([data_set.pixels[row] for row in shown]))
+    shown = [data_set.pixels[row] for row in train[preview.pick_per_class(data_set.manifest.labels[train], _NUM_SHOWN)]]
+    side = min(max(max(photo.shape[:2]) for photo in shown), _MOST_PIXELS)
+    return preview.make_grid(np.stack([preview.fitted(photo, side) for photo in shown]))
 
 
+def choose_photos() -> None:
+    """The field for the data set, and the way to add another one."""
+    about = choices_of(FineTuneConfig)["data"]
+    chosen = value_of("data")
+    listed = list(about.options)
+    if chosen not in listed:  # an earlier version, which a run was made with
+        listed.append(chosen)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(about.label, listed, format_func=about.in_words, key=key_of("data"), help=about.help)
+        st.page_link(DATA.script, label="Add your own", icon=":material/add_photo_alternate:", width="content")
+
+
+@problems_shown()
 def show_photos(data: str) -> None:
     """The photos that the network will learn from, as they are."""
-    source = SOURCES[data]
-    manifest = source.load().manifest
-    st.markdown(f"##### {source.label}")
-    st.markdown(source.description)
-    st.image(_grid(data), width="stretch", alt=f"32 training photos of {source.label}")
-    st.caption(f"Classes: {', '.join(manifest.classes)}.")
-    st.caption(
-        "A tenth of the training photos is set aside for validation: it measures the accuracy after every epoch. The "
-        f"{len(manifest.rows('test'))} test photos are used once, at the end. Source: {source.citation}."
-    )
+    about, manifest = library.about(data), library.load(data).manifest
+    st.markdown(f"##### {plain(about.label)}")
+    st.markdown(plain(about.description))
+    if len(manifest.rows("train")):
+        label = library.Labels()[data]
+        st.image(_grid(data, manifest.digest), width="stretch", alt=f"{_NUM_SHOWN} training photos of {label}")
+    named = ", ".join(plain_name(name, most=40) for name in manifest.classes[:_NUM_NAMED])
+    more = f", and {len(manifest.classes) - _NUM_NAMED:,} more" if len(manifest.classes) > _NUM_NAMED else ""
+    st.caption(f"Classes: {named}{more}.")
+    st.caption(f"{_set_aside(manifest)} Source: {plain(about.citation)}.")
+    if parse_key(data):
+        st.page_link(DATA_SET.script, label="See all photos", query_params={"set": data.partition("@")[0]})
+
+
+def _set_aside(manifest: Manifest) -> str:
+    """What validation and test are for, and how many photos they have."""
+    if manifest.draws_validation:
+        validation = (
+            "A tenth of the training photos is set aside for validation: it measures the accuracy after every epoch."
+        )
+    elif count := len(manifest.rows("validation")):
+        measure = "measures" if count == 1 else "measure"
+        validation = f"{counted(count, 'photo')} {measure} the accuracy after every epoch."
+    else:
+        validation = "No photos are set aside for validation: the last epoch counts."
+    if count := len(manifest.rows("test")):
+        return f"{validation} The {counted(count, 'test photo')} are used once, at the end."
+    return f"{validation} There are no test photos, so no final accuracy is known."
 
 
 def show_plan(configs: list[FineTuneConfig]) -> None:
     """What Start will do, in numbers: every choice shows its effect at once."""
     config = configs[0]
-    known, manifest = ARCHITECTURES[config.architecture], SOURCES[config.data].load().manifest
+    known, manifest = ARCHITECTURES[config.architecture], library.load(config.data).manifest
     num_classes = len(manifest.classes)
     head, parameters = known.head_parameters(num_classes), known.parameters_with(num_classes)
     train = len(manifest.rows("train", seed=config.seed))
@@ -45,12 +87,18 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
     st.markdown("##### What will happen")
     st.markdown(
         f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
-        f"{num_classes} classes.\n"
+        f"{counted(num_classes, 'class')}.\n"
         f"2. {_who_learns(configs, head, parameters)}\n"
         f"3. {train:,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
         f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
         "shows each step as soon as it is done."
     )
+    kept = manifest.pack
+    if kept is not None and config.image_size > kept.size:
+        st.caption(
+            f":material/info: These photos are kept at {kept.size} pixels, and the network reads {config.image_size}: "
+            "it sees them enlarged. To keep more of them, pack them anew at another size on the page Data."
+        )
 
 
 def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> str:

@@ -3,7 +3,7 @@
 The settings stand in the address as far as they differ from the quick preset's, so that a link opens them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal, NoReturn, cast, get_args
 
@@ -117,9 +117,9 @@ def open_form() -> list[str]:
     return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
 
 
-def _choices() -> dict[str, tuple[str, ...]]:
+def _choices() -> dict[str, Collection[str]]:
     """What the address may name."""
-    choices = {name: tuple(about.options) for name, about in choices_of(FineTuneConfig).items()}
+    choices: dict[str, Collection[str]] = {name: about.options for name, about in choices_of(FineTuneConfig).items()}
     found = tuple(info.name for info in known_devices.remembered(store.home()))
     return choices | {"mode": get_args(FormMode), "device": ("auto", *found)}
 

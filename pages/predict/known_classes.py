@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from core import ask
-from core.data.sources import SOURCES
-from core.errors import RunNotFoundError, UnfreezeError
+from core.data import library
+from core.errors import UnfreezeError
 from core.models import imagenet
 from core.predict.answers import NetworkRef
 from core.runs.folder import RunFolder
@@ -55,10 +55,9 @@ def _without_its_file(ref: NetworkRef) -> tuple[str, ...] | None:
     if ref.source == "file":
         return None
     try:
-        data = RunFolder(Path(ref.path).parents[1]).config().data
-    except RunNotFoundError:  # its description is damaged, its checkpoint need not be
+        return library.load(RunFolder(Path(ref.path).parents[1]).config().data).manifest.classes
+    except UnfreezeError:  # its description is damaged or its photos are gone, its checkpoint need not be
         return None
-    return SOURCES[data].load().manifest.classes if data in SOURCES else None
 
 
 def _in_its_file(warming: "Future[tuple[str, ...]]") -> tuple[str, ...] | None:

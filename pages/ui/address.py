@@ -1,12 +1,12 @@
 """Settings in a page's address: read with mistrust, written as far as they differ from the defaults. Pure."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
 def read_settings(
-    address: Mapping[str, str], defaults: Mapping[str, Any], choices: Mapping[str, tuple[str, ...]]
+    address: Mapping[str, str], defaults: Mapping[str, Any], choices: Mapping[str, Collection[str]]
 ) -> tuple[dict[str, Any], list[str]]:
     """The defaults with what the address says in their place, and a sentence for each value that was left out.
 

@@ -12,15 +12,17 @@ _FIELD_WIDTH = 168  # pixels
 _CHOSEN = "chosen_before_in_"
 
 
-def number_field(about: Number, *, key: str, allowed: Range | None = None) -> str | None:
+def number_field(about: Number, *, key: str, allowed: Range | None = None, default: float | None = None) -> str | None:
     """A field for a number. Returns what is wrong with what was typed, in a sentence, or None.
 
-    `allowed` narrows what the setting allows.
+    `allowed` narrows what the setting allows. `default` is for a field whose value nobody else puts into the session:
+    what is put there is lost where the script is broken off before the browser has heard of the field.
     """
     allowed = allowed or about.allowed
     value = st.number_input(
         about.label,
         key=key,
+        value="min" if default is None else default,
         step=1 if about.is_whole else None,
         format="%d" if about.is_whole else "%g",
         help=f"{about.help} Allowed: {allowed}.",
@@ -52,11 +54,16 @@ def setting_fields(config: type[RunConfig], *, key_of: Callable[[str], str]) -> 
 
 
 def choice_field(
-    about: Choice, *, key: str, options: Sequence[str] = (), on_change: Callable[[], None] | None = None
+    about: Choice,
+    *,
+    key: str,
+    options: Sequence[str] = (),
+    on_change: Callable[[], None] | None = None,
+    default: str | None = None,
 ) -> str:
     """A row of options, of which one is chosen. Returns it.
 
-    `options` narrows what the setting offers.
+    `options` narrows what the setting offers. `default`: see `number_field`.
     """
     offered = list(options or about.options)
 
@@ -71,6 +78,7 @@ def choice_field(
         offered,
         format_func=about.in_words,
         key=key,
+        default=default,
         required=True,
         on_change=noted,
         width="stretch",

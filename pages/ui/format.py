@@ -38,7 +38,8 @@ def count(number: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     """ "1 epoch", "1,000 epochs"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def rate(per_second: float) -> str:

@@ -18,7 +18,7 @@ _CLICKED = "clicked_form"  # the form on which Start was clicked, until that was
 _IS_FRESH = "click_is_fresh"  # whether that was what this script was asked for
 _PAGE = "page"  # the page that is shown
 _STARTED = "started_from"  # of each form, the run that a click on it has started
-_OPENED = "opened_run"  # the run that was last on the page
+_OPENED = "opened_runs"  # what was on a page since a form has started it
 _TURN = "turn"  # the session's lock
 _mutex = threading.Lock()
 
@@ -55,8 +55,9 @@ def start_once(form: str, start: Callable[[], str] | None) -> str | None:
     with one_at_a_time():
         started: dict[str, str] = st.session_state.setdefault(_STARTED, {})
         clicked = st.session_state.pop(_CLICKED, None) == form and start is not None
-        if form in started and not clicked and st.session_state.get(_OPENED) == started[form]:
-            del started[form]  # its run was on the page since: the form is another one
+        opened: set[str] = st.session_state.get(_OPENED, set())
+        if form in started and not clicked and started[form] in opened:
+            opened.discard(started.pop(form))  # it was on the page since: the form is another one
         if form not in started and clicked:
             assert start is not None
             started[form] = start()
@@ -73,5 +74,5 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def note_opened(run_id: str) -> None:
-    """Remember that this run is on the page."""
-    st.session_state[_OPENED] = run_id
+    """Remember that this run, or whatever else a form has started, is on the page."""
+    st.session_state[_OPENED] = {*st.session_state.get(_OPENED, ()), run_id}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 from core.runs import store
 from tests.browser.conftest import Server, drop, foreign, pause
 
@@ -20,7 +20,7 @@ PHOTOS_EACH = 2
 
 def bundled_test_photos() -> dict[str, bytes]:
     """Bundled test photos, which no training has seen, two of each class; each is named by its class."""
-    sample = SOURCES["cifar10_sample"].load()
+    sample = BUNDLED["cifar10_sample"].load()
     test = sample.manifest.rows("test")
     photos: dict[str, bytes] = {}
     for label, name in enumerate(sample.manifest.classes):

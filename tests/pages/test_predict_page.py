@@ -11,7 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from core import helper, sandbox
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 from core.errors import UnfreezeError
 from core.models import imagenet
 from core.predict import kept
@@ -238,7 +238,7 @@ def test_names_of_classes_are_data(home: Path, monkeypatch: pytest.MonkeyPatch) 
     ("classes", "said", "has_examples"),
     [
         (imagenet.CLASSES, "Knows 1,000 classes. Its answer to any photo is one of them.", True),
-        (SOURCES["cifar10_sample"].load().manifest.classes, "Knows 10 classes: airplane, automobile, bird, cat,", True),
+        (BUNDLED["cifar10_sample"].load().manifest.classes, "Knows 10 classes: airplane, automobile, bird, cat,", True),
         (("dark", "bright"), "Knows 2 classes: dark, bright. Its answer", False),
         (("class 0", "class 1"), "Knows 2 classes by their numbers: the file holds no names.", False),
         (("only",), "Knows one class, only: that is its answer to every photo.", False),

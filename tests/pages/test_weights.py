@@ -34,12 +34,16 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def half_of(cached: Path) -> Path:
+    return cached.with_name(cached.name + ".part")
+
+
 def test_weights_that_are_not_here_are_said_and_can_be_fetched_before_the_start(home: Path, cached: Path) -> None:
     page = open_page(FINE_TUNE, architecture="resnet18")
     assert "The weights of ResNet-18 are not on this computer yet. A training downloads them" in as_read(texts(page))
     assert not button(page, "Download them (47 MB)").disabled
     assert not button(page, "Start fine-tuning").disabled
-    hub.part_of(cached).write_bytes(b"x" * 12_000_000)
+    half_of(cached).write_bytes(b"x" * 12_000_000)
     page.run()
     assert "12 MB of 47 MB of the weights are here." in texts(page)
     assert button(page, "Go on with the download")
@@ -59,9 +63,9 @@ def test_damaged_weights_are_named_and_nothing_starts_from_them(home: Path, cach
 def test_starting_run_shows_how_much_of_its_weights_has_arrived(home: Path, cached: Path) -> None:
     folder = make_run(home, Preparing(what="Loading"), config=FineTuneConfig(architecture="resnet18"))
     lock = locks.hold(folder.lock)
-    hub.part_of(cached).write_bytes(b"x" * 23_500_000)
+    half_of(cached).write_bytes(b"x" * 23_500_000)
     assert apps.open_page(FINE_TUNE_RUN, run=folder.id).get("progress")[0].proto.text == "Loading …", "nobody does"
-    part = hub.part_of(cached).open("rb")
+    part = half_of(cached).open("rb")
     fcntl.flock(part, fcntl.LOCK_EX)  # as whoever downloads it
     bar = apps.open_page(FINE_TUNE_RUN, run=folder.id).get("progress")[0].proto
     assert (bar.text, bar.value) == ("Downloading the weights: 23.5 MB of 47 MB", 50)
