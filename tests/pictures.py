@@ -12,16 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from core.runs import jobs, store
+from core.data import stored
+from core.data.bundled import BUNDLED
+from core.runs import jobs, packings, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.overview import summaries
+from core.runs.pack_config import PackConfig
 from core.runs.status import Status
 from tests.browser.conftest import FLAGS, Server, find_chromium
 from tests.conftest import ROOT, wait_until
 
 _LONGEST_S = 1_800
+_SHOWN = ("bird", "cat", "deer", "dog", "frog", "horse")  # classes of the data set
 _SMALL = FineTuneConfig.of(image_size=96, epochs=3, learning_rate=0.003)
 LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1280, "height": 860}},
@@ -39,6 +44,22 @@ def train(home: Path) -> None:
     assert all(run.status is Status.FINISHED for run in summaries(home))
 
 
+def pack(home: Path) -> None:
+    """Make the data set that is shown: some of the bundled photos, as class folders."""
+    sample = BUNDLED["cifar10_sample"].load()
+    with tempfile.TemporaryDirectory() as passing:
+        root = Path(passing, "animals")
+        for row, label in enumerate(sample.manifest.labels.tolist()):
+            if (name := sample.manifest.classes[label]) in _SHOWN:
+                path = root / name / f"{row:04d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(sample.pixels[row]).save(path)
+        made = packings.make(home, PackConfig(source=str(root), reading="classes"), name="Animals")
+        wait_until(lambda: made.newest == 1)
+    known = made.description()  # whose folder is gone, and had a name that nobody gives
+    made.describe(replace(known, settings={**known.settings, "source": "~/photos/animals"}))
+
+
 def charted(page: Page) -> None:
     """Wait until the chart is drawn."""
     page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length > 0")
@@ -50,6 +71,11 @@ def examples(page: Page) -> None:
     page.get_by_text("bundled ones right").wait_for(timeout=60_000)
 
 
+def photos(page: Page) -> None:
+    """Wait for the photos of a data set."""
+    page.locator(".photo-sheet-tile").nth(20).wait_for()
+
+
 def layers(page: Page) -> None:
     """Wait for the table of layers."""
     page.get_by_text("out_features=10,").first.wait_for()
@@ -57,13 +83,15 @@ def layers(page: Page) -> None:
 
 def pages(home: Path) -> dict[str, tuple[str, Callable[[Page], None]]]:
     """Of each picture: the address, and what to wait for."""
-    default, full, frozen, line = (run.id for run in summaries(home))
+    default, full, frozen, line = (run.id for run in summaries(home) if run.kind != PackConfig.KIND)
+    (animals,) = stored.all_sets(home)
     return {
         "fine-tune": (f"fine_tuning?run={frozen}", charted),
         "architecture-inspector": ("architecture_inspector", layers),
         "predict": ("predict", examples),
         "runs": (f"runs?compare={default},{full},{frozen}", charted),
         "linear-fit": (f"linear_fit?run={line}", charted),
+        "data": (f"data_set?set={animals.id}", photos),
     }
 
 
@@ -93,6 +121,8 @@ def main() -> None:
         try:
             if not any(store.newest(server.home)):
                 train(server.home)
+            if not stored.all_sets(server.home):
+                pack(server.home)
             browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=FLAGS)
             draw(browser, server.url, server.home, arguments.to)
             browser.close()

@@ -21,11 +21,16 @@ MEASURES = {
     "polling_tick": "pages",
     "event_stream": "training",
     "dropped_photo": "pages",
+    "dropped_zip": "pages",
     "linear_fit": "pages",
     "inspector": "pages",
     "runs_page": "pages",
     "hostile_files": "files",
     "other_viewer": "files",
+    "packing": "data",
+    "packed_epoch": "data",
+    "packed_memory": "data",
+    "cifar10": "data",
 }
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure speed against its targets.")
 parser.add_argument("names", nargs="*", help="which to run; all by default")

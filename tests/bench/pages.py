@@ -1,9 +1,12 @@
 """What a person waits for in the browser, and what a page costs the server."""
 
+import http.client
 import io
+import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +17,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from core import incoming
 from core.models.catalog import ARCHITECTURES
 from core.runs import locks, store
 from core.runs.config import FineTuneConfig
@@ -24,6 +28,8 @@ from tests.bench.figures import Figure, temporary_home
 from tests.browser.conftest import FLAGS, Server, drop, find_chromium
 from tests.conftest import follow
 from tests.samples import STARTED
+
+_ZIP_BYTES = 10**9
 
 
 @contextmanager
@@ -160,6 +166,34 @@ def dropped_photo(device: str) -> Iterator[Figure]:
         unit="s",
         target=0.6,
     )
+
+
+def dropped_zip(device: str) -> Iterator[Figure]:
+    """A zip file of 1 GB on its way to the disk: what it adds to the server's memory at most."""
+    with dashboard() as (server, page), tempfile.TemporaryFile() as file:
+        page.get_by_role("button", name="Start fine-tuning").wait_for(timeout=30_000)
+        page.wait_for_timeout(3_000)
+        file.truncate(_ZIP_BYTES)
+        before = memory_bytes(server, "VmRSS")
+        assert server.process is not None
+        Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # the peak begins anew
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, blocksize=2**20)
+        headers = {"Origin": server.url.rstrip("/"), "Content-Length": str(_ZIP_BYTES)}
+        connection.request("POST", f"/incoming/{incoming.new_drop(server.home)}/x?name=x.zip", file, headers)
+        answer = json.load(connection.getresponse())
+        seconds = time.perf_counter() - began
+        assert answer["bytes"] == _ZIP_BYTES, answer
+        print(f"  {_ZIP_BYTES / 1e6 / seconds:.0f} MB/s, as fast as the disk is", file=sys.stderr)
+        added = memory_bytes(server, "VmHWM") - before
+    yield Figure(name="a dropped zip of 1 GB, memory of the server", value=added / 1e6, unit="MB", target=100)
+
+
+def memory_bytes(server: Server, name: str) -> int:
+    """What Linux says of the server's memory: `VmRSS` now, `VmHWM` at most."""
+    assert server.process is not None
+    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def linear_fit(device: str) -> Iterator[Figure]:

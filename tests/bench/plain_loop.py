@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from core.data.sources import SOURCES
+from core.data.bundled import BUNDLED
 from core.models.catalog import ARCHITECTURES
 
 
@@ -24,7 +24,7 @@ class Photos(Dataset):
     """The first images of the bundled training set, cropped as the course does it."""
 
     def __init__(self, num_images: int) -> None:
-        data_set = SOURCES["cifar10_sample"].load()
+        data_set = BUNDLED["cifar10_sample"].load()
         rows = data_set.manifest.recorded("train")[:num_images]
         self.images, self.labels = [data_set.pixels[row] for row in rows], data_set.manifest.labels[rows]
         normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
