@@ -29,7 +29,7 @@ class Manifest:
     labels: NDArray[np.int64]  # (photos,) indices of classes
     sides: NDArray[np.int8]  # (photos,) indices of SIDES, or -1 for what is left out
     sizes: NDArray[np.int64]  # (photos, 2) heights and widths, in pixels
-    content: str  # SHA-256 of all pixels in their order
+    content: str  # SHA-256 of all pixels in their order, or of those of each photo
     pack: PackRule | None = None  # how the photos are kept; None: as they were
     # Whether a tenth of the training photos validates, drawn by each run's own seed; else the sides say which do.
     draws_validation: bool = False

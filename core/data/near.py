@@ -40,9 +40,8 @@ _COST = np.array([0.001, 0.001, 0.4, 0.4], np.float32)
 _BLOCK = 2048  # photos that are multiplied with as many others: the products take 16 MiB
 
 
-def signature(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(SIGNATURE_BYTES,) what near duplicates are recognised by, of an (H, W, 3) photo (any size from 1x1)."""
-    image = Image.fromarray(pixels)
+def signature(image: Image.Image) -> NDArray[np.uint8]:
+    """(SIGNATURE_BYTES,) what near duplicates are recognised by, of an RGB picture (any size from 1x1)."""
     if image.size != (_SIDE, _SIDE):
         image = image.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     values = np.asarray(image.convert("YCbCr"))

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +31,6 @@ from core.words import shown
 
 _FORMAT = 1
 _MAX_JSON = 512 * 2**20
-_BLOCK = 2**22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +38,27 @@ class Record:
     """What became of one file: a photo of that many pixels, or a sentence that says why it is none."""
 
     id: str = ""  # SHA-256 of what the file holds
+    digest: str = ""  # of its pixels, see `pixel_digest`
     height: int = 0
     width: int = 0
     notes: tuple[str, ...] = ()
     problem: str = ""
-    is_lost: bool = False  # it could not be fetched: the next writer tries again from here on
+    is_lost: bool = False  # it could not be fetched
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a later writer goes on behind it, and does not try again."""
+        return bool(self.digest) or bool(self.problem and not self.is_lost)
 
     @property
     def num_bytes(self) -> int:
         """What its pixels take."""
         return self.height * self.width * 3
+
+
+def pixel_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 of a photo's (height, width, 3) pixels."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
 
 
 class PackWriter:
@@ -76,6 +86,7 @@ class PackWriter:
         """Add a file: (height, width, 3) pixels and a signature where it is a photo."""
         assert record.num_bytes == (0 if pixels is None else pixels.size), record
         if pixels is not None:
+            record = record if record.digest else replace(record, digest=pixel_digest(pixels))
             self._pixels.write(np.ascontiguousarray(pixels).data)
             if self._signature_bytes:
                 assert signature is not None
@@ -128,7 +139,7 @@ class PackWriter:
             "format": _FORMAT,
             "classes": list(classes),
             "pack": rule.to_dict(),
-            "content": _sha256(self._folder / "pixels"),
+            "content": hashlib.sha256("".join(photo.digest for photo in photos).encode()).hexdigest(),
         }
         replace_file(self._folder / "names.json", lambda file: file.write(json.dumps(list(names)).encode()))
         replace_file(self._folder / "photos.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
@@ -210,11 +221,14 @@ def read_signatures(folder: Path, signature_bytes: int) -> NDArray[np.uint8]:
 
 def read_records(folder: Path) -> list[Record]:
     """What became of each file that was looked at, in their order."""
-    return _whole_records(folder, 0, with_lost=True)[0]
+    return _whole_records(folder, 0, as_it_is=True)[0]
 
 
-def _whole_records(folder: Path, signature_bytes: int, *, with_lost: bool = False) -> tuple[list[Record], int]:
-    """The records whose pixels and signatures are there, and how many bytes they take in their file."""
+def _whole_records(folder: Path, signature_bytes: int, *, as_it_is: bool = False) -> tuple[list[Record], int]:
+    """The records whose pixels and signatures are there, and how many bytes they take in their file.
+
+    Those behind which a writer goes on, or the file `as_it_is`.
+    """
     records: list[Record] = []
     end, room, signatures = 0, _size_of(folder / "pixels"), _size_of(folder / "signatures")
     try:
@@ -222,7 +236,7 @@ def _whole_records(folder: Path, signature_bytes: int, *, with_lost: bool = Fals
             for line in file:
                 values = json.loads(line) if line.endswith(b"\n") else None
                 record = Record(**values | {"notes": tuple(values["notes"])}) if values else None
-                if record is None or not 0 <= record.num_bytes <= room or (record.is_lost and not with_lost):
+                if record is None or not 0 <= record.num_bytes <= room or not (record.is_final or as_it_is):
                     break
                 if not record.problem and (signatures := signatures - signature_bytes) < 0:
                     break
@@ -251,11 +265,3 @@ def _open_to_append(path: Path, length: int) -> BinaryIO:
 def _through(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open_file(path) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -39,26 +39,28 @@ class PackRule:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {self.shape}")
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A photo of (H, W, 3) pixels as it is kept: (side, side, 3), by Pillow's antialiased bilinear kernel."""
-        height, width, _ = pixels.shape
-        shorter, longer = sorted((height, width))
+        """A photo of (H, W, 3) pixels as it is kept: (side, side, 3)."""
+        return np.array(self.kept(Image.fromarray(pixels)))
+
+    def kept(self, photo: Image.Image) -> Image.Image:
+        """An RGB picture as it is kept: a square one, by Pillow's antialiased bilinear kernel."""
+        width, height = photo.size
+        shorter, longer = sorted(photo.size)
         if self.shape == "pad":
-            return self._padded(pixels, longer)
+            return self._padded(photo)
         side = min(self.size, shorter if self.shape == "middle" else longer)
-        box = (0, 0, width, height)
         if self.shape == "middle":
             left, top = (width - shorter) // 2, (height - shorter) // 2
-            box = (left, top, left + shorter, top + shorter)
-        return _resized(pixels, (side, side), box)
+            photo = photo.crop((left, top, left + shorter, top + shorter))
+        return _resized(photo, (side, side))
 
-    def _padded(self, pixels: NDArray[np.uint8], longer: int) -> NDArray[np.uint8]:
-        height, width, _ = pixels.shape
+    def _padded(self, photo: Image.Image) -> Image.Image:
+        width, height = photo.size
+        longer = max(photo.size)
         side = min(self.size, longer)
-        inner = max(round(height * side / longer), 1), max(round(width * side / longer), 1)
-        padded = np.zeros((side, side, 3), np.uint8)
-        top, left = (side - inner[0]) // 2, (side - inner[1]) // 2
-        small = _resized(pixels, (inner[1], inner[0]), (0, 0, width, height))
-        padded[top : top + inner[0], left : left + inner[1]] = small
+        inner = max(round(width * side / longer), 1), max(round(height * side / longer), 1)
+        padded = Image.new("RGB", (side, side))
+        padded.paste(_resized(photo, inner), ((side - inner[0]) // 2, (side - inner[1]) // 2))
         return padded
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,10 +79,6 @@ class PackRule:
         return cls(size=values.get("size", 0), shape=values.get("shape", ""))
 
 
-def _resized(pixels: NDArray[np.uint8], size: tuple[int, int], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """A part of (H, W, 3) pixels, its left, upper, right and lower end in `box`, at a size of (width, height)."""
-    left, top, right, bottom = box
-    part = pixels[top:bottom, left:right]
-    if (right - left, bottom - top) == size:
-        return np.array(part)
-    return np.array(Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.BILINEAR))
+def _resized(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture at a size of (width, height)."""
+    return photo if photo.size == size else photo.resize(size, Image.Resampling.BILINEAR)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from core.data.decoding.photo import read_photo
 from core.data.near import signature
-from core.data.pack import Record
+from core.data.pack import Record, pixel_digest
 from core.data.pack_rule import PackRule
 from core.data.sources.source import Found
 from core.errors import PhotoError
@@ -20,7 +21,7 @@ class Packed:
     """What became of a file."""
 
     record: Record
-    pixels: NDArray[np.uint8] | None = None  # (height, width, 3), where it is a photo
+    pixels: NDArray[np.uint8] | None = None  # (height, width, 3), where it is a photo and they are at hand
     signature: NDArray[np.uint8] | None = None
 
 
@@ -30,25 +31,43 @@ def photo_id(found: Found) -> str:
     return hashlib.sha256(contents).hexdigest()
 
 
-def decode(files: Sequence[Found], rule: PackRule) -> list[Packed]:
-    """What is kept of each of these files."""
-    return [_decoded(file, rule) for file in files]
-
-
-def _decoded(file: Found, rule: PackRule) -> Packed:
-    notes: tuple[str, ...] = ()
-    if (pixels := file.pixels) is None:
-        try:
-            photo = read_photo(file.path, file.data)
-        except PhotoError as error:
-            return refused(str(error))
-        pixels, notes = photo.pixels, photo.notes
-    packed = rule(pixels)
-    height, width, _ = packed.shape
-    record = Record(id=photo_id(file), height=height, width=width, notes=notes)
-    return Packed(record=record, pixels=packed, signature=signature(packed))
-
-
 def refused(problem: str, *, is_lost: bool = False) -> Packed:
     """A file that is no photo, or could not be fetched, and in a sentence why."""
     return Packed(record=Record(problem=problem, is_lost=is_lost))
+
+
+def most_bytes(found: Found, rule: PackRule) -> int:
+    """What a file's photo can take at most, once it is decoded."""
+    return 3 * rule.size**2 if found.pixels is None else min(3 * rule.size**2, 3 * max(found.pixels.shape) ** 2)
+
+
+class Decoder:
+    """Decodes by one rule into `room`, bytes that whoever asks can read, too."""
+
+    def __init__(self, room: NDArray[np.uint8], rule: PackRule) -> None:
+        self._room, self._rule = room, rule
+
+    def __call__(self, files: Sequence[Found], start: int) -> list[Packed]:
+        """What is kept of each of these files. Their pixels lie in the room, from `start` on, one behind the other."""
+        made: list[Packed] = []
+        for file in files:
+            made.append(self._decoded(file, start))
+            start += made[-1].record.num_bytes
+        return made
+
+    def _decoded(self, file: Found, start: int) -> Packed:
+        notes: tuple[str, ...] = ()
+        if file.pixels is not None:
+            image = Image.fromarray(file.pixels)
+        else:
+            try:
+                photo = read_photo(file.path, file.data)
+            except PhotoError as error:
+                return refused(str(error))
+            image, notes = photo.image, photo.notes
+        kept = self._rule.kept(image)
+        pixels = np.asarray(kept)
+        self._room[start : start + pixels.size] = pixels.reshape(-1)
+        height, width, _ = pixels.shape
+        record = Record(id=photo_id(file), digest=pixel_digest(pixels), height=height, width=width, notes=notes)
+        return Packed(record=record, signature=signature(kept))

@@ -24,6 +24,7 @@ from core.runs.reader import RunReader
 from core.words import shown
 
 _COMMIT_EVERY_S = 4.0
+_DECODED = "decoded"  # not yet written where it belongs
 _MOST_UNREADABLE = 0.01  # share of the photos that are left out unasked
 
 
@@ -120,7 +121,7 @@ class Packing(Job):
                 num_bytes += len(file.data)
                 yield file
 
-        for block in decoded(counted(), self._config.rule, self._earlier.known):
+        for block in decoded(counted(), self._config.rule, self._earlier.known, self._making / _DECODED):
             for packed in block:
                 self._writer.append(packed.record, packed.pixels, packed.signature)
                 photos += not packed.record.problem

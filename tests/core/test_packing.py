@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.data import findings, library, stored
 from core.data.decoding.photo import read_photo
@@ -144,10 +145,10 @@ def test_packing_that_is_cut_off_ends_with_the_same_bytes(
 class _Deadly(PackRule):
     """Ends the process that decodes the photo of that size."""
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        if pixels.shape[:2] == (90, 20):
+    def kept(self, photo: Image.Image) -> Image.Image:
+        if photo.size == (20, 90):
             os._exit(1)
-        return super().__call__(pixels)
+        return super().kept(photo)
 
 
 def test_photo_that_crashes_its_reader_costs_itself_alone(
@@ -173,9 +174,9 @@ def test_update_moves_nobody_and_decodes_only_what_is_new(
     asked: list[str] = []
     submit = pool._Pool.submit
 
-    def noted(self: pool._Pool, files: list[Found]) -> "Future[list[Packed]]":
+    def noted(self: pool._Pool, files: list[Found], start: int) -> "Future[list[Packed]]":
         asked.extend(file.path for file in files)
-        return submit(self, files)
+        return submit(self, files, start)
 
     monkeypatch.setattr(pool._Pool, "submit", noted)
     pack(run_of(home, made, source=str(root), reading="classes"))

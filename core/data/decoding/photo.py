@@ -7,6 +7,7 @@ import io
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pi_heif
@@ -58,8 +59,13 @@ _PLAIN = ("1", "L", "P", "RGB", "RGBA", "LA", "PA", "La", "RGBa", "CMYK", "YCbCr
 class Photo:
     """What was read of a file."""
 
-    pixels: NDArray[np.uint8]  # (H, W, 3), RGB, upright
+    image: Image.Image  # RGB, upright
     notes: tuple[str, ...] = ()  # what was decided on the way that a viewer would not expect, in sentences
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3)."""
+        return np.array(self.image)
 
 
 def read_photo(name: str, data: bytes) -> Photo:
@@ -139,7 +145,7 @@ def _finish(
     converted = colour.to_srgb(image, profile)
     flat, more = colour.on_ground(converted, ignores_empty=is_bmp)  # programs leave those bits of a BMP empty
     upright = flat.transpose(_TURNS[orientation]) if orientation in _TURNS else flat
-    return Photo(pixels=np.array(upright), notes=(*notes, *more))
+    return Photo(image=upright, notes=(*notes, *more))
 
 
 def _open(shown: str, data: bytes) -> Image.Image:

@@ -111,10 +111,11 @@ class _Folder(Source):
         self.name = shown(root.name or str(root))
         found: list[str] = []
         links, linked_folders = 0, 0
+        real_root = os.path.realpath(root)
         for path, is_link, is_folder in _walk(root):
             if is_folder:
                 linked_folders += 1
-            elif is_link and not _is_inside(root, path):
+            elif is_link and not _is_inside(real_root, path):
                 links += 1
             elif not layouts.is_ignored(path):
                 found.append(path)
@@ -131,8 +132,9 @@ class _Folder(Source):
 
     def contents(self, paths: Sequence[str], *, at_most: int = MAX_BYTES) -> Iterator[Found]:
         """See `Source.contents`."""
+        real_root = os.path.realpath(self._root)
         for path in paths:
-            if not _is_inside(self._root, path):  # any part of it may have become a link since
+            if not _is_inside(real_root, path):  # any part of it may have become a link since
                 yield Found(path=path, problem=f"{shown(path)} leads out of the folder, by a link.")
             else:
                 yield _read(self._root / path, path, at_most)
@@ -213,9 +215,9 @@ def _walk(root: Path) -> Iterator[tuple[str, bool, bool]]:
             yield name if below == "." else f"{below}/{name}", is_link, is_link and os.path.isdir(full)
 
 
-def _is_inside(root: Path, path: str) -> bool:
-    real = os.path.realpath(root / path)
-    return os.path.commonpath([os.path.realpath(root), real]) == os.path.realpath(root)
+def _is_inside(root: str, path: str) -> bool:
+    """Whether a path below a folder leads there, wherever links lead. `root` is the folder without links."""
+    return os.path.realpath(os.path.join(root, path)).startswith(os.path.join(root, ""))
 
 
 def _read(path: Path, name: str, at_most: int) -> Found:
