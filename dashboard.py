@@ -22,13 +22,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config, file_util
+from streamlit import config
 
 from core import ask, incoming, incoming_route
 from core.data import photo_route, stored
 from core.errors import StorageError
 from core.runs import store, trash, workers
 from pages.places import FIRST, PLACES
+from pages.ui.index import index_html
 
 _HEADERS = {
     # A page of another site must not show this one in a frame, where a click may not go where it seems to.
@@ -163,10 +164,8 @@ def open_first(request: Request) -> Response:
 
 
 def open_page(_: Request) -> Response:
-    """Streamlit's one page, told where its server is: it would look below the page's own address first, in vain."""
-    told = "<script>window.__streamlit = {BACKEND_BASE_URL: new URL('./', location.href).href}</script>"
-    index = (Path(file_util.get_static_dir()) / "index.html").read_text()
-    return HTMLResponse(index.replace("<head>", f"<head>{told}", 1), headers={"Cache-Control": "no-cache"})
+    """Streamlit's one page, which asks for everything else."""
+    return HTMLResponse(index_html(), headers={"Cache-Control": "no-cache"})
 
 
 plotly = find_spec("plotly")
@@ -183,7 +182,7 @@ app = st.App(
         Route(f"{base}/{photo_route.PATH}", photo_route.send_photos),
         *incoming_route.routes(base, store.home, is_own=is_own),
         Route(f"{base}/{FIRST.address}", open_first),
-        *(Route(f"{base}/{place.address}", open_page) for place in PLACES if place is not FIRST),
+        *(Route(f"{base}/{'' if place is FIRST else place.address}", open_page) for place in PLACES),
     ],
     # Any website may point a name of its own at 127.0.0.1: only requests that name this machine are answered.
     # Streamlit checks `server.allowedHosts` for WebSockets alone; here the same names guard every route.

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from pages.places import PLACES
 from tests.browser.conftest import Server, pause
 from tests.browser.test_runs import make_run
 
@@ -39,6 +40,34 @@ def test_open_run_alone_is_marked_and_the_navigation_leads_away_from_it_and_back
     expect(page).not_to_have_url(re.compile("run="))
     page.go_back()
     expect(page.get_by_role("heading", name="three", level=1)).to_be_visible()
+
+
+def test_one_click_is_one_step_back_from_every_page(page: Page, server: Server) -> None:
+    """The last one is come back to, with the choices that it was left with."""
+    page.goto(f"{server.url}?epochs=3")
+    expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible(timeout=20_000)
+    listed = [place.title for place in PLACES if place.is_listed]
+    for title in [*(title for title in listed if title != "Fine-tune"), "Fine-tune"]:
+        before, place = page.evaluate("history.length"), page.url
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+        page.wait_for_timeout(500)  # for what Streamlit says afterwards
+        assert page.evaluate("history.length") <= before + 1
+        page.go_back()
+        expect(page).to_have_url(place)
+        page.go_forward()
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    expect(page).to_have_url(f"{server.url}?epochs=3")
+
+
+def test_back_leads_from_a_started_run_to_the_form(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}?epochs=3")
+    page.get_by_role("button", name="Start fine-tuning").click()
+    page.get_by_role("button", name="Stop").click(timeout=20_000)
+    expect(page).to_have_url(re.compile(r"/fine_tuning\?run="))
+    page.go_back()
+    expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible()
+    expect(page).to_have_url(f"{server.url}?epochs=3")
 
 
 @pytest.mark.parametrize("address", ["?run=", "fine_tune?run="])
