@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,7 @@ from core.words import shown
 
 _FORMAT = 1
 _MAX_JSON = 512 * 2**20
+_WRITE_AHEAD = 32 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,10 @@ class PackWriter:
         self._signatures = _open_to_append(folder / "signatures", photos * signature_bytes)
         self._lines = _open_to_append(folder / "records", lines)
         self._waiting: list[Record] = []
+        # The disk takes pixels while others are decoded, so that a commit has little to wait for.
+        self._ahead = ThreadPoolExecutor(1, "writes ahead")
+        self._being_written: Future[None] | None = None
+        self._not_written = 0
 
     def append(
         self, record: Record, pixels: NDArray[np.uint8] | None = None, signature: NDArray[np.uint8] | None = None
@@ -88,11 +94,25 @@ class PackWriter:
         if pixels is not None:
             record = record if record.digest else replace(record, digest=pixel_digest(pixels))
             self._pixels.write(np.ascontiguousarray(pixels).data)
+            self._not_written += pixels.size
             if self._signature_bytes:
                 assert signature is not None
                 assert signature.size == self._signature_bytes
                 self._signatures.write(signature.tobytes())
         self._waiting.append(record)
+        if self._not_written >= _WRITE_AHEAD and (self._being_written is None or self._being_written.done()):
+            self._have_written()
+            self._being_written = self._ahead.submit(os.fsync, self._pixels.fileno())
+            self._not_written = 0
+
+    def _have_written(self) -> None:
+        """Wait for what is being written.
+
+        Raises:
+            OSError: the disk refuses. It says so only once, so nobody may miss it.
+        """
+        if self._being_written is not None:
+            self._being_written.result()
 
     def commit(self) -> None:
         """Have all that was appended safe on the disk.
@@ -100,6 +120,7 @@ class PackWriter:
         Raises:
             OSError: the disk refuses.
         """
+        self._have_written()
         _through(self._pixels)
         _through(self._signatures)
         self._lines.write(b"".join(json.dumps(vars(record)).encode() + b"\n" for record in self._waiting))
@@ -109,6 +130,7 @@ class PackWriter:
 
     def close(self) -> None:
         """Let the files go; what was not committed is done again by the next writer."""
+        self._ahead.shutdown()
         for file in (self._pixels, self._signatures, self._lines):
             file.close()
 
