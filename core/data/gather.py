@@ -10,7 +10,7 @@ from torch import Tensor
 from core import devices
 from core.data.pixels import Pixels
 
-# (photos, H, W, 3) uint8 where all are of one size, else (H, W, 3) each.
+# (H, W, 3) uint8 each; on an accelerator (photos, H, W, 3) at once, where all of a data set are of one size.
 Photos: TypeAlias = Tensor | list[Tensor]
 
 # Photos may take this share of the memory that is free on an accelerator: the others are sent as they are needed.
@@ -25,11 +25,11 @@ class Gatherer:
         self._flat = torch.from_numpy(pixels.flat)
         if device.type != "cpu" and self._flat.numel() <= _SHARE * devices.free_memory_bytes(device):
             self._flat = self._flat.to(device)
-        stacked = pixels.stacked
+        stacked = None if device.type == "cpu" else pixels.stacked
         self._stacked = None if stacked is None else self._flat[: stacked.size].view(stacked.shape)
 
     def __call__(self, rows: NDArray[np.int64]) -> Photos:
-        """The photos of these rows, in their order, on the device."""
+        """The photos of these rows, in their order, on the device. On the CPU they are not copied."""
         if self._stacked is not None:
             return self._stacked[torch.from_numpy(rows).to(self._stacked.device)].to(self._device)
         return [self._one(row).to(self._device) for row in rows.tolist()]

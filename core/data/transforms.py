@@ -4,8 +4,7 @@ Weights were measured with one kernel, one crop and whole grey levels, and other
 validation and prediction here, by torchvision's own functions. What was done is recorded in every checkpoint.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from torchvision.transforms.v2 import functional
 from core.data.crops import sample_crops
 from core.data.gather import Photos
 from core.data.pack_rule import PackRule
+from core.data.side_by_side import each
 from core.models.catalog import KERNELS, Architecture, Channels, Kernel
 
 MAX_IMAGE_SIZE = 1024
@@ -64,9 +64,8 @@ class Transform:
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(batch, 3, size, size) pixels from 0 to 255 as the network reads them."""
-        scale, offset = self._scale_and_offset(pixels)
-        normalised = pixels.to(torch.float32, copy=True)  # then in place: new memory for each step costs more
-        return normalised.sub_(offset).div_(scale)
+        normalised = torch.empty_like(pixels, dtype=torch.float32)
+        return _normalise(normalised, pixels, *self._scale_and_offset(pixels))
 
     def restore(self, inputs: Tensor) -> NDArray[np.uint8]:
         """Inputs of the network, (batch, 3, size, size), as pictures: (batch, size, size, 3) from 0 to 255."""
@@ -106,12 +105,22 @@ class EvaluationTransform(Transform):
         sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
         boxes = np.stack(sample_crops(stream, *sizes.T), axis=1).tolist()  # top, left, height, width
         size = [self.image_size, self.image_size]
-        with _one_thread():
-            crops = [
-                functional.resized_crop(photo.permute(2, 0, 1), *box, size, self._interpolation, antialias=True)
-                for photo, box in zip(photos, boxes, strict=True)
-            ]
-            return self.normalise(torch.stack(crops))
+
+        def crop(index: int) -> Tensor:
+            pixels = photos[index].permute(2, 0, 1)[None]
+            made: Tensor = functional.resized_crop(pixels, *boxes[index], size, self._interpolation, antialias=True)
+            return made
+
+        if photos[0].device.type != "cpu":
+            return self.normalise(torch.cat([crop(index) for index in range(len(photos))]))
+        crops = torch.empty(len(photos), 3, *size)
+        scale, offset = self._scale_and_offset(crops)
+
+        def make(index: int) -> None:
+            _normalise(crops[index : index + 1], crop(index), scale, offset)
+
+        each(make, len(photos))  # all that is done to a photo at once, while it is in a core's own memory
+        return crops
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -150,15 +159,8 @@ class EvaluationTransform(Transform):
         return InterpolationMode(self.kernel)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread: for a photo at a time, more of them only wait for each other, at many times the cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _normalise(into: Tensor, pixels: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    return into.copy_(pixels).sub_(offset).div_(scale)  # in place: new memory for each step costs more
 
 
 def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -168,6 +170,8 @@ def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Te
     alike: dict[torch.Size, list[int]] = {}
     for index, photo in enumerate(photos):
         alike.setdefault(photo.shape, []).append(index)
+    if len(alike) == 1:
+        return function(torch.stack(list(photos)))
     made = torch.cat([function(torch.stack([photos[index] for index in group])) for group in alike.values()])
     places = torch.tensor([index for group in alike.values() for index in group], device=made.device)
     return made[places.argsort()]

@@ -86,9 +86,10 @@ def packed_epoch(device: str) -> Iterator[Figure]:
             began = time.perf_counter()
             for step in range(1, batches.steps_per_epoch + 1):
                 stream = crop_stream(seed=0, step=step)
-                crops = transform.random_resized_crops(gather(batches.rows(step)), stream)
-                flipped = torch.from_numpy(stream.random(len(crops)) < 0.5)
-                crops[flipped] = crops[flipped].flip(3)
+                photos = gather(batches.rows(step))
+                is_flipped = stream.random(len(photos)) < 0.5
+                flipped = [photo.flip(1) if flip else photo for photo, flip in zip(photos, is_flipped, strict=True)]
+                transform.random_resized_crops(flipped, stream)
             ours = time.perf_counter() - began
             began = time.perf_counter()
             loader = DataLoader(ImageFolder(folder, from_files), batch_size=32, shuffle=True, num_workers=2)

@@ -29,12 +29,16 @@ def mixed() -> tuple[Pixels, list[np.ndarray]]:
     return pixels, photos
 
 
-def test_photos_of_one_size_are_one_tensor() -> None:
+def test_photos_of_one_size_come_in_their_order() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3)).astype(np.uint8)
     rows = np.array([4, 0, 0, 5])
-    gathered = Gatherer(Pixels.of(images), CPU)(rows)
+    assert np.array_equal(np.stack(list(Gatherer(Pixels.of(images), CPU)(rows))), images[rows])
+
+
+def test_on_an_accelerator_photos_of_one_size_are_one_tensor() -> None:
+    gathered = Gatherer(Pixels.of(np.zeros((6, 5, 4, 3), np.uint8)), torch.device("meta"))(np.array([4, 0, 0, 5]))
     assert isinstance(gathered, torch.Tensor)
-    assert np.array_equal(gathered, images[rows])
+    assert (gathered.shape, gathered.device.type) == ((4, 5, 4, 3), "meta")
 
 
 def test_photos_of_several_sizes_come_as_they_are() -> None:
