@@ -62,9 +62,9 @@ def write(page: str, address: Mapping[str, str]) -> None:
     wanted = dict(address)
     at: _At | None = st.session_state.get(_AT)
     if at is None or at.page != page or not at.is_written:
-        # A link within the app hands its query over without showing it.
         st.session_state[_AT] = _At(page, wanted, is_seen=False)
-        st.query_params.from_dict(wanted)
+        if st.query_params.to_dict() != wanted:  # said in vain, it could reach a browser that has gone on meanwhile
+            st.query_params.from_dict(wanted)
     elif at.address != wanted:
         # Where the browser has not heard of the last address yet, it will come to it, whatever it asks for now.
         is_there = at.is_seen and st.query_params.to_dict() == wanted
