@@ -55,13 +55,13 @@ def fine_tune_form() -> list[FineTuneConfig]:
     form, photos = st.columns([5, 6], gap="large")
     with form:
         configs, obstacle = _form()
+    write_address()
     with photos:
         show_photos(value_of("data"))
         if configs:
             with problems_shown():
                 show_plan(configs)
         glossary()
-    write_address()
     return [] if obstacle else configs
 
 
