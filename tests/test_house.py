@@ -230,7 +230,7 @@ NEVER = {
     "core.models.saved": {"torch", "torchvision", "streamlit"},
     **{
         f"core.data.{name}": {"torch", "torchvision", "streamlit"}
-        for name in (
+        for name in (  # noqa: SIM905
             "arrays arrival batches bundled crops dataset decoding findings library near overlay pack pack_rule "
             "photo_route pixels points published sides sources splits stored streams"
         ).split()

@@ -12,7 +12,7 @@ from core.data import findings, overlay, stored
 from core.data.bundled import BUNDLED
 from core.data.dataset import DataSet
 from core.data.findings import Findings
-from core.data.pack import open_pack
+from core.data.pack import damaged, open_pack
 from core.durable import said_plainly
 from core.errors import DataSetError, UnfreezeError
 from core.home import home
@@ -178,5 +178,8 @@ def _identity(folder: Path) -> tuple[int, ...]:
 
     What is mapped may not be read behind its file's end: the process would end.
     """
-    found = [(folder / name).stat() for name in ("manifest.json", "pixels")]
+    try:
+        found = [(folder / name).stat() for name in ("manifest.json", "pixels")]
+    except FileNotFoundError as error:
+        raise damaged(folder) from error
     return tuple(value for about in found for value in (about.st_ino, about.st_mtime_ns, about.st_size))

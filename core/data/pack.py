@@ -189,10 +189,15 @@ def open_pack(folder: Path) -> DataSet:
     except MemoryError:
         raise
     except Exception as error:  # whatever its files hold
-        raise DataSetError(
-            f"The packed photos in {shown(folder)} are damaged or incomplete. Delete this data set, and make it anew "
-            "from its photos."
-        ) from error
+        raise damaged(folder) from error
+
+
+def damaged(folder: Path) -> DataSetError:
+    """What to say of a folder that should be a pack."""
+    return DataSetError(
+        f"The packed photos in {shown(folder)} are damaged or incomplete. Delete this data set, and make it anew from "
+        "its photos."
+    )
 
 
 def _open(folder: Path) -> DataSet:
