@@ -169,7 +169,7 @@ class Packing(Job):
         for done, found in near.near_pairs(version.signatures(self._making)):
             pairs.append(found)
             yield Comparing(done=done)
-        version.divide(pairs, shares=self._config.shares, seed=self._config.seed)
+        version.divide(self._making, pairs, shares=self._config.shares, seed=self._config.seed)
         self._is_new, self._changes = version.is_new(self._config.rule), version.changes
         if self._is_new:
             note_maker(self._making, self._run)
