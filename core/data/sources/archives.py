@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from core.data.sources import tars
 from core.data.sources.layouts import is_ignored
 from core.durable import open_file
 from core.errors import DataSetError
@@ -27,12 +28,13 @@ MAX_ENTRIES = 300_000
 _MAX_GROWTH = 100
 _GROWTH_FREE = 2**30
 _MAX_DIRECTORY = 256 * 2**20
+_MAX_PATH, _MAX_PARTS = 4_096, 100
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _ZIP, _END, _END_64 = b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06"
 _LOCAL_HEADER = 30  # bytes, before an entry's name
 # What the readers of archives raise where one is damaged.
 _UNPACKING = (
-    *(OSError, EOFError, ValueError, RuntimeError),
+    *(OSError, EOFError, ValueError, RuntimeError, OverflowError, MemoryError),
     *(struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
 )
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -91,7 +93,7 @@ class _Zip(Archive):
         _check_directory(file, size, name)
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, EOFError, UnicodeError) as error:
+        except _UNPACKING as error:
             raise DataSetError(f"{name} is damaged: it has no directory. Copy or download it again.") from error
         infos = sorted(self._zip.infolist(), key=lambda info: info.header_offset)
         check = _Check(name, size)
@@ -104,15 +106,18 @@ class _Zip(Archive):
                 raise DataSetError(
                     f"{name} is compressed in a way that is not read here. Unpack it, and give the folder."
                 )
-            check.path(info.orig_filename, info.file_size)
+            check.path(info.orig_filename, info.file_size, is_folder=info.is_dir())
+            if info.filename != info.orig_filename:  # which some programs unpack under the one, some under the other
+                raise DataSetError(f"{name} is refused: “{shown(info.filename)}” in it has another name, too.")
         self._check_overlap(infos)
-        self._infos = {info.filename: info for info in infos if not info.is_dir() and not is_ignored(info.filename)}
+        files = {_normal(info.filename): info for info in infos if not info.is_dir()}
+        self._infos = {path: info for path, info in files.items() if not is_ignored(path)}
         self.entries = [Entry(path=path, size=info.file_size) for path, info in self._infos.items()]
 
     def _check_overlap(self, infos: Sequence[zipfile.ZipInfo]) -> None:
         """Each entry must end before the next one begins: else a small file unpacks to a huge one."""
         ends = [info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size for info in infos]
-        begins = [*(info.header_offset for info in infos[1:]), self._zip.start_dir]
+        begins = [*(info.header_offset for info in infos[1:]), *([self._zip.start_dir] if infos else [])]
         if any(end > begin for end, begin in zip(ends, begins, strict=True)):
             raise DataSetError(f"{self._name} is refused: files in it overlap, as in a trap for whoever unpacks it.")
 
@@ -139,13 +144,17 @@ class _Tar(Archive):
         check = _Check(name, os.fstat(file.fileno()).st_size)
         found: list[Entry] = []
         try:
-            for _, member in _members(file):
+            for tar, member in tars.members(file):
                 check.kind(member.name, not (member.isreg() or member.isdir()), member.issym() or member.islnk())
-                check.path(member.name, member.size)
-                if member.isreg() and not is_ignored(member.name):
-                    found.append(Entry(path=member.name, size=member.size))
+                check.path(member.name, member.size, is_folder=member.isdir())
+                check.total(tar.offset)
+                path = _normal(member.name)
+                if member.isreg() and not is_ignored(path):
+                    found.append(Entry(path=path, size=member.size))
         except DataSetError:
             raise
+        except tars.RefusedError as error:
+            raise DataSetError(f"{name} is refused: {error}. Unpack it, and give the folder.") from error
         except tarfile.ReadError as error:
             raise DataSetError(
                 f"{name} is no zip or tar archive that can be read, or it is damaged. Unpack it, and give the folder."
@@ -159,8 +168,8 @@ class _Tar(Archive):
         wanted = set(paths)
         path = ""
         try:
-            for tar, member in _members(self._file):
-                path = member.name
+            for tar, member in tars.members(self._file):
+                path = _normal(member.name)
                 if path in wanted and (file := tar.extractfile(member)):
                     yield path, file.read(at_most + 1)
         except _UNPACKING as error:
@@ -171,13 +180,9 @@ class _Tar(Archive):
         self._file.close()
 
 
-def _members(file: BinaryIO) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """What a tar holds, one after the other."""
-    file.seek(0)
-    with tarfile.open(fileobj=file, mode="r:*") as tar:
-        while member := tar.next():
-            tar.members = []  # type: ignore[attr-defined]  # a list of all would only take memory
-            yield tar, member
+def _normal(path: str) -> str:
+    """An entry's path as a folder's would be: without what means the same folder, which some programs write."""
+    return str(PurePosixPath(path))
 
 
 class _Check:
@@ -186,8 +191,8 @@ class _Check:
     def __init__(self, name: str, archive_size: int) -> None:
         self._name = name
         self._most = max(_GROWTH_FREE, _MAX_GROWTH * archive_size)
-        self._known: dict[str, str] = {}
-        self._size = 0
+        self._known: dict[str, tuple[str, bool]] = {}
+        self._entries = self._size = 0
 
     def kind(self, path: str, is_special: bool, is_link: bool) -> None:
         """Raises: DataSetError, if it is neither a file nor a folder."""
@@ -195,9 +200,11 @@ class _Check:
             what = "a link" if is_link else "a device"
             raise self._refused(f"“{shown(path)}” in it is {what}, not a file")
 
-    def path(self, path: str, size: int) -> None:
+    def path(self, path: str, size: int, *, is_folder: bool) -> None:
         """Raises: DataSetError, if the entry cannot be, or is one too many."""
         parts = path.rstrip("/").split("/")
+        if len(path) > _MAX_PATH or len(parts) > _MAX_PARTS:
+            raise self._refused(f"“{shown(path, most=40)}” in it lies in more folders than any disk has")
         if "\0" in path or "\\" in path or path.startswith("/") or (len(path) > 1 and path[1] == ":"):
             raise self._refused(f"“{shown(path)}” in it is no path inside of a folder")
         if any(part in ("", "..") for part in parts) and path != "./":
@@ -205,13 +212,18 @@ class _Check:
         if path.casefold().endswith(_ARCHIVES):
             raise self._refused(f"“{shown(path)}” in it is an archive, too. Unpack that first")
         folded = unicodedata.normalize("NFC", str(PurePosixPath(path))).casefold()
-        if folded in self._known and not path.endswith("/"):
-            raise self._refused(f"“{shown(self._known[folded])}” and “{shown(path)}” in it are one file on many disks")
-        self._known[folded] = path
-        self._size += max(size, 0)
-        if len(self._known) > MAX_ENTRIES:
+        other, was_folder = self._known.setdefault(folded, (path, is_folder))
+        if other is not path and not (is_folder and was_folder):
+            raise self._refused(f"“{shown(other)}” and “{shown(path)}” in it are one file on many disks")
+        self._entries += 1
+        self._size += size
+        if self._entries > MAX_ENTRIES:
             raise self._refused(f"it holds more than {MAX_ENTRIES:,} files. Unpack it, and give the folder")
-        if self._size > self._most:
+        self.total(self._size)
+
+    def total(self, size: int) -> None:
+        """Raises: DataSetError, if so many bytes are more than photos unpack to."""
+        if size > self._most:
             raise self._refused(f"it would unpack to more than {self._most / 2**30:,.0f} GB")
 
     def _refused(self, why: str) -> DataSetError:

@@ -6,6 +6,7 @@ sense, there is more than one reading, the likeliest first, and each says in wor
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -79,14 +80,12 @@ def readings(paths: Iterable[str]) -> list[Reading]:
 
 def _common_folder(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The folder that holds all others, as an archive has it."""
-    common: tuple[str, ...] = ()
-    below = list(parts)
-    while below and all(len(path) > 2 for path in below) and len({path[0] for path in below}) == 1:
-        if any(len(path) == 3 and side_of(path[1]) for path in below):
-            break  # it is a lone class with its sides below it
-        common = (*common, below[0][0])
-        below = [path[1:] for path in below]
-    return common
+    if not parts:
+        return ()
+    shared = [one for one, _ in takewhile(lambda both: both[0] == both[1], zip(min(parts), max(parts), strict=False))]
+    # Above a file, two folders stay: one may be a lone class, with its sides below it.
+    most = min(len(path) - (3 if len(path) > 2 and side_of(path[-2]) else 2) for path in parts)
+    return tuple(shared[: max(most, 0)])
 
 
 def _below(path: tuple[str, ...], common: tuple[str, ...]) -> tuple[str, ...]:
