@@ -35,7 +35,7 @@ def origin() -> Origin | None:
     typed = typed.strip("'\"").removeprefix("file://")
     if not typed:
         st.caption(
-            "A folder for each class, a `train` and a `test` folder with classes in them, or photos with a table (CSV "
+            "A folder for each class, folders “train” and “test” with classes in them, or photos with a table (CSV "
             "or Parquet) of path and label."
         )
         return None
@@ -80,7 +80,7 @@ def _browse() -> None:
     """Go through the folders that may be shown, and choose one."""
     roots = browsing.roots()
     if not roots:
-        st.caption("There is no home folder here. `UNFREEZE_ROOTS` names folders to browse; or type a path.")
+        st.caption("There is no home folder here. UNFREEZE_ROOTS names folders to browse; or type a path.")
         return
     here: Path = st.session_state.get(_BROWSED) or roots[0]
     try:
