@@ -13,7 +13,7 @@ _RECORDS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _AFTER = 2**16  # bytes behind the end in which another archive would begin
 
 
-class RefusedError(Exception):
+class RefusedError(ValueError):
     """What no archive of photos holds; the message ends a sentence."""
 
 
