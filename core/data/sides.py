@@ -5,14 +5,17 @@ together is on one side, or the test would ask what the training has shown.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Links: TypeAlias = Sequence[tuple[int, int]]
+Pair: TypeAlias = tuple[int, int]
+Links: TypeAlias = Sequence[Pair] | NDArray[np.int64]
+_PAIRS_AT_ONCE = 10_000
 TRAIN, VALIDATION, TEST = range(3)  # indices of `core.data.dataset.SIDES`
 LEFT_OUT = -1
 
@@ -39,7 +42,7 @@ def draw(photo_id: str, seed: int) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def units(count: int, links: Links) -> NDArray[np.int64]:
+def units(count: int, links: Iterable[Pair]) -> NDArray[np.int64]:
     """For each of so many photos the lowest row that it is linked with, by any way."""
     parents = list(range(count))
 
@@ -86,8 +89,8 @@ def assign(
     recorded = known or {}
     is_new = np.array([name not in recorded for name in ids], bool)
     record = np.array([recorded.get(name, LEFT_OUT) for name in ids], np.int8)
-    shown = units(len(ids), [*same, *_chained(ids, range(len(ids)))])
-    near = sorted({(int(shown[one]), int(shown[other])) for one, other in links if shown[one] != shown[other]})
+    shown = units(len(ids), chain(_pairs(same), _chained(ids, range(len(ids)))))
+    near = _between(shown, links)
     in_use = ~_left_out(shown, is_new, record, near, groups)
     used = np.flatnonzero(in_use).tolist()
     first = {int(shown[row]): row for row in reversed(used)}
@@ -115,7 +118,7 @@ def _left_out(
     shown: NDArray[np.int64],
     is_new: NDArray[np.bool_],
     record: NDArray[np.int8],
-    near: Links,
+    near: Sequence[Pair],
     groups: Sequence[str],
 ) -> NDArray[np.bool_]:
     """(photos,) who is on no side: as it is recorded, or as a newcomer that by itself belongs to known photos of
@@ -136,6 +139,19 @@ def _left_out(
         taken.setdefault(number, set()).update(has.get(other, set()) - {LEFT_OUT})
     lost = [number for number, sides in taken.items() if len(sides) > 1 or LEFT_OUT in sides]
     return np.asarray(np.where(is_new, np.isin(shown, lost), record == LEFT_OUT), bool)
+
+
+def _between(shown: NDArray[np.int64], links: Links) -> list[Pair]:
+    """Which numbers of `shown` the links connect, each pair once: of very many that are alike, there are few."""
+    both = shown[np.asarray(links, np.int64).reshape(-1, 2)]
+    return [(one, other) for one, other in np.unique(both[both[:, 0] != both[:, 1]], axis=0).tolist()]
+
+
+def _pairs(links: Links) -> Iterator[Pair]:
+    """The pairs one after the other: as Python's own numbers, all at once would take ten times their memory."""
+    pairs = np.asarray(links, np.int64).reshape(-1, 2)
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        yield from pairs[start : start + _PAIRS_AT_ONCE].tolist()
 
 
 def _chained(names: Sequence[str], rows: Iterable[int]) -> list[tuple[int, int]]:

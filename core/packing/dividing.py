@@ -65,9 +65,9 @@ def _known(sides: Iterable[tuple[str, int]]) -> dict[str, int]:
     return known
 
 
-def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
+def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """The links of which both ends are among these rows, in rows of their own."""
     places = np.full(count, -1, np.int64)
     places[rows] = np.arange(len(rows))
     own = places[links.reshape(-1, 2)]
-    return [(one, other) for one, other in own[(own >= 0).all(axis=1)].tolist()]
+    return own[(own >= 0).all(axis=1)]
