@@ -6,6 +6,7 @@ sense, there is more than one reading, the likeliest first, and each says in wor
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -29,6 +30,9 @@ _NO_PHOTOS = (
     *(".py", ".ipynb", ".log", ".ini", ".cfg", ".db", ".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".mp4", ".mov"),
     *(".avi", ".doc", ".docx", ".xls", ".xlsx", ".zip", ".tar", ".gz", ".sh", ".names", ".data", ".license"),
 )
+# Longer or deeper paths nobody has; their number of folders counts for each file, and for each row of a table.
+_MAX_PATH = 4_096  # characters
+MAX_PARTS = 200
 Way = Literal["classes", "sides above", "sides below", "innermost"]
 
 
@@ -58,6 +62,11 @@ def is_ignored(path: str) -> bool:
     return any(part.startswith(".") or part.casefold() in _IGNORED for part in PurePosixPath(path).parts)
 
 
+def is_too_deep(path: str) -> bool:
+    """Whether a path is longer than any that people have, or leads through more folders."""
+    return len(path) > _MAX_PATH or path.count("/") >= MAX_PARTS
+
+
 def is_photo_by_name(path: str) -> bool:
     """Whether a file may be meant as a photo."""
     return not path.casefold().endswith(_NO_PHOTOS)
@@ -79,14 +88,13 @@ def readings(paths: Iterable[str]) -> list[Reading]:
 
 def _common_folder(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The folder that holds all others, as an archive has it."""
-    common: tuple[str, ...] = ()
-    below = list(parts)
-    while below and all(len(path) > 2 for path in below) and len({path[0] for path in below}) == 1:
-        if any(len(path) == 3 and side_of(path[1]) for path in below):
-            break  # it is a lone class with its sides below it
-        common = (*common, below[0][0])
-        below = [path[1:] for path in below]
-    return common
+    shortest = min(map(len, parts), default=0)
+    # What the first and the last one have in common, all have; a class folder and the photo's name are left to each.
+    ends = zip(min(parts, default=()), max(parts, default=()), strict=False)
+    length = min(len(list(takewhile(lambda pair: pair[0] == pair[1], ends))), shortest - 2)
+    if 0 < length == shortest - 2 and any(len(path) == shortest and side_of(path[-2]) for path in parts):
+        length -= 1  # it is a lone class with its sides below it
+    return parts[0][:length] if length > 0 else ()
 
 
 def _below(path: tuple[str, ...], common: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from core.data.decoding.limits import MAX_BYTES
 from core.data.sources import layouts
-from core.data.sources.archives import Archive, open_archive
+from core.data.sources.archives import open_archive
 from core.data.sources.cifar import recognise
+from core.data.sources.entries import Archive
 from core.data.sources.layouts import Item, Reading
 from core.data.sources.published import Published
 from core.data.sources.source import Found, Source
