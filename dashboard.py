@@ -7,6 +7,7 @@ the files that are dropped, the checks of who may talk to it, and the spare work
 import resource
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
@@ -42,6 +43,7 @@ _ONLY_READ = ("GET", "HEAD", "OPTIONS")
 # Streamlit keeps three files open for every open page, and some systems allow 256 at first.
 _MAX_OPEN_FILES = 8_192
 _KEEP_DROPPED_S = 24 * 3600.0
+_PURGE_EVERY_S = 3600.0
 _HERE = Path(__file__).parent
 
 
@@ -130,13 +132,15 @@ def import_ahead() -> None:
 
 
 def purge() -> None:
-    """Remove what was deleted or dropped long ago."""
+    """Remove what was deleted or dropped long ago, now and from time to time: a server may run for months."""
     trash.purge_once(store.home())
-    try:
-        incoming.purge(store.home(), older_than_s=_KEEP_DROPPED_S)
-        stored.purge(store.home())
-    except StorageError as error:
-        print(error, file=sys.stderr)
+    while True:
+        try:
+            incoming.purge(store.home(), older_than_s=_KEEP_DROPPED_S)
+            stored.purge(store.home())
+        except StorageError as error:
+            print(error, file=sys.stderr)
+        time.sleep(_PURGE_EVERY_S)
 
 
 @asynccontextmanager

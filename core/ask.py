@@ -4,8 +4,9 @@ Short work with PyTorch goes to a helper, which is warm; a user's file is read i
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, Literal, ParamSpec, TypeVar
 
@@ -21,6 +22,8 @@ from core.predict.answers import Answer, NetworkRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_MOST_LONG = helper.MOST - 1
+_long = ThreadPoolExecutor(_MOST_LONG, "asks at length")
 
 
 @dataclass(eq=False)
@@ -31,6 +34,7 @@ class Question(Generic[P, R]):
     limit_s: float | None = 60.0  # from when the work begins
     keeps_network: bool = False  # the first argument names a network, which the helper then has in memory
     imports: str = ""  # a module that it only imports when it is asked, and that takes long
+    takes_minutes: bool = False  # so no more than `_MOST_LONG` are asked at a time, and nobody else waits for them
 
     def __call__(self, *arguments: P.args, **_: P.kwargs) -> R:
         about = self._about(arguments)
@@ -38,8 +42,11 @@ class Question(Generic[P, R]):
         return answer
 
     def later(self, *arguments: P.args, **_: P.kwargs) -> "Future[R]":
-        """Ask, and do not wait."""
+        """Ask, and do not wait. What has not begun may be cancelled."""
         about = self._about(arguments)
+        if self.takes_minutes:
+            ask = partial(helper.call, self.target, *arguments, limit_s=self.limit_s, about=about, needs=self.imports)
+            return _long.submit(ask)
         return helper.submit(self.target, *arguments, limit_s=self.limit_s, about=about, needs=self.imports)
 
     def prepare(self) -> None:
@@ -76,6 +83,9 @@ def prepare_reading() -> None:
 
 def stop() -> None:
     """End the processes that answer."""
+    global _long
+    _long.shutdown(wait=False, cancel_futures=True)
+    _long = ThreadPoolExecutor(_MOST_LONG, "asks at length")
     helper.stop()
     sandbox.stop()
 
@@ -85,9 +95,9 @@ describe = Question[[str, int, Literal["frozen", "full"], int], Description]("co
 describe_lesson = Question[[str], Description]("core.models.architecture:describe_lesson")
 
 # What a folder or an archive of photos could be taken for, by its path.
-look_at_photos = Question[[str], Look]("core.data.sources.looking:look", limit_s=120.0)
+look_at_photos = Question[[str], Look]("core.data.sources.looking:look", limit_s=120.0, takes_minutes=True)
 look_at_dropped = Question[[Sequence[tuple[Path, Dropped]]], Look](
-    "core.data.sources.looking:look_at_dropped", limit_s=120.0
+    "core.data.sources.looking:look_at_dropped", limit_s=120.0, takes_minutes=True
 )
 
 # What a step of a training will see: data set, network, image size, seed, step, and whether crops are random.

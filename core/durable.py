@@ -115,6 +115,18 @@ def open_file(path: Path | str) -> BufferedReader:
         raise
 
 
+def open_to_append(path: Path, length: int) -> BinaryIO:
+    """A file without what stands behind that many bytes.
+
+    Raises:
+        OSError: it cannot be opened, or a link lies in its place: what that leads to is not ours to change.
+    """
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+    file.truncate(length)
+    file.seek(length)
+    return file
+
+
 def read_file(path: Path | str, *, at_most: int) -> bytes:
     """The contents of a small file.
 
@@ -148,8 +160,8 @@ def explain(error: OSError, path: Path, *, setting: str = "UNFREEZE_HOME") -> st
     """What is wrong with the disk of `path`, and what to do, as the end of a sentence."""
     if error.errno in _FULL:
         return (
-            f"the disk of {path} is full. Free some space, for example by deleting runs for good on the page Runs, and "
-            "try again."
+            f"the disk of {path} is full. Free some space, for example by deleting runs or data sets for good, and try "
+            "again."
         )
     if error.errno in _TOO_MANY:
         return f"too many files are open ({error.strerror}). Close other programs, or start Unfreeze again."

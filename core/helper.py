@@ -18,7 +18,7 @@ from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, Shutdo
 from core.errors import UnfreezeError
 from core.helper_process import LET_GO_S, LimitReachedError, end_with, run
 
-_MOST = 3  # processes; each keeps networks of its own in memory
+MOST = 3  # processes; each keeps networks of its own in memory
 _READY = 2  # from the first answer on, so that the next viewer's question does not wait for PyTorch to be imported
 _IDLE_S = 600  # after which one ends
 _START_S = 120.0  # for a process that must import PyTorch first, on a busy computer
@@ -52,7 +52,7 @@ class _Helper:
 
 
 class _Helpers:
-    """Those of this server. A question takes one for itself; no more than `_MOST` are answered at a time."""
+    """Those of this server. A question takes one for itself; no more than `MOST` are answered at a time."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -60,7 +60,7 @@ class _Helpers:
         self._idle: list[_Helper] = []  # the one that was used last stands last
         self._importing: set[_Helper] = set()  # those that only get ready
         self._has_ended = False
-        self.askers = ThreadPoolExecutor(_MOST, thread_name_prefix="asks a helper")
+        self.askers = ThreadPoolExecutor(MOST, thread_name_prefix="asks a helper")
 
     def take(self, target: str, about: Hashable, needs: str) -> _Helper:
         """An idle helper, one that knows what it is asked about before others. Where all are busy, whichever is first:
@@ -73,7 +73,7 @@ class _Helpers:
                     raise UnfreezeError(_ENDED)
                 if not self._all:
                     return self._begun(self._new(about), target, needs)
-                if not has_begun_one and not self._importing and len(self._all) < _MOST:
+                if not has_begun_one and not self._importing and len(self._all) < MOST:
                     has_begun_one = True
                     self._warm_up_another(needs)
                 self._changed.wait()

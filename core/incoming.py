@@ -101,8 +101,10 @@ def purge(home: Path, *, older_than_s: float) -> None:
     with said_plainly("Old dropped files cannot be removed", home / "incoming"):
         for name in os.listdir(home / "incoming") if (home / "incoming").is_dir() else []:
             folder = home / "incoming" / name
-            if name.startswith(_GOING) or (_TOKEN.fullmatch(name) and _touched(folder) <= latest):
+            if name.startswith(_GOING):
                 _remove(folder)
+            elif _TOKEN.fullmatch(name) and _touched(folder) <= latest:
+                discard(home, name)
 
 
 def check(home: Path, token: str, name: str, num_bytes: int) -> None:

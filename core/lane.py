@@ -123,4 +123,4 @@ def explain_fault(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full: the run could not write its results. Free some space, then resume or start again."
     reason = str(error).strip().splitlines()
-    return f"The training broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."
+    return f"It broke off with {type(error).__name__}{f': {reason[0]}' if reason else ''}."

@@ -113,7 +113,7 @@ def write(folder: Path, found: Findings) -> None:
     replace_file(folder / _FILE, lambda file: file.write(json.dumps(asdict(found)).encode()))
 
 
-def read(folder: Path, num_photos: int) -> Findings:
+def read(folder: Path, num_photos: int, *, num_classes: int) -> Findings:
     """The findings of a version of so many photos.
 
     Raises:
@@ -126,7 +126,9 @@ def read(folder: Path, num_photos: int) -> Findings:
         rows += [
             row for groups in (found.across, found.two_labels, found.copies, found.near) for g in groups for row in g
         ]
-        texts = [text for pair in (*found.unreadable, *found.no_photos) for text in pair]
+        texts = [text for name, reason in (*found.unreadable, *found.no_photos) for text in (name, reason)]
+        if not all(type(label) is int and 0 <= label < num_classes for label in found.small):
+            raise ValueError("classes that there are not")
         if not all(type(row) is int and 0 <= row < num_photos for row in rows):
             raise ValueError("rows that there are not")
         if not all(isinstance(text, str) for text in [*texts, *(note for _, note in found.noted)]):

@@ -26,4 +26,6 @@ def crops(key: str, architecture: str, image_size: int, seed: int, step: int, is
         image_size=image_size, resize_size=image_size, kernel=known.kernel, mean=known.mean, std=known.std
     )
     stream = crop_stream(seed=seed, step=step)
-    return transform.restore(transform.random_resized_crops(photos, stream) if is_random else transform(photos))
+    seen = transform.restore(transform.random_resized_crops(photos, stream) if is_random else transform(photos))
+    library.forget()  # nobody tells this process when a set is removed, whose room on the disk it would keep
+    return seen

@@ -12,7 +12,7 @@ from core.data import findings, overlay, stored
 from core.data.bundled import BUNDLED
 from core.data.dataset import DataSet
 from core.data.findings import Findings
-from core.data.pack import open_pack
+from core.data.pack import damaged, open_pack
 from core.durable import said_plainly
 from core.errors import DataSetError, UnfreezeError
 from core.home import home
@@ -64,12 +64,14 @@ def findings_of(key: str) -> Findings:
 
     Raises:
         DataSetError: there is none, or it is damaged.
+        StorageError: the disk refuses.
     """
     if key in BUNDLED:
         return Findings()
     kept, version = _stored(key)
-    found = _findings(kept.version(version), _identity(kept.version(version)))
     manifest = load(key).manifest
+    with said_plainly("The data set cannot be read", kept.path):
+        found = _findings(kept.version(version), _identity(kept.version(version)))
     return findings.still_open(found, manifest.labels, manifest.sides)
 
 
@@ -162,7 +164,8 @@ def _packed(kept: stored.StoredSet, version: int) -> DataSet:
 
 @lru_cache(maxsize=_KEPT)
 def _findings(folder: Path, identity: tuple[int, ...]) -> Findings:
-    return findings.read(folder, len(_opened(folder, identity).manifest))
+    manifest = _opened(folder, identity).manifest
+    return findings.read(folder, len(manifest), num_classes=len(manifest.classes))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -171,6 +174,12 @@ def _opened(folder: Path, identity: tuple[int, ...]) -> DataSet:
 
 
 def _identity(folder: Path) -> tuple[int, ...]:
-    """Tells a version from another one that lies under its path by now."""
-    about = (folder / "manifest.json").stat()
-    return about.st_ino, about.st_mtime_ns, about.st_size
+    """Tells a version from what lies under its path by now: another one, or one whose files are damaged.
+
+    What is mapped may not be read behind its file's end: the process would end.
+    """
+    try:
+        found = [(folder / name).stat() for name in ("manifest.json", "pixels")]
+    except FileNotFoundError as error:
+        raise damaged(folder) from error
+    return tuple(value for about in found for value in (about.st_ino, about.st_mtime_ns, about.st_size))

@@ -70,18 +70,18 @@ class Overlay:
         with self._alone():
             self._write([*self.edits(), edit])
 
-    def undo(self) -> Edit | None:
-        """Forget the last edit, and return it; None where there is none.
+    def undo(self, expected: Sequence[Edit]) -> bool:
+        """Forget the last of the edits that are expected; False where there are others by now, which then all stay.
 
         Raises:
             DataSetError: the file is damaged.
             OSError: the disk refuses.
         """
         with self._alone():
-            edits = self.edits()
-            if edits:
-                self._write(edits[:-1])
-            return edits[-1] if edits else None
+            if not expected or self.edits() != list(expected):
+                return False
+            self._write(expected[:-1])
+            return True
 
     def _alone(self) -> FileLock:
         return FileLock(self._path.with_suffix(".lock"), timeout=_LOCKED_WITHIN_S)

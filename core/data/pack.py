@@ -11,27 +11,29 @@ While a pack is made, `pixels`, `signatures` and `records` are appended to. A re
 on the disk, so whoever goes on after a crash begins behind the last record, and ends with the very same bytes.
 """
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.arrays import read_arrays, read_json
 from core.data.dataset import SIDES, DataSet, Manifest
 from core.data.pack_rule import PackRule
 from core.data.pixels import Pixels
-from core.durable import open_file, replace_file
+from core.durable import open_file, open_to_append, replace_file
 from core.errors import DataSetError
 from core.words import shown
 
 _FORMAT = 1
-_MAX_JSON = 512 * 2**20
 _WRITE_AHEAD = 32 * 2**20
 
 
@@ -73,13 +75,22 @@ class PackWriter:
             OSError: the disk refuses.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "A link lies in its place", str(folder))
         self._folder = folder
         self._signature_bytes = signature_bytes
         self.records, lines = _whole_records(folder, signature_bytes)
-        self._pixels = _open_to_append(folder / "pixels", sum(record.num_bytes for record in self.records))
         photos = sum(not record.problem for record in self.records)
-        self._signatures = _open_to_append(folder / "signatures", photos * signature_bytes)
-        self._lines = _open_to_append(folder / "records", lines)
+        with ExitStack() as opened:
+            self._pixels, self._signatures, self._lines = (
+                opened.enter_context(open_to_append(folder / name, length))
+                for name, length in (
+                    ("pixels", sum(record.num_bytes for record in self.records)),
+                    ("signatures", photos * signature_bytes),
+                    ("records", lines),
+                )
+            )
+            self._files = opened.pop_all()
         self._waiting: list[Record] = []
         # The disk takes pixels while others are decoded, so that a commit has little to wait for.
         self._ahead = ThreadPoolExecutor(1, "writes ahead")
@@ -131,8 +142,7 @@ class PackWriter:
     def close(self) -> None:
         """Let the files go; what was not committed is done again by the next writer."""
         self._ahead.shutdown()
-        for file in (self._pixels, self._signatures, self._lines):
-            file.close()
+        self._files.close()
 
     def finish(
         self,
@@ -179,23 +189,28 @@ def open_pack(folder: Path) -> DataSet:
     except MemoryError:
         raise
     except Exception as error:  # whatever its files hold
-        raise DataSetError(
-            f"The packed photos in {shown(folder)} are damaged or incomplete. Delete this data set, and make it anew "
-            "from its photos."
-        ) from error
+        raise damaged(folder) from error
+
+
+def damaged(folder: Path) -> DataSetError:
+    """What to say of a folder that should be a pack."""
+    return DataSetError(
+        f"The packed photos in {shown(folder)} are damaged or incomplete. Delete this data set, and make it anew from "
+        "its photos."
+    )
 
 
 def _open(folder: Path) -> DataSet:
-    values = _read_json(folder / "manifest.json")
-    classes, names = values["classes"], _read_json(folder / "names.json")
-    with open_file(folder / "photos.npz") as file, np.load(file, allow_pickle=False) as arrays:
-        ids, labels, sides, sizes = (arrays[name] for name in ("ids", "labels", "sides", "sizes"))
+    values = read_json(folder / "manifest.json")
+    classes, names = values["classes"], read_json(folder / "names.json")
+    ids, labels, sides, sizes = read_arrays(folder / "photos.npz", ("ids", "labels", "sides", "sizes"))
     count = len(labels)
     if values["format"] != _FORMAT or not all(isinstance(name, str) for name in (*classes, *names)):
         raise ValueError("another format")
     if labels.shape != (count,) or sides.shape != (count,) or sizes.shape != (count, 2) or ids.shape != (count,):
         raise ValueError("arrays of other lengths")
-    if (labels.dtype, sides.dtype, sizes.dtype) != (np.int64, np.int8, np.int64) or ids.dtype.kind != "S":
+    kinds = [values.dtype for values in (labels, sides, sizes)]
+    if kinds != [np.int64, np.int8, np.int64] or ids.dtype.kind != "S":
         raise ValueError("arrays of other types")
     if count and (labels.min() < 0 or labels.max() >= len(classes) or sizes.min() < 1 or sizes.max() >= 2**15):
         raise ValueError("numbers that cannot be")
@@ -221,12 +236,6 @@ def _open(folder: Path) -> DataSet:
     return DataSet(
         manifest=manifest, pixels=Pixels(flat=flat, offsets=ends - sizes[:, 0] * sizes[:, 1] * 3, sizes=sizes)
     )
-
-
-def _read_json(path: Path) -> Any:
-    with open_file(path) as file:
-        text = file.read(_MAX_JSON)
-    return json.loads(text)
 
 
 def read_signatures(folder: Path, signature_bytes: int) -> NDArray[np.uint8]:
@@ -257,7 +266,7 @@ def _whole_records(folder: Path, signature_bytes: int, *, as_it_is: bool = False
         with open_file(folder / "records") as file:
             for line in file:
                 values = json.loads(line) if line.endswith(b"\n") else None
-                record = Record(**values | {"notes": tuple(values["notes"])}) if values else None
+                record = _checked(Record(**values | {"notes": tuple(values["notes"])})) if values else None
                 if record is None or not 0 <= record.num_bytes <= room or not (record.is_final or as_it_is):
                     break
                 if not record.problem and (signatures := signatures - signature_bytes) < 0:
@@ -267,21 +276,20 @@ def _whole_records(folder: Path, signature_bytes: int, *, as_it_is: bool = False
                 end += len(line)
     except FileNotFoundError:
         pass
-    except (ValueError, TypeError, KeyError):  # a line that a crash has left
+    except (ValueError, TypeError, KeyError, RecursionError):  # a line that a crash has left
         pass
     return records, end
 
 
+def _checked(record: Record) -> Record:
+    texts = (record.id, record.digest, record.problem, *record.notes)
+    if not all(isinstance(text, str) for text in texts) or {type(record.height), type(record.width)} != {int}:
+        raise ValueError("no record")
+    return record
+
+
 def _size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _open_to_append(path: Path, length: int) -> BinaryIO:
-    """A file without what stands behind that many bytes."""
-    file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
-    file.truncate(length)
-    file.seek(length)
-    return file
 
 
 def _through(file: BinaryIO) -> None:

@@ -5,13 +5,11 @@ browser need not ask twice. `size` is the side of a photo's square, in pixels, a
 """
 
 import re
-from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.data import library
-from core.data.dataset import DataSet
 from core.data.sheets import TILE, rows_of_text, sheet
 from core.errors import UnfreezeError
 
@@ -19,7 +17,6 @@ PATH = "photos/{set_key}/{rows}"
 _KEY = re.compile(r"[a-z0-9_@-]{1,40}")
 _SIZE = re.compile(r"[0-9]{1,4}")
 _COLOR = re.compile(r"[0-9a-f]{6}")
-_MAX_OPEN = 8  # data sets; one holds some 100 bytes for each of its photos, and their pixels only while they are read
 _HEADERS = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "Cross-Origin-Resource-Policy": "same-origin",  # a page of another site must not show them as its own
@@ -43,13 +40,7 @@ def _sheet(request: Request) -> bytes:
     if not (_KEY.fullmatch(key) and _SIZE.fullmatch(tile) and _COLOR.fullmatch(color)):
         raise ValueError("an address that no page has written")
     red, green, blue = bytes.fromhex(color)
-    return sheet(_opened(key, asked.get("v", "")).pixels, rows, tile=int(tile), ground=(red, green, blue))
-
-
-@lru_cache(maxsize=_MAX_OPEN)
-def _opened(key: str, version: str) -> DataSet:
-    """A data set whose pixels have that digest: others that have its key by now are other photos."""
     data = library.load(key)
-    if data.manifest.content != version:
-        raise KeyError(version)
-    return data
+    if data.manifest.content != asked.get("v", ""):
+        raise KeyError("other photos have that key by now")
+    return sheet(data.pixels, rows, tile=int(tile), ground=(red, green, blue))

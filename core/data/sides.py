@@ -5,12 +5,14 @@ together is on one side, or the test would ask what the training has shown.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Links: TypeAlias = Sequence[tuple[int, int]]
 TRAIN, VALIDATION, TEST = range(3)  # indices of `core.data.dataset.SIDES`
 LEFT_OUT = -1
 
@@ -37,7 +39,7 @@ def draw(photo_id: str, seed: int) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def units(count: int, links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> NDArray[np.int64]:
+def units(count: int, links: Links) -> NDArray[np.int64]:
     """For each of so many photos the lowest row that it is linked with, by any way."""
     parents = list(range(count))
 
@@ -48,7 +50,7 @@ def units(count: int, links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> N
         return row
 
     for first, second in links:
-        one, other = sorted((root(int(first)), root(int(second))))
+        one, other = sorted((root(first), root(second)))
         parents[other] = one
     return np.array([root(row) for row in range(count)], np.int64)
 
@@ -56,8 +58,10 @@ def units(count: int, links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> N
 def assign(
     ids: Sequence[str],
     labels: NDArray[np.int64],
-    links: Sequence[tuple[int, int]] | NDArray[np.int64] = (),
+    links: Links = (),
     *,
+    same: Links = (),
+    groups: Sequence[str] = (),
     known: Mapping[str, int] | None = None,
     shares: Shares,
     seed: int,
@@ -68,37 +72,36 @@ def assign(
         ids: what each photo shows, (photos,); copies have the same. Photos that have gone are still among them: one may
             come back.
         labels: their classes, (photos,).
-        links: pairs of rows that belong together.
+        links: pairs of rows that belong together, since they nearly equal each other.
+        same: those of them that show the very same.
+        groups: (photos,) what else belongs together, by a name; the empty text is none.
         known: the sides of all photos but the newcomers, by their ids. They stay where they are.
         shares: of a set that is new they hold within one photo of each class, but for what belongs together; later they
             hold on average.
         seed: another one draws other sides.
 
-    A newcomer takes the side of the photos that it belongs to; where these are on several, it is left out, and belongs
-    to nobody any more.
+    A newcomer takes the side of the photos that it belongs to. Where these are on several, it is left out with all that
+    show the same, and belongs to nobody any more.
     """
     recorded = known or {}
-    in_use = [recorded.get(name) != LEFT_OUT for name in ids]
-    _leave_out_between(in_use, ids, links, recorded)
-    copies = {name: row for row, name in reversed(list(enumerate(ids)))}
-    pairs = [*((int(one), int(other)) for one, other in links), *((copies[name], row) for row, name in enumerate(ids))]
-    unit_of = units(len(ids), [(one, other) for one, other in pairs if in_use[one] and in_use[other]])
-    sides = np.full(len(ids), LEFT_OUT, np.int8)
-    members: dict[int, list[int]] = {}
-    for row, unit in enumerate(unit_of.tolist()):
-        if in_use[row] or ids[row] in recorded:
-            members.setdefault(unit, []).append(row)
+    is_new = np.array([name not in recorded for name in ids], bool)
+    record = np.array([recorded.get(name, LEFT_OUT) for name in ids], np.int8)
+    shown = units(len(ids), [*same, *_chained(ids, range(len(ids)))])
+    near = sorted({(int(shown[one]), int(shown[other])) for one, other in links if shown[one] != shown[other]})
+    in_use = ~_left_out(shown, is_new, record, near, groups)
+    used = np.flatnonzero(in_use).tolist()
+    first = {int(shown[row]): row for row in reversed(used)}
+    linked = [(first[one], first[other]) for one, other in near if one in first and other in first]
+    alike = [(first[int(shown[row])], row) for row in used]
+    unit_of = units(len(ids), [*linked, *alike, *_chained(groups, used)])
+    sides = record.copy()
     new: list[list[int]] = []
-    for rows in members.values():
-        taken = {recorded[ids[row]] for row in rows if ids[row] in recorded}
-        for row in rows:
-            if ids[row] in recorded:
-                sides[row] = recorded[ids[row]]
-        newcomers = [row for row in rows if ids[row] not in recorded]
+    for rows in _gathered(unit_of, used):
+        taken = {int(record[row]) for row in rows if not is_new[row]}
         if not taken:
             new.append(rows)
         elif len(taken) == 1:
-            sides[newcomers] = taken.pop()
+            sides[[row for row in rows if is_new[row]]] = taken.pop()
     draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in new}
     if recorded:
         for rows in new:
@@ -108,22 +111,51 @@ def assign(
     return sides
 
 
-def _leave_out_between(
-    in_use: list[bool],
-    ids: Sequence[str],
-    links: Sequence[tuple[int, int]] | NDArray[np.int64],
-    recorded: Mapping[str, int],
-) -> None:
-    """Take the newcomers out of use that directly belong to known photos of several sides; else they would link all."""
-    taken: dict[int, set[int]] = {}
-    for one, other in links:
-        for row, beside in ((int(one), int(other)), (int(other), int(one))):
-            side = recorded.get(ids[beside], LEFT_OUT)
-            if ids[row] not in recorded and side != LEFT_OUT:
-                taken.setdefault(row, set()).add(side)
-    for row, sides in taken.items():
-        if len(sides) > 1:
-            in_use[row] = False
+def _left_out(
+    shown: NDArray[np.int64],
+    is_new: NDArray[np.bool_],
+    record: NDArray[np.int8],
+    near: Links,
+    groups: Sequence[str],
+) -> NDArray[np.bool_]:
+    """(photos,) who is on no side: as it is recorded, or as a newcomer that by itself belongs to known photos of
+    several sides, and would link these.
+
+    `shown` is one number for all that show the same: they share a fate. `near` are pairs of these numbers.
+    """
+    has: dict[int | str, set[int]] = {}  # the sides of the known photos that show something, or are of a group
+    for row in np.flatnonzero(~is_new).tolist():
+        has.setdefault(int(shown[row]), set()).add(int(record[row]))
+        if groups and groups[row]:
+            has.setdefault(groups[row], set()).add(int(record[row]))
+    taken = {number: set(sides) for number, sides in has.items() if not isinstance(number, str)}
+    beside = [*near, *((other, one) for one, other in near)]
+    beside_group = [(int(shown[row]), groups[row]) for row in np.flatnonzero(is_new).tolist() if groups]
+    belongs: list[tuple[int, int | str]] = [*beside, *beside_group]
+    for number, other in belongs:
+        taken.setdefault(number, set()).update(has.get(other, set()) - {LEFT_OUT})
+    lost = [number for number, sides in taken.items() if len(sides) > 1 or LEFT_OUT in sides]
+    return np.asarray(np.where(is_new, np.isin(shown, lost), record == LEFT_OUT), bool)
+
+
+def _chained(names: Sequence[str], rows: Iterable[int]) -> list[tuple[int, int]]:
+    """Pairs that chain those of these rows that have one name; the empty text is none."""
+    last: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for row in rows if names else ():
+        if name := names[row]:
+            if name in last:
+                pairs.append((last[name], row))
+            last[name] = row
+    return pairs
+
+
+def _gathered(unit_of: NDArray[np.int64], rows: Sequence[int]) -> Iterable[list[int]]:
+    """Those of the rows that are of one unit, for each unit."""
+    members: dict[int, list[int]] = {}
+    for row in rows:
+        members.setdefault(int(unit_of[row]), []).append(row)
+    return members.values()
 
 
 def _by_draw(drawn: float, shares: Shares) -> int:

@@ -71,8 +71,8 @@ class StoredSet:
     def versions(self) -> list[int]:
         """Those that are whole, the oldest first."""
         try:
-            names = os.listdir(self.path / "versions")
-        except FileNotFoundError:
+            names = _folders(self.path / "versions")
+        except OSError:  # the set is damaged
             return []
         return sorted(int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,5}", name))
 
@@ -93,7 +93,7 @@ class StoredSet:
         """Make what a run has packed a version.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: the disk refuses, or there is one of that number already.
         """
         (self.path / "versions").mkdir(exist_ok=True)
         os.rename(self.making(run_id), self.version(number))
@@ -158,24 +158,29 @@ def new_set(home: Path, name: str, settings: Mapping[str, Any]) -> StoredSet:
     """An empty set under a number that no other one has had, deleted ones included.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the disk refuses; nothing is left behind.
     """
     (home / "data").mkdir(parents=True, exist_ok=True)
     with FileLock(home / "data" / "numbering.lock", timeout=_NUMBERING_WITHIN_S):
         number = _last_number(home) + 1
         made = StoredSet(home / "data" / f"set-{number}")
         made.path.mkdir()
-        replace_file(home / "data" / _LAST, lambda file: file.write(str(number).encode()))
-    made.describe(Description(name=name, created=time.time(), settings=settings))
+        try:
+            replace_file(home / "data" / _LAST, lambda file: file.write(str(number).encode()))
+            made.describe(Description(name=name, created=time.time(), settings=settings))
+        except BaseException:
+            shutil.rmtree(made.path, ignore_errors=True)
+            raise
     return made
 
 
 def _last_number(home: Path) -> int:
     """The greatest number that was ever given: runs may still name a set that was removed for good."""
-    names = [*_names(home / "data"), *_names(_trash(home))]
+    names = [path.name for folder in (home / "data", _trash(home)) if folder.exists() for path in folder.iterdir()]
     taken = [int(found[1]) for name in names if (found := _ID.fullmatch(name))]
     with suppress(OSError, ValueError):
-        taken.append(int(read_file(home / "data" / _LAST, at_most=20)))
+        last = int(read_file(home / "data" / _LAST, at_most=20))
+        taken += [last] if _ID.fullmatch(f"set-{last + 1}") else []
     return max(taken, default=0)
 
 
@@ -186,11 +191,12 @@ def find_set(home: Path, set_id: str) -> StoredSet:
         DataSetError: the id is malformed, or names none.
     """
     # An id comes from an address or a file: only what has an id's exact form ever becomes a path.
-    if not _ID.fullmatch(set_id) or not (home / "data" / set_id).is_dir():
+    path = home / "data" / set_id
+    if not _ID.fullmatch(set_id) or path.is_symlink() or not path.is_dir():
         raise DataSetError(
             f"There is no data set {shown(set_id)} here. It may have been deleted: see “Recently deleted”."
         )
-    return StoredSet(home / "data" / set_id)
+    return StoredSet(path)
 
 
 def all_sets(home: Path) -> list[StoredSet]:
@@ -281,13 +287,14 @@ def _trash(home: Path) -> Path:
 
 def _sets_in(folder: Path) -> list[StoredSet]:
     numbered = sorted(
-        ((int(found[1]), name) for name in _names(folder) if (found := _ID.fullmatch(name))), reverse=True
+        ((int(found[1]), name) for name in _folders(folder) if (found := _ID.fullmatch(name))), reverse=True
     )
     return [StoredSet(folder / name) for _, name in numbered]
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
+def _folders(folder: Path) -> list[str]:
+    """What is in a folder and is one itself, no link; nothing where there is no such folder."""
+    if not folder.exists():
         return []
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]

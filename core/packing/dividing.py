@@ -1,6 +1,6 @@
 """Who is on which side: as the folders say, and else drawn, so that what belongs together stays together. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,9 @@ class Photos:
     ids: Sequence[str]
     labels: NDArray[np.int64]
     given: Sequence[Side | None]
-    links: NDArray[np.int64]  # (pairs, 2) rows that belong together
+    groups: Sequence[str]  # what else belongs together, by a name; the empty text is none
+    links: NDArray[np.int64]  # (pairs, 2) rows that nearly equal each other
+    is_same: NDArray[np.bool_]  # (pairs,) whether these show the very same
 
 
 def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[tuple[str, int]]) -> NDArray[np.int8]:
@@ -43,7 +45,9 @@ def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[tuple[s
                 [photos.ids[row] for row in rows],
                 photos.labels[rows],
                 _within(photos.links, rows, len(photos.ids)),
-                known={name: side for name, side in known if side != SIDES.index("test") or may_test},
+                same=_within(photos.links[photos.is_same], rows, len(photos.ids)),
+                groups=[photos.groups[row] for row in rows],
+                known=_known(side for side in known if side[1] != SIDES.index("test") or may_test),
                 shares=Shares(
                     validation=0 if "validation" in has else shares.validation,
                     test=shares.test if may_test else 0,
@@ -53,21 +57,17 @@ def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[tuple[s
     return sides
 
 
-def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _known(sides: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The side of each photo. What was left out once stays out: a copy of it would bring all of it back."""
+    known: dict[str, int] = {}
+    for name, side in sides:
+        known[name] = _LEFT_OUT if _LEFT_OUT in (side, known.get(name)) else side
+    return known
+
+
+def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
     """The links of which both ends are among these rows, in rows of their own."""
     places = np.full(count, -1, np.int64)
     places[rows] = np.arange(len(rows))
     own = places[links.reshape(-1, 2)]
-    return own[(own >= 0).all(axis=1)]
-
-
-def groups_linked(groups: Sequence[str]) -> NDArray[np.int64]:
-    """(pairs, 2) links that chain the rows of each group; the empty text is none."""
-    last: dict[str, int] = {}
-    links: list[tuple[int, int]] = []
-    for row, group in enumerate(groups):
-        if group:
-            if group in last:
-                links.append((last[group], row))
-            last[group] = row
-    return np.array(links, np.int64).reshape(-1, 2)
+    return [(one, other) for one, other in own[(own >= 0).all(axis=1)].tolist()]

@@ -3,6 +3,7 @@
 Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data import near
+from core.data.arrays import read_arrays, read_json
 from core.data.dataset import SIDES, DataSet, Side
 from core.data.pack import Record, open_pack, read_records, read_signatures
 from core.data.pack_rule import PackRule
 from core.data.sources.source import Found
 from core.data.stored import StoredSet
-from core.durable import open_file, replace_file
+from core.durable import replace_file
 from core.errors import DataSetError
 from core.packing.decode import Packed, photo_id
 from core.packing.listing import read_listing
 
-_GONE = "gone.npz"
+_GONE, _GROUPS = "gone.npz", "gone_groups.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +34,7 @@ class Remembered:
     sides: NDArray[np.int8]
     signatures: NDArray[np.uint8]  # (photos, SIGNATURE_BYTES)
     given: list[Side | None]  # what their source had said
+    groups: list[str]
 
 
 @dataclass(eq=False)
@@ -45,6 +48,7 @@ class Earlier:
     _records: list[Record] = field(default_factory=list)
     _rows: dict[str, int] = field(default_factory=dict)
     _given: list[Side | None] = field(default_factory=list)
+    _groups: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, kept: StoredSet, rule: PackRule) -> "Earlier":
@@ -69,9 +73,12 @@ class Earlier:
                 gone=_read_gone(folder),
                 _records=[record for _, record in looked_at if not record.problem],
                 _given=[item.given for item, record in looked_at if not record.problem],
+                _groups=[item.group for item, record in looked_at if not record.problem],
                 _rows={name: row for row, name in enumerate(photos.manifest.ids)},
             )
-        except (OSError, KeyError, ValueError) as error:
+        except (MemoryError, DataSetError):
+            raise
+        except Exception as error:  # whatever its files hold
             raise DataSetError(
                 f"Version {kept.newest} of “{kept.name}” is damaged, so no later one can be made. Make a new data set."
             ) from error
@@ -105,6 +112,7 @@ class Earlier:
             sides=np.concatenate([self.gone.sides[still], manifest.sides[rows]]),
             signatures=np.concatenate([self.gone.signatures[still], self.signatures[rows]]),
             given=[*(self.gone.given[index] for index in still), *(self._given[row] for row in rows)],
+            groups=[*(self.gone.groups[index] for index in still), *(self._groups[row] for row in rows)],
         )
 
 
@@ -116,12 +124,16 @@ def write_gone(folder: Path, gone: Remembered) -> None:
     """
     given = np.array([-1 if side is None else SIDES.index(side) for side in gone.given], np.int8)
     arrays = {"ids": np.array(gone.ids, "S64"), "sides": gone.sides, "signatures": gone.signatures, "given": given}
+    names = json.dumps(gone.groups).encode()
+    replace_file(folder / _GROUPS, lambda file: file.write(names))
     replace_file(folder / _GONE, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _read_gone(folder: Path) -> Remembered:
-    with open_file(folder / _GONE) as file, np.load(file, allow_pickle=False) as arrays:
-        ids, sides, signatures, given = (arrays[name] for name in ("ids", "sides", "signatures", "given"))
+    ids, sides, signatures, given = read_arrays(folder / _GONE, ("ids", "sides", "signatures", "given"))
+    groups = read_json(folder / _GROUPS) if (folder / _GROUPS).exists() else [""] * len(ids)
+    if len(groups) != len(ids) or not all(isinstance(group, str) for group in groups):
+        raise ValueError("groups of other photos")
     if not (ids.shape == sides.shape == given.shape and signatures.shape == (len(ids), near.SIGNATURE_BYTES)):
         raise ValueError("arrays of other lengths")
     return Remembered(
@@ -129,11 +141,12 @@ def _read_gone(folder: Path) -> Remembered:
         sides=sides,
         signatures=signatures,
         given=[SIDES[side] if 0 <= side < len(SIDES) else None for side in given.tolist()],
+        groups=groups,
     )
 
 
 def _nobody() -> Remembered:
-    return Remembered(ids=[], sides=np.empty(0, np.int8), signatures=_no_signatures(), given=[])
+    return Remembered(ids=[], sides=np.empty(0, np.int8), signatures=_no_signatures(), given=[], groups=[])
 
 
 def _no_signatures() -> NDArray[np.uint8]:

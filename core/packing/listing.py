@@ -41,7 +41,7 @@ def read_listing(folder: Path) -> list[Item]:
     """
     try:
         return [Item(**value) for value in json.loads(read_file(folder / _FILE, at_most=_MAX_BYTES))]
-    except (TypeError, ValueError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise DataSetError("The list of the files is damaged. Delete this data set, and make it anew.") from error
 
 

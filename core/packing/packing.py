@@ -61,11 +61,27 @@ class Packing(Job):
         """
         version = self._set.version(self._config.version)
         if version.is_dir() and made_by(version) != self._run:
-            raise DataSetError(
-                f"Another packing has made version {self._config.version} of “{self._set.name}” since. Open the data "
-                "set, and update it there."
-            )
+            raise self._too_late()
         return version.is_dir()
+
+    def _complete(self) -> None:
+        """Make what was packed a version.
+
+        Raises:
+            DataSetError: another packing was quicker.
+        """
+        try:
+            self._set.complete(self._run, self._config.version)
+        except OSError as error:
+            if self._set.version(self._config.version).is_dir():
+                raise self._too_late() from error
+            raise
+
+    def _too_late(self) -> DataSetError:
+        return DataSetError(
+            f"Another packing has made version {self._config.version} of “{self._set.name}” since. Open the data set, "
+            "and update it there."
+        )
 
     def _take_over(self, run_id: str) -> None:
         """Go on with what an earlier run has packed of the same files in the same way."""
@@ -88,7 +104,7 @@ class Packing(Job):
                 shutil.rmtree(self._making)
                 yield self._done(self._set.newest)
                 return
-            self._set.complete(self._run, self._config.version)
+            self._complete()
         yield self._done(self._config.version)
 
     def may_stop(self, event: Event) -> bool:
@@ -153,7 +169,7 @@ class Packing(Job):
         for done, found in near.near_pairs(version.signatures(self._making)):
             pairs.append(found)
             yield Comparing(done=done)
-        version.divide(pairs, shares=self._config.shares, seed=self._config.seed)
+        version.divide(self._making, pairs, shares=self._config.shares, seed=self._config.seed)
         self._is_new, self._changes = version.is_new(self._config.rule), version.changes
         if self._is_new:
             note_maker(self._making, self._run)
@@ -162,7 +178,7 @@ class Packing(Job):
     def _done(self, number: int) -> PackDone:
         folder = self._set.version(number)
         manifest = open_pack(folder).manifest
-        found = findings.read(folder, len(manifest))
+        found = findings.read(folder, len(manifest), num_classes=len(manifest.classes))
         return PackDone(
             seconds=self._seconds,
             photos=len(manifest),

@@ -22,6 +22,7 @@ from core.words import shown
 
 _BLOCK_FILES, _BLOCK_BYTES = 256, 2**20
 _AHEAD = 3  # blocks for each process: enough that none ever waits, few enough for memory to stay flat
+_WAITING_BYTES = 256 * 2**20  # of files as they are, which may be large
 _BLOCK_S = 120.0  # for a block; a photo of the largest size takes some seconds
 _IDLE_S = 60
 _LOST = (BrokenProcessPool, ShutdownExecutorError, CancelledError, NotInTimeError)  # no fault of what was asked
@@ -57,7 +58,7 @@ def decoded(found: Iterable[Found], rule: PackRule, known: _Known, room: Path) -
     try:
         for block in _blocks(found, rule, known):
             waiting.append((block, pool.submit(block.unknown, pool.slots.start_of(block.number))))
-            while len(waiting) >= pool.slots.count:
+            while len(waiting) >= pool.slots.count or sum(block.num_bytes for block, _ in waiting) > _WAITING_BYTES:
                 yield pool.result(*waiting.popleft())
         while waiting:
             yield pool.result(*waiting.popleft())

@@ -12,8 +12,10 @@ from core.data.pack import PackWriter, Record, read_signatures
 from core.data.pack_rule import PackRule
 from core.data.sides import Shares
 from core.data.sources.layouts import Item
-from core.packing.dividing import Photos, divide, groups_linked
+from core.packing.dividing import Photos, divide
 from core.packing.earlier import Earlier, write_gone
+
+_PAIRS_AT_ONCE = 10_000
 
 
 class Version:
@@ -38,7 +40,7 @@ class Version:
         own = read_signatures(folder, near.SIGNATURE_BYTES)
         return np.concatenate([own, self._gone.signatures]) if len(self._gone.ids) else own
 
-    def divide(self, pairs: Sequence[NDArray[np.int64]], *, shares: Shares, seed: int) -> None:
+    def divide(self, folder: Path, pairs: Sequence[NDArray[np.int64]], *, shares: Shares, seed: int) -> None:
         """Find out who is on which side. `pairs` are (pairs, 2) rows that nearly equal each other."""
         count = len(self._photos)
         close = np.concatenate([np.empty((0, 2), np.int64), *pairs])
@@ -47,7 +49,9 @@ class Version:
             ids=[*(photo.id for photo in self._photos), *self._gone.ids],
             labels=np.concatenate([self._labels, np.zeros(gone, np.int64)]),
             given=[*(item.given for item in self._items), *self._gone.given],
-            links=np.concatenate([close, groups_linked([item.group for item in self._items])]),
+            groups=[*(item.group for item in self._items), *self._gone.groups],
+            links=close,
+            is_same=_are_same(self.signatures(folder), close),
         )
         self._sides = divide(photos, shares=shares, seed=seed, known=self._earlier.sides)[:count]
         self._found = findings.look(
@@ -93,3 +97,9 @@ class Version:
             sides=self._sides,
             rule=rule,
         )
+
+
+def _are_same(signatures: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(pairs,) whether both photos of a pair have one signature."""
+    parts = np.array_split(pairs, max(len(pairs) // _PAIRS_AT_ONCE, 1))
+    return np.concatenate([(signatures[part[:, 0]] == signatures[part[:, 1]]).all(axis=1) for part in parts])

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from core.data.stored import MAX_NAME
 from core.runs.pack_config import PackConfig
 from core.runs.settings import Choice, choices_of, numbers_of
 from pages.data import dropping, made_here, published, typed
+from pages.data.origin import Origin
 from pages.ui.fields import choice_field, number_field
 from pages.ui.format import plain
 from pages.ui.once import note_click
@@ -28,17 +29,6 @@ _FROM = Choice(
 )
 _NAME, _WAY_IN = "data_name", "data_from"
 _SETTINGS = ("shape", "size", "validation", "test", "seed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where the photos of a new set come from."""
-
-    name: str  # what the set may be called
-    source: str = ""  # the path of a folder or an archive; empty for dropped files
-    reading: str  # what they are taken for
-    given: tuple[int, ...] = ()  # files that the source itself gives to each of SIDES
-    dropped: Sequence[tuple[Path, Dropped]] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, kw_only=True)

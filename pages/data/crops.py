@@ -12,6 +12,7 @@ from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
 from pages.ui.format import plain
+from pages.ui.problems import problems_shown
 
 _ASKED = "data_crops_asked"
 _SHOWN_AT = 112  # pixels
@@ -26,6 +27,7 @@ def crops_tab(key: str) -> None:
     st.fragment(_crops)(key)
 
 
+@problems_shown()
 def _crops(key: str) -> None:
     defaults = FineTuneConfig()
     if not len(library.load(key).manifest.rows("train")):

@@ -9,14 +9,15 @@ from core import ask, incoming
 from core.data.sources.opening import ARCHIVES, Dropped
 from core.incoming import Incoming
 from core.runs import store
-from pages.data import adding, typed
+from pages.data import typed
 from pages.data.looked import looked_through
+from pages.data.origin import Origin
 from pages.ui.drop_zone import drop_zone
 
 _TOKEN, _SLOT = "data_drop_token", "photos"
 
 
-def origin() -> "adding.Origin | None":
+def origin() -> Origin | None:
     """Draw the zone. Returns what was dropped, once it is known what it is."""
     ask.look_at_dropped.prepare()
     files = drop_zone(
@@ -28,14 +29,14 @@ def origin() -> "adding.Origin | None":
     )
     if not files:
         return None
-    st.button("Remove all", icon=":material/delete:", type="tertiary", on_click=_forget)
+    st.button("Remove all", icon=":material/delete:", type="tertiary", on_click=empty, args=(_SLOT,))
     dropped = [(file.path, Dropped(file=file.path.name, name=file.name)) for file in files]
     about = (token(), *((file.id, file.name, file.num_bytes) for file in files))
     looked = looked_through(about, lambda: ask.look_at_dropped.later(dropped))
     if looked is None:
         return None
     way = typed.choose_way(looked, str(about))
-    return adding.Origin(name=_name_of(files), reading=way.key, given=way.given, dropped=tuple(dropped))
+    return Origin(name=_name_of(files), reading=way.key, given=way.given, dropped=tuple(dropped))
 
 
 def token() -> str:
@@ -51,9 +52,10 @@ def forget_dropped(dropped: Sequence[tuple[Path, Dropped]]) -> None:
     incoming.remove(store.home(), token(), *(path.name for path, _ in dropped))
 
 
-def _forget() -> None:
-    incoming.discard(store.home(), token())
-    st.session_state.pop(_TOKEN, None)
+def empty(slot: str) -> None:
+    """Remove what was dropped at one place of the page, and nothing else."""
+    files = [file.id for file in incoming.files(store.home(), token()) if file.slot == slot]
+    incoming.remove(store.home(), token(), *files)
 
 
 def _name_of(files: Sequence[Incoming]) -> str:

@@ -8,6 +8,7 @@ from core.data import library
 from core.data.overlay import Edit, What
 from core.data.stored import StoredSet
 from core.durable import said_plainly
+from core.errors import DataSetError
 from pages.data.words import told_apart
 from pages.ui.format import counted, plain_name
 from pages.ui.once import one_at_a_time
@@ -75,7 +76,7 @@ def leave_out(kept: StoredSet, keys: Sequence[str]) -> None:
 
 
 def _offer_undo(kept: StoredSet, where: str) -> None:
-    edits = kept.overlay.edits()
+    signature, edits = kept.overlay.signature, kept.overlay.edits()
     if not edits:
         return
     last = edits[-1]
@@ -84,8 +85,10 @@ def _offer_undo(kept: StoredSet, where: str) -> None:
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{counted(len(edits), 'change')} so far. The last: {counted(len(last.photos), 'photo')} {said}.")
-        if st.button("Undo the last change", icon=":material/undo:", key=f"data_undo_{where}"):
-            _undo(kept, len(edits))
+        # With other edits it is another button: a click on the one that a window still shows undoes nothing else.
+        shown = "-".join(map(str, signature))
+        if st.button("Undo the last change", icon=":material/undo:", key=f"data_undo_{where}_{shown}"):
+            _undo(kept, edits)
             st.rerun()
 
 
@@ -99,7 +102,7 @@ def _edit(kept: StoredSet, edit: Edit) -> None:
 
 @problems_in_a_toast()
 @one_at_a_time()
-def _undo(kept: StoredSet, count: int) -> None:
+def _undo(kept: StoredSet, edits: Sequence[Edit]) -> None:
     with said_plainly("The change cannot be undone", kept.path):
-        if len(kept.overlay.edits()) == count:  # else by an earlier click on the same button
-            kept.overlay.undo()
+        if not kept.overlay.undo(edits):
+            raise DataSetError("Photos were changed in another window meanwhile. See what the last change is by now.")

@@ -9,12 +9,12 @@ from core.data import library
 from core.data.dataset import SIDES, Manifest
 from core.data.findings import Findings, Rows
 from core.data.stored import StoredSet
-from core.errors import UnfreezeError
 from core.words import shown
 from pages.data.editing import edit_selected, leave_out, mark_of
 from pages.ui.format import counted, plain, plain_name
 from pages.ui.pager import page_of
 from pages.ui.photo_sheet import Tile, photo_sheet
+from pages.ui.problems import problems_shown
 
 _GROUPS_PER_PAGE, _FILES_PER_PAGE = 16, 50
 _MOST_OF_A_GROUP = 12  # that are shown: a frame of a film is like thousands
@@ -61,12 +61,9 @@ def findings_tab(kept: StoredSet, key: str) -> None:
     st.fragment(_findings)(kept, key)
 
 
+@problems_shown()
 def _findings(kept: StoredSet, key: str) -> None:
-    try:
-        found, manifest = library.findings_of(key), library.load(key).manifest
-    except UnfreezeError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
+    found, manifest = library.findings_of(key), library.load(key).manifest
     if not found.count:
         st.success("Nothing was found: every file is a photo, none is there twice.", icon=":material/check:")
         return

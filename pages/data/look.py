@@ -13,6 +13,7 @@ from pages.data.words import told_apart
 from pages.ui.format import counted
 from pages.ui.pager import page_of
 from pages.ui.photo_sheet import Tile, photo_sheet
+from pages.ui.problems import problems_shown
 
 _ALL, _SHEET = "All", "data_look_sheet"
 _PER_PAGE = 48
@@ -24,6 +25,7 @@ def look_tab(kept: StoredSet, key: str) -> None:
     st.fragment(_look)(kept, key)
 
 
+@problems_shown()
 def _look(kept: StoredSet, key: str) -> None:
     manifest = library.load(key).manifest
     rows = _choose(manifest)

@@ -7,10 +7,10 @@ import streamlit as st
 
 from core import incoming
 from core.data.sources.opening import Dropped
-from core.runs import store
-from pages.data import adding
-from pages.data.dropping import token
+from pages.data.dropping import empty, token
+from pages.data.origin import Origin
 from pages.ui.drop_zone import drop_zone
+from pages.ui.fields import text_field
 from pages.ui.format import plain_name
 
 _CLASSES = "data_made_classes"  # the numbers of the classes, in their order
@@ -33,7 +33,7 @@ class _Class:
         return f"data_made_name_{self.number}"
 
 
-def origin() -> "adding.Origin | None":
+def origin() -> Origin | None:
     """Draw the classes. Returns what they hold, once that is enough."""
     st.caption("Name each class, and drop or take photos for it. Ten each are enough to try; more give better answers.")
     classes = [_Class(number) for number in st.session_state.setdefault(_CLASSES, [1, 2])]
@@ -55,14 +55,14 @@ def origin() -> "adding.Origin | None":
     elif len(used) < 2:
         st.caption(":material/info: Add photos to at least two classes.")
     else:
-        return adding.Origin(name=" and ".join(sorted(used)[:3]), reading="dropped", dropped=tuple(dropped))
+        return Origin(name=" and ".join(sorted(used)[:3]), reading="dropped", dropped=tuple(dropped))
     return None
 
 
 def _show(made: _Class, *, is_last: bool) -> tuple[str, list[incoming.Incoming]]:
     """One class: its name and its photos."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Class", key=made.key, placeholder="for example: cat", max_chars=_MAX_NAME)
+        name = text_field("Class", key=made.key, placeholder="for example: cat", max_chars=_MAX_NAME)
         st.button(
             "Remove",
             icon=":material/close:",
@@ -86,11 +86,11 @@ def _show(made: _Class, *, is_last: bool) -> tuple[str, list[incoming.Incoming]]
             "Remove all",
             icon=":material/delete:",
             type="tertiary",
-            on_click=_empty,
-            args=(made,),
+            on_click=empty,
+            args=(made.slot,),
             key=f"data_made_empty_{made.number}",
         )
-    return str(name or "").strip(), files
+    return name, files
 
 
 def _add() -> None:
@@ -98,10 +98,5 @@ def _add() -> None:
 
 
 def _remove(made: _Class) -> None:
-    _empty(made)
+    empty(made.slot)
     st.session_state[_CLASSES] = [number for number in st.session_state[_CLASSES] if number != made.number]
-
-
-def _empty(made: _Class) -> None:
-    files = [file.id for file in incoming.files(store.home(), token()) if file.slot == made.slot]
-    incoming.remove(store.home(), token(), *files)

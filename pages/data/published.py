@@ -5,8 +5,9 @@ import streamlit as st
 from core import ask
 from core.data.published import PUBLISHED, PublishedSet
 from core.runs.settings import Choice
-from pages.data import adding, typed
+from pages.data import typed
 from pages.data.looked import looked_through
+from pages.data.origin import Origin
 from pages.ui.download import Words, show_download
 from pages.ui.fields import choice_field
 from pages.ui.format import plain
@@ -19,11 +20,10 @@ _WHICH = Choice(
 )
 
 
-def origin() -> "adding.Origin | None":
+def origin() -> Origin | None:
     """Draw the choice. Returns where the archive is, once it is here and known to be sound."""
     ask.look_at_photos.prepare()
-    st.session_state.setdefault(_SET, next(iter(PUBLISHED)))
-    published = PUBLISHED[choice_field(_WHICH, key=_SET)]
+    published = PUBLISHED[choice_field(_WHICH, key=_SET, default=next(iter(PUBLISHED)))]
     st.markdown(plain(published.about))
     st.caption(f"{plain(published.source)}. [Where it is published]({published.page})")
     archive = published.archive()
@@ -36,11 +36,11 @@ def origin() -> "adding.Origin | None":
     if state != "here":
         return None
     path = str(archive.path)
-    looked = looked_through((path, typed.changed(path)), lambda: ask.look_at_photos.later(path))
+    looked = looked_through((path, published.num_bytes), lambda: ask.look_at_photos.later(path))
     if looked is None:
         return None
     way = typed.choose_way(looked, str(path))
-    return adding.Origin(name=published.name, source=path, reading=way.key, given=way.given)
+    return Origin(name=published.name, source=path, reading=way.key, given=way.given)
 
 
 def _words(published: PublishedSet) -> Words:

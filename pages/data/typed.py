@@ -1,7 +1,6 @@
 """Photos in a folder or an archive on the computer that runs Unfreeze: typed or found, then looked through."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import streamlit as st
@@ -11,20 +10,21 @@ from core.data.dataset import SIDES
 from core.data.sources import browsing
 from core.data.sources.looking import Look, Way
 from core.errors import DataSetError
-from pages.data import adding
-from pages.data.looked import looked_through
+from pages.data.looked import looked_through, offer_to_look_again
+from pages.data.origin import Origin
 from pages.ui.address import absolute_path
+from pages.ui.fields import text_field
 from pages.ui.format import counted, plain, plain_name
 
 _PATH, _BROWSED, _WAY = "data_path", "data_browsed", "data_way"
 _NAMED = 12
 
 
-def origin() -> "adding.Origin | None":
+def origin() -> Origin | None:
     """Draw the choice. Returns where the photos are, once that is known."""
     ask.look_at_photos.prepare()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        typed = st.text_input(
+        typed = text_field(
             "Folder, zip or tar file",
             key=_PATH,
             placeholder="/home/me/photos",
@@ -32,27 +32,20 @@ def origin() -> "adding.Origin | None":
         )
         with st.popover("Browse", icon=":material/folder_open:"):
             _browse()
-    typed = str(typed or "").strip().strip("'\"").removeprefix("file://")
+    typed = typed.strip("'\"").removeprefix("file://")
     if not typed:
         st.caption(
-            "A folder for each class, a `train` and a `test` folder with classes in them, or photos with a table (CSV "
+            "A folder for each class, folders “train” and “test” with classes in them, or photos with a table (CSV "
             "or Parquet) of path and label."
         )
         return None
     path = absolute_path(typed)
-    looked = looked_through((path, changed(path)), lambda: ask.look_at_photos.later(path))
+    looked = looked_through(path, lambda: ask.look_at_photos.later(path))
     if looked is None:
         return None
     way = choose_way(looked, path)
-    return adding.Origin(name=looked.name, source=path, reading=way.key, given=way.given)
-
-
-def changed(path: str) -> int:
-    """When a file or folder was last changed, in nanoseconds; 0 where it is not there."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
-        return 0
+    offer_to_look_again()
+    return Origin(name=looked.name, source=path, reading=way.key, given=way.given)
 
 
 def choose_way(looked: Look, about: str) -> Way:
@@ -87,7 +80,7 @@ def _browse() -> None:
     """Go through the folders that may be shown, and choose one."""
     roots = browsing.roots()
     if not roots:
-        st.caption("There is no home folder here. `UNFREEZE_ROOTS` names folders to browse; or type a path.")
+        st.caption("There is no home folder here. UNFREEZE_ROOTS names folders to browse; or type a path.")
         return
     here: Path = st.session_state.get(_BROWSED) or roots[0]
     try:

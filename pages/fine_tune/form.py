@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.data import library
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
@@ -55,13 +56,13 @@ def fine_tune_form() -> list[FineTuneConfig]:
     form, photos = st.columns([5, 6], gap="large")
     with form:
         configs, obstacle = _form()
+    write_address()
     with photos:
         show_photos(value_of("data"))
         if configs:
             with problems_shown():
                 show_plan(configs)
         glossary()
-    write_address()
     return [] if obstacle else configs
 
 
@@ -97,7 +98,13 @@ def _photos_problem() -> list[str]:
     """What is wrong with the photos, which may be gone since they were chosen."""
     if settings_of(FineTuneConfig)["data"].problem_with("data", value_of("data")):
         return ["The photos that were chosen are not there any more. Choose others."]
-    return []
+    try:
+        has_some = len(library.load(value_of("data")).manifest.recorded("train")) > 0
+    except UnfreezeError as error:
+        return [str(error)]
+    if has_some:
+        return []
+    return ["This data set has no training photos. Put some back on the page Data, or choose another."]
 
 
 def _choose_network() -> str:

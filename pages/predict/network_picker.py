@@ -15,7 +15,7 @@ from core.words import shown
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import file_check, kept_address
 from pages.ui.address import absolute_path, read_settings
-from pages.ui.format import plain
+from pages.ui.format import plain, plain_name
 from pages.ui.weights_download import show_weights
 
 _SOURCES = {"pretrained": "ImageNet", "run": "A run", "file": "A file"}
@@ -73,6 +73,11 @@ def _open() -> None:
     st.session_state[_SOURCE] = "run" if "run" in address else "file" if "file" in address else "pretrained"
     st.session_state[_NETWORK] = settings["network"]
     st.session_state[_RUN] = address.get("run")
+    if (run_id := address.get("run")) and run_id not in _runs_with_a_checkpoint():
+        st.warning(
+            f"There is no network of a run {plain_name(run_id, most=40)} here, so that another one is chosen.",
+            icon=":material/link_off:",
+        )
     st.session_state[_FILE] = address.get("file", "")
 
 

@@ -1,6 +1,7 @@
 """Fields of a form, drawn from what a setting says of itself, each checked where it is typed."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -9,16 +10,19 @@ from core.runs.settings import Choice, Number, Range, settings_of
 from pages.ui.format import plain
 
 _FIELD_WIDTH = 168  # pixels
-_CHOSEN = "chosen_before_in_"
+_CHOSEN, _TYPED = "chosen_before_in_", "typed_before_in_"
 
 
 def number_field(about: Number, *, key: str, allowed: Range | None = None, default: float | None = None) -> str | None:
     """A field for a number. Returns what is wrong with what was typed, in a sentence, or None.
 
     `allowed` narrows what the setting allows. `default` is for a field whose value nobody else puts into the session:
-    what is put there is lost where the script is broken off before the browser has heard of the field.
+    what is put there is lost where the script is broken off before the browser has heard of the field. Such a field
+    says again what it said before it was away for a while, which Streamlit forgets.
     """
     allowed = allowed or about.allowed
+    if default is not None:
+        default = st.session_state.get(_TYPED + key, default)
     value = st.number_input(
         about.label,
         key=key,
@@ -27,6 +31,7 @@ def number_field(about: Number, *, key: str, allowed: Range | None = None, defau
         format="%d" if about.is_whole else "%g",
         help=f"{about.help} Allowed: {allowed}.",
     )
+    st.session_state[_TYPED + key] = value
     if value is not None and value in allowed:
         return None
     typed = "nothing" if value is None else f"{value:,g}"
@@ -66,6 +71,8 @@ def choice_field(
     `options` narrows what the setting offers. `default`: see `number_field`.
     """
     offered = list(options or about.options)
+    if default is not None:
+        default = st.session_state.get(_CHOSEN + key, default)
 
     def noted() -> None:
         if st.session_state[key] is None:
@@ -87,6 +94,13 @@ def choice_field(
     assert chosen is not None  # it is required
     st.session_state[_CHOSEN + key] = chosen
     return chosen
+
+
+def text_field(label: str, *, key: str, **about: Any) -> str:
+    """A field for a text, without what is blank around it. It says again what it said before it was away."""
+    typed = st.text_input(label, str(st.session_state.get(_TYPED + key, "")), key=key, **about)
+    st.session_state[_TYPED + key] = typed or ""
+    return (typed or "").strip()
 
 
 def chosen_of(key: str, offered: Sequence[str]) -> str:

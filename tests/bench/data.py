@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.data import library, stored
@@ -62,6 +64,7 @@ def packed_epoch(device: str) -> Iterator[Figure]:
     from core.data.batches import Batches
     from core.data.crops import crop_stream
     from core.data.gather import Gatherer
+    from core.data.side_by_side import each
     from core.data.transforms import EvaluationTransform
 
     channels = (0.5, 0.5, 0.5)
@@ -86,10 +89,8 @@ def packed_epoch(device: str) -> Iterator[Figure]:
             began = time.perf_counter()
             for step in range(1, batches.steps_per_epoch + 1):
                 stream = crop_stream(seed=0, step=step)
-                photos = gather(batches.rows(step))
-                is_flipped = stream.random(len(photos)) < 0.5
-                flipped = [photo.flip(1) if flip else photo for photo, flip in zip(photos, is_flipped, strict=True)]
-                transform.random_resized_crops(flipped, stream)
+                crops = transform.random_resized_crops(gather(batches.rows(step)), stream)
+                each(partial(_mirror, crops, stream.random(len(crops)) < 0.5), len(crops))
             ours = time.perf_counter() - began
             began = time.perf_counter()
             loader = DataLoader(ImageFolder(folder, from_files), batch_size=32, shuffle=True, num_workers=2)
@@ -103,6 +104,11 @@ def packed_epoch(device: str) -> Iterator[Figure]:
         unit="%",
         target=25,
     )
+
+
+def _mirror(crops: Any, is_mirrored: NDArray[np.bool_], index: int) -> None:
+    if is_mirrored[index]:
+        crops[index] = crops[index].flip(2)
 
 
 def packed_memory(device: str) -> Iterator[Figure]:

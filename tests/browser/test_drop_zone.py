@@ -219,6 +219,7 @@ def test_cancel_keeps_what_has_arrived_and_leaves_nothing_half(page: Page, serve
     expect(page.get_by_text("2 files are here")).to_be_visible()
 
 
+@pytest.mark.long
 def test_uploads_go_on_where_the_page_draws_the_zone_at_another_place_and_end_where_it_does_not(
     page: Page, server: Server
 ) -> None:
@@ -246,6 +247,7 @@ def test_computer_without_a_camera_is_told_so(page: Page) -> None:
     expect(zone(page).get_by_role("button", name="Take photos")).to_be_enabled()
 
 
+@pytest.mark.long
 def test_camera_takes_a_photo_for_a_click_and_several_while_the_button_is_held(
     browser: Browser, server: Server
 ) -> None:

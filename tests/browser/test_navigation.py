@@ -1,11 +1,12 @@
 """Where clicks lead: the navigation does something on every page, and shows which run is open."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pages.places import PLACES
+from pages.places import FIRST, PLACES
 from tests.browser.conftest import Server, pause
 from tests.browser.test_runs import make_run
 
@@ -45,9 +46,9 @@ def test_open_run_alone_is_marked_and_the_navigation_leads_away_from_it_and_back
 def test_one_click_is_one_step_back_from_every_page(page: Page, server: Server) -> None:
     """The last one is come back to, with the choices that it was left with."""
     page.goto(f"{server.url}?epochs=3")
-    expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible(timeout=20_000)
-    listed = [place.title for place in PLACES if place.is_listed]
-    for title in [*(title for title in listed if title != "Fine-tune"), "Fine-tune"]:
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible(timeout=20_000)
+    titles = [place.title for place in PLACES if place.is_listed and place is not FIRST]
+    for left, title in pairwise([FIRST.title, *titles, FIRST.title]):
         before, place = page.evaluate("history.length"), page.url
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
@@ -55,6 +56,7 @@ def test_one_click_is_one_step_back_from_every_page(page: Page, server: Server) 
         assert page.evaluate("history.length") <= before + 1
         page.go_back()
         expect(page).to_have_url(place)
+        expect(page.get_by_role("heading", name=left, level=1)).to_be_visible()
         page.go_forward()
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     expect(page).to_have_url(f"{server.url}?epochs=3")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from core.data.sources import entries
 from core.data.sources.archives import open_archive
-from core.data.sources.looking import look
 from core.errors import DataSetError
 
 FILES = {"pets/cat/1.jpg": b"one", "pets/cat/ü 2.jpg": b"two" * 50, "pets/dog/1.jpg": b"", "pets/README": b"x" * 999}
@@ -75,23 +74,12 @@ def test_paths_have_nothing_that_means_nothing(tmp_path: Path) -> None:
             open_archive(zip_of(tmp_path / "b.zip", twice))
 
 
-def test_table_finds_photos_that_a_tar_lists_from_its_own_folder(tmp_path: Path) -> None:
-    files = {
-        "./x/1.jpg": b"1",
-        "./x/2.jpg": b"2",
-        "./y/1.jpg": b"3",
-        "./all.csv": b"path,label\nx/1.jpg,a\ny/1.jpg,b\n",
-    }
-    found = look(str(tar_of(tmp_path / "a.tar", files))).ways[0]
-    assert (found.num_photos, found.classes) == (2, (("a", 1), ("b", 1)))
-
-
-@pytest.mark.parametrize("name", ["a/" * 200 + "1.jpg", "a" * 4_093 + ".jpg", "a/" * 30_000 + "1.jpg"])
+@pytest.mark.parametrize("name", ["a/" * 100 + "1.jpg", "a" * 4_093 + ".jpg", "a/" * 30_000 + "1.jpg"])
 def test_endless_paths_are_refused(name: str, tmp_path: Path) -> None:
     for path in (zip_of(tmp_path / "a.zip", {name: b""}), tar_of(tmp_path / "a.tar", {name: b""})):
-        with pytest.raises(DataSetError, match=r"the path “a.*” in it is too long"):
+        with pytest.raises(DataSetError, match=r"“a.*” in it lies in more folders than any disk has"):
             open_archive(path)
-    near = {"a/" * 199 + "1.jpg": b"x"}
+    near = {"a/" * 99 + "1.jpg": b"x"}
     assert read(zip_of(tmp_path / "b.zip", near)) == read(tar_of(tmp_path / "b.tar", near)) == near
 
 

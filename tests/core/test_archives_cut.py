@@ -96,9 +96,19 @@ def test_tar_with_a_damaged_header_is_never_a_smaller_one(listed: Listed) -> Non
 @pytest.mark.parametrize("change", [bytes, gzip.compress])
 def test_two_tars_in_one_file_are_named(change: Callable[[bytes], bytes], listed: Listed) -> None:
     one, other = tar_of(names=["cat/1.jpg"]), tar_of(names=["dog/1.jpg"])
-    with pytest.raises(DataSetError, match=r"^a\.tar is more than one archive in one file\. Unpack it"):
+    with pytest.raises(DataSetError, match=r"^a\.tar is refused: it is two archives, one behind the other\. Unpack it"):
         listed(change(one) + change(other))
     assert listed(change(one + b"what a tape had behind the end".ljust(512))) == ["cat/1.jpg"]
+
+
+def test_files_with_holes_are_refused(listed: Listed) -> None:
+    """Python's reader would look for ever for what lies in none of the parts that a file says it has."""
+    photo = header("a/1.jpg", 512) + bytes(512)
+    for said in ((b"GNU.sparse.map=0,10,50,-30",), (b"GNU.sparse.major=1", b"GNU.sparse.minor=0")):
+        with pytest.raises(DataSetError, match=r"^a\.tar is (damaged|refused: a file in it has holes)"):
+            listed(pax(*said) + photo + END)
+    with pytest.raises(DataSetError, match="a file in it has holes, which no photo has"):
+        listed(header("a/1.jpg", 0, tarfile.GNUTYPE_SPARSE) + END)
 
 
 @pytest.mark.parametrize("name", ["d/", "d", "d/1.jpg"])
@@ -206,7 +216,7 @@ def test_zip_behind_another_or_in_its_comment_does_not_hide_it(listed: Listed) -
         zip_of(files, zip_of({"a/1.jpg": b""})),
         zip_of(files) + zip_of({"b/1.jpg": b""}),
     ):
-        with pytest.raises(DataSetError, match=r"^a\.tar is more than one archive in one file\."):
+        with pytest.raises(DataSetError, match=r"^a\.tar is refused: it is two archives, one behind the other\."):
             listed(data)
 
 

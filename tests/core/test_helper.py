@@ -107,10 +107,10 @@ def test_slow_question_keeps_nobody_waiting() -> None:
 
 
 def test_limit_counts_from_when_the_work_begins() -> None:
-    answers = [helper.submit(f"{HERE}:wait_and_tell", 0.4, limit_s=1.0) for _ in range(3 * helper._MOST)]
+    answers = [helper.submit(f"{HERE}:wait_and_tell", 0.4, limit_s=1.0) for _ in range(3 * helper.MOST)]
     wait(answers, timeout=60)
     assert all(answer.exception() is None for answer in answers), "the last ones have waited for longer than the limit"
-    assert len({answer.result() for answer in answers}) <= helper._MOST
+    assert len({answer.result() for answer in answers}) <= helper.MOST
 
 
 def test_what_takes_too_long_is_given_up_and_its_process_lives_on() -> None:
@@ -205,7 +205,7 @@ def test_system_that_starts_no_process_is_spoken_of_and_asked_again(
     helper.stop()
     with monkeypatch.context() as patched:
         patched.setattr("loky.process_executor.ProcessPoolExecutor.submit", refuse)
-        for _ in range(2 * helper._MOST):  # none of them is counted as one that is busy
+        for _ in range(2 * helper.MOST):  # none of them is counted as one that is busy
             with pytest.raises(UnfreezeError, match=rf"cannot be started: {reason}\. Close other programs"):
                 helper.call("os:getpid")
     answer = helper.submit(f"{HERE}:wait_and_tell", 1.0)
@@ -216,7 +216,7 @@ def test_system_that_starts_no_process_is_spoken_of_and_asked_again(
 
 
 def test_stop_ends_what_is_asked_and_what_waits() -> None:
-    answers = [helper.submit(f"{HERE}:wait_and_tell", 30.0) for _ in range(helper._MOST + 2)]
+    answers = [helper.submit(f"{HERE}:wait_and_tell", 30.0) for _ in range(helper.MOST + 2)]
     wait_until(answers[0].running)
     helper.stop()
     for answer in answers:

@@ -218,7 +218,7 @@ def test_unexpected_fault_is_said_in_a_sentence(home: Path, monkeypatch: pytest.
     folder = make_run(home)
     work_alone(str(folder.path))
     failure = follow(folder).last_event
-    assert failure == Failed(message="The training broke off with RuntimeError: no such kernel.", step=0)
+    assert failure == Failed(message="It broke off with RuntimeError: no such kernel.", step=0)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import io
 import urllib.parse
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from core.data import photo_route
+from core.data import library, stored
 from core.data.dataset import DataSet
 from core.data.photo_route import PATH, send_photos
 from core.errors import DataSetError
 from tests.asynchronous import complete
+from tests.folders import class_folders, packed
 
 APP = Starlette(routes=[Route(f"/lab/{PATH}", send_photos)])
 
@@ -52,13 +53,6 @@ def get(path: str, method: str = "GET", **query: object) -> Answer:
     complete(APP, scope, receive, send)
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
-
-
-@pytest.fixture(autouse=True)
-def nothing_opened() -> Iterator[None]:
-    photo_route._opened.cache_clear()
-    yield
-    photo_route._opened.cache_clear()
 
 
 @pytest.fixture
@@ -154,16 +148,18 @@ def test_photos_of_another_version_are_not_shown_in_place_of_those_asked_for(ver
     assert get("cifar10_sample/1", v=version).status == 200
 
 
-def test_a_data_set_is_opened_once(version: str, tiny_data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-
-    def find(key: str) -> DataSet:
-        opened.append(key)
-        return tiny_data
-
-    monkeypatch.setattr("core.data.library.load", find)
-    assert [get(f"set-3@2/{row}", v=version).status for row in range(5)] == [200] * 5
-    assert opened == ["set-3@2"]
+def test_photos_that_were_deleted_for_good_are_sent_no_more(home: Path, tmp_path: Path) -> None:
+    made = packed(home, class_folders(tmp_path / "pets", each=2), size=32)
+    asked = f"{stored.key_of(made.id, 1)}/0-3"
+    version = library.load(stored.key_of(made.id, 1)).manifest.content
+    assert get(asked, v=version).status == 200
+    stored.delete(home, made)
+    assert get(asked, v=version).status == 404
+    stored.remove(home, [made.id])
+    library.forget()
+    assert get(asked, v=version).status == 404
+    if (maps := Path("/proc/self/maps")).exists():
+        assert str(home) not in maps.read_text(), "its room on the disk is free"
 
 
 @pytest.mark.parametrize("error", [DataSetError("damaged"), OSError("the disk refuses"), KeyError("set-3@2")])

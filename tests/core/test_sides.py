@@ -125,3 +125,70 @@ def test_whatever_comes_and_goes_nothing_else_moves_and_no_pair_straddles(data: 
             assert known.setdefault(name, side) == side
         for one, other in links:
             assert LEFT_OUT in (sides[one], sides[other]) or sides[one] == sides[other]
+
+
+def test_what_shows_the_same_as_a_left_out_photo_is_left_out_with_it() -> None:
+    known = {"a": TRAIN, "b": TEST}
+    ids = ["a", "b", "between", "between", "saved anew", "saved again"]
+    links = [(0, 2), (1, 2), (2, 4), (2, 5)]  # copies are compared with others by the first of them alone
+    asked = {"same": [(2, 4), (2, 5)], "shares": SHARES, "seed": 0}
+    sides = assign(ids, np.zeros(6, np.int64), links, known=known, **asked)  # type: ignore[arg-type]
+    assert sides.tolist() == [TRAIN, TEST, *[LEFT_OUT] * 4]
+    known = dict(zip(ids, sides.tolist(), strict=True))
+    later = assign([*ids, "x", "too"], np.zeros(8, np.int64), [*links, (2, 7)], known=known, **asked)  # type: ignore[arg-type]
+    assert later[:6].tolist() == sides.tolist()
+    assert later[7] != LEFT_OUT, "it only resembles what is left out"
+    asked["same"] = [(2, 4), (2, 5), (2, 7)]
+    later = assign([*ids, "x", "too"], np.zeros(8, np.int64), [*links, (2, 7)], known=known, **asked)  # type: ignore[arg-type]
+    assert later[7] == LEFT_OUT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_group_stays_together_around_one_that_is_left_out(seed: int) -> None:
+    sides = assign(
+        ["test", "patient", "like the test", "patient again"],
+        np.zeros(4, np.int64),
+        [(0, 2)],
+        groups=["", "p", "p", "p"],
+        known={"test": TEST, "patient": TRAIN},
+        shares=SHARES,
+        seed=seed,
+    )
+    assert sides.tolist() == [TEST, TRAIN, LEFT_OUT, TRAIN]
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_histories_with_copies_and_groups_keep_what_belongs_together(data: st.DataObject) -> None:
+    """Photos have a look each; some looks are near. Of photos of one look, the first alone is compared with others."""
+    size, num_looks = 16, 10
+    seed = data.draw(st.integers(0, 9))
+    look = data.draw(st.lists(st.integers(0, num_looks - 1), min_size=size, max_size=size))
+    group = data.draw(st.lists(st.sampled_from(["", "", "a", "b", "c"]), min_size=size, max_size=size))
+    near = {
+        frozenset(pair) for pair in data.draw(st.lists(st.tuples(*[st.integers(0, num_looks - 1)] * 2), max_size=9))
+    }
+    known: dict[str, int] = {}
+    for _ in range(data.draw(st.integers(1, 4))):
+        came = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=size))  # copies among them
+        rows = [*came, *(number for number in range(size) if f"{number}" in known and number not in came)]
+        first = {look[number]: row for row, number in reversed(list(enumerate(rows)))}
+        same = [(first[look[number]], row) for row, number in enumerate(rows) if first[look[number]] != row]
+        close = [
+            (one, other)
+            for a, one in first.items()
+            for b, other in first.items()
+            if a < b and frozenset((a, b)) in near
+        ]
+        ids, groups = [f"{number}" for number in rows], [group[number] for number in rows]
+        labels = np.array(rows, np.int64) % 3
+        asked = {"same": same, "groups": groups, "known": dict(known), "shares": SHARES, "seed": seed}
+        sides = assign(ids, labels, [*close, *same], **asked).tolist()  # type: ignore[arg-type]
+        for name, side in zip(ids, sides, strict=True):
+            assert known.setdefault(name, side) == side
+        for one, first_number in enumerate(rows):
+            for other, second_number in enumerate(rows[:one]):
+                both = frozenset((look[first_number], look[second_number]))
+                belongs = len(both) == 1 or both in near or (groups[one] and groups[one] == groups[other])
+                if belongs and LEFT_OUT not in (sides[one], sides[other]):
+                    assert sides[one] == sides[other]

@@ -115,8 +115,10 @@ def test_photos_are_left_out_put_back_and_relabelled_and_each_can_be_undone(pets
     assert (after.labels != before.labels).sum() == 1
     assert after.digest != before.digest
     assert library.as_packed(key(pets)).manifest.digest == before.digest
-    while pets.overlay.undo():
-        pass
+    assert not pets.overlay.undo(pets.overlay.edits()[:-1]), "somebody else's last change"
+    while edits := pets.overlay.edits():
+        assert pets.overlay.undo(edits)
+    assert not pets.overlay.undo(edits), "there is none"
     assert library.load(key(pets)).manifest.digest == before.digest
 
 

@@ -203,7 +203,7 @@ def test_it_is_stopped_and_goes_on_from_where_it_was(home: Path, monkeypatch: py
 def test_its_faults_and_settings_of_another_time_are_said(home: Path) -> None:
     unlucky = jobs.start(home, CountingConfig(until=15))
     failed = follow(unlucky).last_event
-    assert failed == Failed("The training broke off with ArithmeticError: bad luck.", step=12, can_resume=True)
+    assert failed == Failed("It broke off with ArithmeticError: bad luck.", step=12, can_resume=True)
     with pytest.raises(ValueError, match="until must be between 1 and 20, got 21"):
         jobs.start(home, CountingConfig(until=21))
     folder = store.new_folder(home)

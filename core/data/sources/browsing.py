@@ -42,13 +42,23 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def inside(folder: Path) -> tuple[list[Place], bool]:
     """The folders and archives in a folder, by name, and whether there are more than are listed.
 
     Raises:
         DataSetError: it is not below one of the roots, or cannot be read.
     """
-    real = Path(os.path.realpath(folder))
+    try:
+        real = Path(os.path.realpath(folder))
+    except ValueError as error:
+        raise DataSetError(f"There is nothing at {shown(folder, most=200)}. Choose another folder.") from error
     if not any(real.is_relative_to(os.path.realpath(root)) for root in roots()):
         raise DataSetError(
             f"{shown(folder, most=200)} is in none of the folders that are open for browsing. Type its path."
@@ -56,11 +66,11 @@ def inside(folder: Path) -> tuple[list[Place], bool]:
     try:
         with os.scandir(folder) as entries:
             found = [
-                Place(path=folder / entry.name, is_folder=entry.is_dir())
+                Place(path=folder / entry.name, is_folder=_is_folder(entry))
                 for entry in entries
                 if not is_ignored(entry.name)
                 and _is_text(entry.name)
-                and (entry.is_dir() or entry.name.casefold().endswith(ARCHIVES))
+                and (_is_folder(entry) or entry.name.casefold().endswith(ARCHIVES))
             ]
     except OSError as error:
         raise DataSetError(f"{shown(folder, most=200)} cannot be read: {error.strerror}.") from error

@@ -259,22 +259,23 @@ def recognise(files: Sequence[str], *, photos_per_batch: int = PHOTOS_PER_BATCH)
     It is there where the file of its classes' names lies beside one of its photos. Of several, the most complete one.
     """
     known = set(files)
-    found: list[Cifar] = []
+    found: list[tuple[Layout, str]] = []
     for layout in _LAYOUTS:
         folders = sorted({path[: -len(layout.names_file)] for path in known if _is_named(path, layout.names_file)})
         found += [
-            _cifar(layout, folder, files, photos_per_batch)
-            for folder in folders
-            if any(f"{folder}{file}" in known for file, _, _ in layout.batches)
+            (layout, folder) for folder in folders if any(f"{folder}{file}" in known for file, _, _ in layout.batches)
         ]
-    return min(found, key=lambda cifar: len(cifar.missing), default=None)
+    if not found:
+        return None
+    best = min(found, key=lambda at: sum(f"{at[1]}{file}" not in known for file in at[0].files))
+    return _cifar(*best, known, photos_per_batch)
 
 
 def _is_named(path: str, name: str) -> bool:
     return path == name or path.endswith(f"/{name}")
 
 
-def _cifar(layout: Layout, folder: str, files: Sequence[str], photos_per_batch: int) -> Cifar:
+def _cifar(layout: Layout, folder: str, files: set[str], photos_per_batch: int) -> Cifar:
     """A layout's files in a folder."""
     parts = []
     for file, side, times in layout.batches:
@@ -283,6 +284,6 @@ def _cifar(layout: Layout, folder: str, files: Sequence[str], photos_per_batch: 
         parts.append(Part(path=f"{folder}{file}", side=side, num_photos=count, most_bytes=most))
     own = {f"{folder}{file}" for file in layout.files}
     beside = {f"{folder}{file}" for file in _BESIDE}
-    missing = tuple(sorted(own - set(files)))
-    left_out = tuple(sorted(path for path in set(files) - own - beside if not is_ignored(path)))
+    missing = tuple(sorted(own - files))
+    left_out = tuple(sorted(path for path in files - own - beside if not is_ignored(path)))
     return Cifar(layout=layout, folder=folder, parts=tuple(parts), missing=missing, left_out=left_out)

@@ -75,7 +75,7 @@ class Check:
         if "\0" in raw or "\\" in raw or raw.startswith("/") or raw[1:2] == ":":
             raise self.refused(f"“{shown(raw)}” in it is no path inside of a folder")
         if is_too_deep(raw):
-            raise self.refused(f"the path “{shown(raw)}” in it is too long")
+            raise self.refused(f"“{shown(raw, most=40)}” in it lies in more folders than any disk has")
         if ".." in raw.split("/"):
             raise self.refused(f"“{shown(raw)}” in it leads out of its folder")
         if raw.casefold().endswith(_ARCHIVES):
@@ -126,4 +126,4 @@ def damaged(name: str, path: str = "") -> DataSetError:
 
 def several(name: str) -> DataSetError:
     """Of archives that lie one behind the other: only one of them would be seen."""
-    return DataSetError(f"{name} is more than one archive in one file. Unpack it, and give the folder.")
+    return DataSetError(f"{name} is refused: it is two archives, one behind the other. Unpack it, and give the folder.")

@@ -32,7 +32,7 @@ _NO_PHOTOS = (
 )
 # Longer or deeper paths nobody has; their number of folders counts for each file, and for each row of a table.
 _MAX_PATH = 4_096  # characters
-MAX_PARTS = 200
+MAX_PARTS = 100
 Way = Literal["classes", "sides above", "sides below", "innermost"]
 
 
@@ -88,13 +88,12 @@ def readings(paths: Iterable[str]) -> list[Reading]:
 
 def _common_folder(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The folder that holds all others, as an archive has it."""
-    shortest = min(map(len, parts), default=0)
-    # What the first and the last one have in common, all have; a class folder and the photo's name are left to each.
-    ends = zip(min(parts, default=()), max(parts, default=()), strict=False)
-    length = min(len(list(takewhile(lambda pair: pair[0] == pair[1], ends))), shortest - 2)
-    if 0 < length == shortest - 2 and any(len(path) == shortest and side_of(path[-2]) for path in parts):
-        length -= 1  # it is a lone class with its sides below it
-    return parts[0][:length] if length > 0 else ()
+    if not parts:
+        return ()
+    shared = [one for one, _ in takewhile(lambda both: both[0] == both[1], zip(min(parts), max(parts), strict=False))]
+    # Above a file, two folders stay: one may be a lone class, with its sides below it.
+    most = min(len(path) - (3 if len(path) > 2 and side_of(path[-2]) else 2) for path in parts)
+    return tuple(shared[: max(most, 0)])
 
 
 def _below(path: tuple[str, ...], common: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from core.words import shown
 
 MAX_FILES = 1_000_000
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+_PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 _MAX_INDEX = 256 * 2**20
 _INDEX = "index.json"
 
@@ -38,10 +39,11 @@ def open_source(path: Path) -> Source:
     """
     name = shown(path.name or str(path))
     try:
+        os.fsencode(path)
         if is_table(path.name) and path.is_file():
             raise DataSetError(f"{name} is a table: type the path of the folder that it lies in.")
         return _as_published(_Folder(path) if path.is_dir() else _Archived(open_archive(path), name))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:  # or it is none that any disk has
         raise DataSetError(f"There is nothing at {shown(path, most=200)}. Check the path.") from error
     except OSError as error:
         where = shown(error.filename or path, most=200)
@@ -58,7 +60,7 @@ def open_dropped(folder: Path) -> Source:
         entries = json.loads(read_file(folder / _INDEX, at_most=_MAX_INDEX))
         dropped = [Dropped(**{name: str(entry[name]) for name in ("file", "name", "class_name")}) for entry in entries]
         if not isinstance(entries, list) or not all(
-            entry.file and "/" not in entry.file and entry.file not in (".", "..") for entry in dropped
+            entry.file and not {"/", "\0"} & {*entry.file} and entry.file not in (".", "..") for entry in dropped
         ):
             raise ValueError("no plain names")
     except (OSError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -84,7 +86,9 @@ def open_files(files: Sequence[tuple[Path, "Dropped"]]) -> Source:
 def _as_published(source: Source) -> Source:
     """A set that is published in a form of its own as what it is; anything else as its files."""
     known = recognise(source.files)
-    return Published(source, known) if known else source
+    if known is None or (known.missing and any(path.casefold().endswith(_PHOTOS) for path in known.left_out)):
+        return source  # photos beside which some files happen to have such names
+    return Published(source, known)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,8 @@ class Published(Source):
         """Its few files, read at once: an archive gives them in its own order."""
         sizes = self._known.files
         found: dict[str, bytes] = {}
-        for file in self._within.contents(list(sizes), at_most=max(sizes.values())):
+        there = [path for path in sizes if path not in self._known.missing]
+        for file in self._within.contents(there, at_most=max(sizes.values())):
             if file.problem:
                 raise DataSetError(file.problem)
             found[file.path] = file.data

@@ -4,9 +4,10 @@ People write a photo's path from the table's folder, from the root, from the roo
 without ending, or in another case. A cell that could mean two files means none.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-_MAX_LENGTH = 1_000  # characters of a path
+_MAX_LENGTH, _MAX_PARTS = 1_000, 100  # characters and folders of a path
 # What lies beside a photo and has its name: "a1b2" means a1b2.jpg, not a1b2.json.
 _BESIDE = (".csv", ".json", ".md", ".parquet", ".tsv", ".txt", ".xml", ".yaml", ".yml")
 
@@ -36,9 +37,9 @@ class PhotoPaths:
         for whole in (f"{self._above}{cell}", cell):
             if whole in self._paths:
                 return whole
-        if len(cell) > _MAX_LENGTH:
-            return None
         text = cell.replace("\\", "/")
+        if len(text) > _MAX_LENGTH or text.count("/") > _MAX_PARTS:
+            return None
         name = text[text.rfind("/") + 1 :].casefold()
         if name not in self._names and _without_ending(name) not in self._names:
             return None
@@ -58,7 +59,7 @@ class _Index:
         self._keys = [(key(path), path) for path in paths]
         self._whole = _unique(self._keys)
         self._most_parts = max((known.count("/") + 1 for known in self._whole), default=0)
-        self._ends: dict[int, dict[str, str | None]] = {}  # number of parts -> the files that end in them
+        self._ends: list[tuple[str, str]] = []  # what each file ends in, the last part first, in order
 
     def find(self, parts: Sequence[str]) -> str | None:
         """The file with this path, from the table's folder or the root; else the one that ends in it, or in which it
@@ -74,13 +75,17 @@ class _Index:
         return self._ending_in(inside)
 
     def _ending_in(self, parts: list[str]) -> str | None:
-        count = len(parts)
-        if not 0 < count < self._most_parts:
+        if not 0 < len(parts) < self._most_parts:
             return None
-        if count not in self._ends:
-            heads = ((known, path, known.rsplit("/", count)) for known, path in self._keys)
-            self._ends[count] = _unique((known[len(h[0]) + 1 :], path) for known, path, h in heads if len(h) > count)
-        return self._ends[count].get("/".join(parts))
+        self._ends = self._ends or sorted((_from_behind(known.split("/")), path) for known, path in self._keys)
+        wanted = _from_behind(parts)
+        place = bisect_left(self._ends, (f"{wanted}\0",))  # behind the file that is named whole
+        found = [path for end, path in self._ends[place : place + 2] if end.startswith(wanted)]
+        return found[0] if len(found) == 1 else None
+
+
+def _from_behind(parts: Sequence[str]) -> str:
+    return "".join(f"{part}/" for part in reversed(parts))
 
 
 def _unique(named: Iterable[tuple[str, str]]) -> dict[str, str | None]:
