@@ -3,9 +3,12 @@
 import contextlib
 import gzip
 import io
+import struct
+import sys
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +241,23 @@ def test_second_name_of_a_zip_entry_is_checked_as_the_first(tmp_path: Path, monk
             with contextlib.closing(open_archive(tmp_path / "a.zip")) as archive:
                 assert [entry.path for entry in archive.entries] == ["x.jpg", "dog/1.jpg"]
                 assert dict(archive.contents(["x.jpg"], at_most=9)) == {"x.jpg": b"x"}
+
+
+@pytest.mark.parametrize("name", ["../../x.jpg", "/etc/x.jpg", "cat/ü.jpg"])
+def test_name_in_unicode_counts_where_python_reads_it(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        info = zipfile.ZipInfo("cat/1.jpg")
+        said = struct.pack("<BI", 1, zlib.crc32(b"cat/1.jpg")) + name.encode()
+        info.extra = struct.pack("<HH", 0x7075, len(said)) + said
+        file.writestr(info, b"x")
+    if sys.version_info < (3, 12):
+        name = "cat/1.jpg"
+    if name.startswith("cat"):
+        with contextlib.closing(open_archive(tmp_path / "a.zip")) as archive:
+            assert dict(archive.contents([name], at_most=9)) == {name: b"x"}
+    else:
+        with pytest.raises(DataSetError, match=r"leads out|no path inside"):
+            open_archive(tmp_path / "a.zip")
 
 
 def test_file_and_folder_of_one_name_are_refused(listed: Listed) -> None:
