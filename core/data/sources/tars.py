@@ -6,7 +6,6 @@ like a smaller one wherever its end is not asked for, and headers can be as long
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import tarfile
@@ -30,11 +29,11 @@ class _HeadersTooLongError(Exception):
     """Headers that say far more of their file than anyone wants to know."""
 
 
-class _Headers(io.RawIOBase):
+class _Headers:
     """A tar as it is read while its headers are: no more of it at once than `allow` allowed."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        self._file, self.seek, self.tell = file, file.seek, file.tell
         self._spare, self._left = _MOST_HEADERS * 16, 0
         self.is_bounded = True
         self.last = b""  # what was read last
@@ -54,14 +53,6 @@ class _Headers(io.RawIOBase):
             self._spare -= size
         self.last = self._file.read(size)
         return self.last
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """See `io.IOBase`."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """See `io.IOBase`."""
-        return self._file.tell()
 
 
 class Tar(Archive):
