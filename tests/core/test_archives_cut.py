@@ -197,6 +197,20 @@ def test_what_a_tar_unpacks_to_is_bounded_behind_its_end_too(listed: Listed, mon
         listed(gzip.compress(header("a/1.jpg", 0) + bytes(3 * 2**20)))
 
 
+@pytest.mark.parametrize("length", [0, 100, 512, 1_536, 1_600])
+def test_tar_that_has_changed_since_it_was_looked_through_is_named(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar_of(names=["cat/1.jpg", "dog/1.jpg"]))
+    hole = header("a/1.jpg", 0, tarfile.GNUTYPE_SPARSE)
+    for after in (b"", bytes(2_048), b"x" * 2_048, hole, header("p", 2**30, b"x")):
+        with contextlib.closing(open_archive(path)) as archive:
+            whole = path.read_bytes()
+            path.write_bytes(whole[:length] + after)
+            with pytest.raises(DataSetError, match=r"^a\.tar is (damaged|refused)"):
+                list(archive.contents(["cat/1.jpg", "dog/1.jpg", "fox/1.jpg"], at_most=2**20))
+            path.write_bytes(whole)
+
+
 def zip_of(files: dict[str, bytes], comment: bytes = b"") -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as file:
