@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.data.sources.cifar import DOWNLOADS, Cifar, recognise
@@ -322,6 +322,7 @@ def test_changed_byte_of_a_batch_never_ends_in_another_error(data: st.DataObject
         read_all({**files, path: bytes(changed)})
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy computer draws slowly
 @given(
     st.dictionaries(
         st.sampled_from([b"data", b"labels", b""]),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core.data.sources import browsing, tars
+from core.data.sources import browsing
 from core.data.sources.layouts import readings
 from core.data.sources.looking import look
-from core.data.sources.opening import Dropped, note_dropped, open_dropped
+from core.data.sources.opening import Dropped, note_dropped, open_dropped, open_files
 from core.data.sources.row_paths import PhotoPaths
 from core.errors import DataSetError
 from tests.core.test_archives import FILES, TARS, read, tar_of, zip_of
+from tests.folders import write
 
 PETS = {f"pets/{name}/{number}.jpg": b"x" * 700 for name in ("cat", "dog") for number in range(6)}
 
@@ -144,7 +145,7 @@ def test_zip_with_two_names_for_a_file_is_refused(tmp_path: Path, monkeypatch: p
         return infos
 
     monkeypatch.setattr(zipfile.ZipFile, "infolist", renamed)
-    with pytest.raises(DataSetError, match="has another name, too"):
+    with pytest.raises(DataSetError, match="leads out of its folder"):
         read(path)
 
 
@@ -163,6 +164,31 @@ def test_deep_and_wide_lists_are_read_in_one_go() -> None:
     assert known.find("x/" * 2_000 + "1.jpg") is None
 
 
+def test_long_cells_beside_deep_files_mean_what_they_did() -> None:
+    """A file is looked for by as many of a cell's last parts as files have, whatever lies between."""
+    files = [f"{'a/' * depth}{depth % 3}.jpg" for depth in range(0, 95, 2)]
+    for folder in ("", "a/a"):
+        known = PhotoPaths(files, folder)
+        for path in files[2:]:
+            assert known.find(f"/home/x/{path}") == path
+            assert known.find(f"C:\\x\\{path.upper()}") == path
+            assert known.find(f"y/{path[4:]}" if folder else f"y/{path}") is not None
+        assert known.find("b/" * 98 + "5.jpg") is None
+
+
+def test_folders_that_lie_too_deep_are_named(tmp_path: Path) -> None:
+    deep = tmp_path / "pets" / "/".join("a" * 100)
+    deep.mkdir(parents=True)
+    write(tmp_path / "pets", {"a/1.jpg": b"", "b/1.jpg": b""})
+    assert len(look(str(tmp_path / "pets")).ways[0].classes) == 2
+    (deep / "1.jpg").write_bytes(b"")
+    with pytest.raises(DataSetError, match=r"^a/a/.* in pets lies too deep\. Choose a folder within it\."):
+        look(str(tmp_path / "pets"))
+    dropped = Dropped(file="1", name="a\\" * 100 + "1.jpg")
+    with pytest.raises(DataSetError, match=r"lies too deep\. Drop a folder within it"):
+        open_files([(tmp_path / "1", dropped), (tmp_path / "2", Dropped(file="2", name="2.jpg"))])
+
+
 def test_thousands_of_folders_that_look_published_are_told_apart_soon(tmp_path: Path) -> None:
     names = {f"{number}/{name}": b"" for number in range(1_500) for name in ("meta", "train")}
     with pytest.raises(DataSetError, match="CIFAR-100 is not complete"):
@@ -174,7 +200,22 @@ def test_thousands_of_folders_that_look_published_are_told_apart_soon(tmp_path: 
 )
 def test_photos_beside_files_of_published_names_are_photos(names: tuple[str, ...], tmp_path: Path) -> None:
     files = {"cat/1.jpg": b"x", "dog/2.jpg": b"x", **dict.fromkeys(names, b"")}
-    assert look(str(zip_of(tmp_path / "a.zip", files))).ways[0].num_classes == 2
+    for path in (zip_of(tmp_path / "a.zip", files), write(tmp_path / "a", files)):
+        found = look(str(path))
+        assert found.ways[0].num_classes == 2
+        (note,) = found.notes
+        assert "is not complete: “" in note
+        assert note.endswith("is missing, so its files are read as any others.")
+
+
+@pytest.mark.parametrize("files", [["meta", "test"], ["meta", "test", "1.jpg"], ["cifar/meta", "cifar/test"]])
+def test_published_set_that_is_not_complete_says_what_is_missing(files: list[str], tmp_path: Path) -> None:
+    for path in (
+        write(tmp_path / "a", dict.fromkeys(files, b"")),
+        zip_of(tmp_path / "a.zip", dict.fromkeys(files, b"")),
+    ):
+        with pytest.raises(DataSetError, match=r"^CIFAR-100 is not complete: “.*train” is missing\. Unpack"):
+            look(str(path))
 
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800", "/tmp/\udcff\ud800", "x" * 9_000])
@@ -196,8 +237,3 @@ def test_link_to_itself_hides_no_other_folder(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "self").symlink_to("self")
     (tmp_path / "photos").mkdir()
     assert [place.path.name for place in browsing.inside(tmp_path)[0]] == ["photos"]
-
-
-def test_reader_of_headers_is_still_the_one_that_is_overridden() -> None:
-    for name in ("_proc_member", "_proc_gnusparse_00", "_proc_gnusparse_01", "_proc_gnusparse_10"):
-        assert hasattr(tarfile.TarInfo, name), f"{name} has another name by now: see {tars.__name__}"

@@ -134,6 +134,25 @@ def test_columns_without_usual_names_are_found_by_what_is_in_them(text: str) -> 
     assert labels(first(text)) == {"images/a.jpg": "cat", "images/b.jpg": "dog"}
 
 
+@pytest.mark.parametrize("header", ["path,label,label", "path,path,label", "path,label,note,note"])
+def test_columns_of_one_name_are_refused_in_text_as_in_parquet(header: str) -> None:
+    names = header.split(",")
+    row = ["images/a.jpg" if name == "path" else "cat" for name in names]
+    (twice,) = {name for name in names if names.count(name) > 1}
+    for made in (",".join(names) + "\n" + ",".join(row), _in_parquet_by(names, row)):
+        assert refused(made) == f"labels.csv has 2 columns of the name “{twice}”. Rename all but one."
+    assert labels(first("path,label,,\nimages/a.jpg,cat,x,y\nimages/b.jpg,dog,,\n")) == {
+        "images/a.jpg": "cat",
+        "images/b.jpg": "dog",
+    }
+
+
+def _in_parquet_by(names: Sequence[str], row: Sequence[str]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array([cell]) for cell in row], names=list(names)), file)
+    return file.getvalue()
+
+
 def test_columns_without_names_are_counted() -> None:
     reading = first("images/a.jpg,cat,train\nimages/b.jpg,dog,test\n")
     assert reading.sentence.startswith("2 classes from column 2 of labels.csv; “test” is kept as the test set;")

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from core.data.sources.layouts import side_of
 from core.data.sources.row_paths import PhotoPaths
-from core.data.sources.rows import Table
+from core.data.sources.rows import Table, check_names
 from core.errors import DataSetError
 from core.words import shown
 
@@ -66,6 +66,7 @@ def columns_of(table: Table, paths: PhotoPaths) -> Columns:
     header, rows = table.header, table.sample
     if header is None and rows and _is_header(rows, paths):
         header, rows = rows[0], rows[1:]
+        check_names(table.name, filter(None, header))  # columns that nobody named do not matter
     return _Choice(table, header, rows, paths).columns()
 
 

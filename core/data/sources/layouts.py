@@ -30,6 +30,9 @@ _NO_PHOTOS = (
     *(".py", ".ipynb", ".log", ".ini", ".cfg", ".db", ".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".mp4", ".mov"),
     *(".avi", ".doc", ".docx", ".xls", ".xlsx", ".zip", ".tar", ".gz", ".sh", ".names", ".data", ".license"),
 )
+# Longer or deeper paths nobody has; their number of folders counts for each file, and for each row of a table.
+_MAX_PATH = 4_096  # characters
+MAX_PARTS = 100
 Way = Literal["classes", "sides above", "sides below", "innermost"]
 
 
@@ -57,6 +60,11 @@ class Reading:
 def is_ignored(path: str) -> bool:
     """Whether a file is none of the user's: what systems and file managers leave in folders, and all that is hidden."""
     return any(part.startswith(".") or part.casefold() in _IGNORED for part in PurePosixPath(path).parts)
+
+
+def is_too_deep(path: str) -> bool:
+    """Whether a path is longer than any that people have, or leads through more folders."""
+    return len(path) > _MAX_PATH or path.count("/") >= MAX_PARTS
 
 
 def is_photo_by_name(path: str) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from core.data.decoding.limits import MAX_BYTES
 from core.data.sources import layouts
-from core.data.sources.archives import Archive, open_archive
+from core.data.sources.archives import open_archive
 from core.data.sources.cifar import recognise
+from core.data.sources.entries import Archive
 from core.data.sources.layouts import Item, Reading
 from core.data.sources.published import Published
 from core.data.sources.source import Found, Source
@@ -85,9 +86,20 @@ def open_files(files: Sequence[tuple[Path, "Dropped"]]) -> Source:
 def _as_published(source: Source) -> Source:
     """A set that is published in a form of its own as what it is; anything else as its files."""
     known = recognise(source.files)
-    if known is None or (known.missing and any(path.casefold().endswith(_PHOTOS) for path in known.left_out)):
-        return source  # photos beside which some files happen to have such names
+    if known is None:
+        return source
+    if known.missing and _are_photos(known.left_out):  # beside which some files happen to have such names
+        missing = shown(known.missing[0])
+        note = f"{known.name} is not complete: “{missing}” is missing, so its files are read as any others."
+        source.notes = (*source.notes, note)
+        return source
     return Published(source, known)
+
+
+def _are_photos(paths: Sequence[str]) -> bool:
+    """Whether there are photos among files, and something that says what they show."""
+    photos = [path for path in paths if path.casefold().endswith(_PHOTOS)]
+    return bool(photos) and (any(map(is_table, paths)) or bool(layouts.readings(photos)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +189,10 @@ class _DroppedPhotos(Source):
         ignored: dict[str, bool] = {}
         for file, entry in files:
             below = re.sub(r"[/\\\\]", "_", entry.class_name)
-            path = _unused(_relative(f"{below}/{entry.name}"), taken)
+            path = _relative(f"{below}/{entry.name}")
+            if path.count("/") >= layouts.MAX_PARTS:
+                raise DataSetError(f"{shown(entry.name, most=40)} lies too deep. Drop a folder within it.")
+            path = _unused(path, taken)
             ignored[path] = layouts.is_ignored(_relative(entry.name))
             self._file_of[path], self._classes[path] = file, entry.class_name
         self.files = [path for path in self._file_of if not ignored[path]]
@@ -205,6 +220,7 @@ def _walk(root: Path) -> Iterator[tuple[str, bool, bool]]:
 
     Raises:
         OSError: a folder cannot be read: without it, the rest would look like all there is.
+        DataSetError: one lies in more folders than any that people have.
     """
 
     def refuse(error: OSError) -> None:
@@ -213,6 +229,10 @@ def _walk(root: Path) -> Iterator[tuple[str, bool, bool]]:
     for folder, subfolders, names in os.walk(root, onerror=refuse):
         subfolders[:] = [name for name in subfolders if not layouts.is_ignored(name)]
         below = os.path.relpath(folder, root)
+        if layouts.is_too_deep(f"{below}/") and (subfolders or names):
+            raise DataSetError(
+                f"{shown(below, most=40)} in {shown(root.name)} lies too deep. Choose a folder within it."
+            )
         for name in [*names, *(name for name in subfolders if os.path.islink(os.path.join(folder, name)))]:
             full = os.path.join(folder, name)
             is_link = os.path.islink(full)

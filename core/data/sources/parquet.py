@@ -5,12 +5,11 @@ and a word that a million rows share is kept once. pyarrow is imported where it 
 tables are CSV.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from core.data.sources.rows import MAX_COLUMNS, MAX_ROWS, SAMPLE, Table, too_many, too_wide
+from core.data.sources.rows import MAX_COLUMNS, MAX_ROWS, SAMPLE, Table, check_names, too_many, too_wide
 from core.errors import DataSetError
 from core.words import shown, size
 
@@ -40,7 +39,7 @@ class ParquetTable(Table):
             if len(schema) > MAX_COLUMNS:
                 raise too_wide(name)
             self.header = [field.name for field in schema]
-            self._check_names()
+            check_names(name, self.header or [""])
             self._check_size()
             self.unusable = {index: why for index, field in enumerate(schema) if (why := _unusable(field))}
             texts = [index for index in range(len(schema)) if index not in self.unusable]
@@ -88,11 +87,6 @@ class ParquetTable(Table):
                 f"{self.name} unpacks to more than {size(_MAX_UNPACKED)}. "
                 "Leave out the columns that say nothing of photos and labels."
             )
-
-    def _check_names(self) -> None:
-        name, times = max(Counter(self.header or [""]).items(), key=lambda item: item[1])
-        if times > 1:
-            raise DataSetError(f"{self.name} has {times} columns of the name “{shown(name)}”. Rename all but one.")
 
 
 @contextmanager

@@ -58,7 +58,10 @@ class _Index:
         self._folder = [part for part in key(f"{folder}/x").split("/")[:-1] if part]
         self._keys = [(key(path), path) for path in paths]
         self._whole = _unique(self._keys)
-        self._most_parts = max((known.count("/") + 1 for known in self._whole), default=0)
+        counts = {known.count("/") + 1 for known in self._whole}
+        self._most_parts = max(counts, default=0)
+        # How many parts of a cell can be a file's path, from the root or from the table's folder; the most first.
+        self._counts = sorted(counts | {count - len(self._folder) for count in counts}, reverse=True)
         self._ends: list[tuple[str, str]] = []  # what each file ends in, the last part first, in order
 
     def find(self, parts: Sequence[str]) -> str | None:
@@ -67,11 +70,12 @@ class _Index:
         inside = _resolved(parts)
         if (path := self._whole.get("/".join(_resolved([*self._folder, *parts])))) is not None:
             return path
-        for start in range(max(len(inside) - self._most_parts, 0), len(inside)):
-            end = "/".join(inside[start:])
-            for whole in (end, "/".join([*self._folder, end])):
-                if (path := self._whole.get(whole)) is not None:
-                    return path
+        for count in self._counts:
+            if 0 < count <= len(inside):
+                end = "/".join(inside[-count:])
+                for whole in (end, "/".join([*self._folder, end])):
+                    if (path := self._whole.get(whole)) is not None:
+                        return path
         return self._ending_in(inside)
 
     def _ending_in(self, parts: list[str]) -> str | None:

@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.errors import DataSetError
 from core.words import shown
@@ -163,6 +163,17 @@ def _is_encoded(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def check_names(table: str, names: Iterable[str]) -> None:
+    """See that a table's columns have a name each: which of two is meant, nobody can tell.
+
+    Raises:
+        DataSetError: two have the same.
+    """
+    name, times = max(Counter(names).items(), key=lambda item: item[1], default=("", 0))
+    if times > 1:
+        raise DataSetError(f"{table} has {times} columns of the name “{shown(name)}”. Rename all but one.")
 
 
 def too_many(name: str) -> DataSetError:

@@ -1,78 +1,174 @@
-"""The members of a tar, one after the other, and whether it ends where it should. Pure.
+"""Tar files of photos, compressed or not: all of their headers are read, and it is made sure that none is missing.
 
-Python's reader takes what it cannot read for the end, and reads some headers whole, however large they are.
+A tar has no directory: it is a header, a file, a header, a file, and an end of zeros. So one that was cut off looks
+like a smaller one wherever its end is not asked for, and headers can be as long as they like. Extracts nothing.
 """
 
+import bz2
+import gzip
+import lzma
+import os
 import tarfile
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import BinaryIO, cast
 
-_MAX_HEADER = 2**20  # bytes of a long name, or of what else is said of a file
-_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_RECORDS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-_AFTER = 2**16  # bytes behind the end in which another archive would begin
+from core.data.sources.entries import UNPACKING, Archive, Check, Entry, damaged, plain_path, several
+from core.data.sources.layouts import is_ignored
+from core.errors import DataSetError
 
-
-class RefusedError(ValueError):
-    """What no archive of photos holds; the message ends a sentence."""
-
-
-class _Header(tarfile.TarInfo):
-    """A header that says how large it is before it is read."""
-
-    last = b""  # what was read last as a header
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Any:
-        cls.last = bytes(buf)
-        return super().frombuf(buf, encoding, errors)
-
-    def _proc_member(self, tar: tarfile.TarFile) -> Any:
-        """What the library calls for each header, and lets be overridden."""
-        if self.size < 0:
-            raise ValueError("a size that cannot be")
-        if self.type == tarfile.GNUTYPE_SPARSE:
-            raise RefusedError("a file in it has holes, which no photo has")
-        if self.type in (*_NAMES, *_RECORDS) and self.size > _MAX_HEADER:
-            raise RefusedError("the name of a file in it is longer than any disk allows")
-        return super()._proc_member(tar)  # type: ignore[misc]
-
-    def _proc_gnusparse_00(self, *_: object) -> None:
-        raise RefusedError("a file in it has holes, which no photo has")
-
-    _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_gnusparse_00
+_BLOCK = tarfile.BLOCKSIZE  # 512 bytes
+# What may be read to know of one file, in bytes: its header, and others before it with a long name and the like.
+_MOST_HEADERS = 2**20
+_HEADERS_PER_FILE = 4_096  # on the average, of many files
+_MOST_FOR_ALL = 100  # things said of all files together
+_ZEROS = 2**20  # bytes read at once behind the end
 
 
-def members(file: BinaryIO) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """What a tar holds, compressed or not.
+class _HeadersTooLongError(Exception):
+    """Headers that say far more of their file than anyone wants to know."""
+
+
+class _Headers:
+    """A tar as it is read while its headers are: no more of it at once than `allow` allowed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.seek, self.tell = file, file.seek, file.tell
+        self._spare, self._left = _MOST_HEADERS * 16, 0
+        self.is_bounded = True
+        self.last = b""  # what was read last
+        self.allow()
+
+    def allow(self) -> None:
+        """The headers of one more file are read."""
+        self._spare += _HEADERS_PER_FILE
+        self._left = min(_MOST_HEADERS, self._spare)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        if self.is_bounded:
+            if not 0 <= size <= self._left:
+                raise _HeadersTooLongError
+            self._left -= size
+            self._spare -= size
+        self.last = self._file.read(size)
+        return self.last
+
+
+class Tar(Archive):
+    """A tar file, which it closes.
 
     Raises:
-        RefusedError: it holds what no archive of photos does.
-        ValueError: it is damaged, or was cut off.
-        nearly anything: likewise.
+        DataSetError: it is damaged, refused, or no tar; the message has `name`.
     """
-    header: type[_Header] = type("_HeaderOfOne", (_Header,), {})  # each reader remembers its own last one
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._name, self._file = name, file
+        check = self._check = Check(name, os.fstat(file.fileno()).st_size)
+        found: list[Entry] = []
+        count = 0
+        try:
+            for _, member in self._members():
+                count += 1
+                check.kind(member.name, not (member.isreg() or member.isdir()), member.issym() or member.islnk())
+                path = check.entry(member.name, member.size, member.isdir())
+                if member.isreg() and not is_ignored(path):
+                    found.append(Entry(path=path, size=member.size))
+        except DataSetError:
+            raise
+        except _HeadersTooLongError as error:
+            raise check.refused(
+                "it says far more of a file in it than its name. Unpack it, and give the folder"
+            ) from error
+        except UNPACKING as error:
+            if isinstance(error, tarfile.ReadError) and not count:
+                raise DataSetError(
+                    f"{name} is no zip or tar archive that can be read, or it is damaged. "
+                    "Unpack it, and give the folder."
+                ) from error
+            raise damaged(name) from error
+        self.entries = found
+
+    def contents(self, paths: Iterable[str], *, at_most: int) -> Iterator[tuple[str, bytes]]:
+        """See `Archive.contents`."""
+        wanted = {entry.path for entry in self.entries}.intersection(paths)
+        path = ""
+        members = self._members()
+        while wanted:
+            try:
+                tar, member = next(members)
+                path = plain_path(member.name)
+                if path not in wanted or not (file := tar.extractfile(member)):
+                    continue
+                data = file.read(at_most + 1)
+            except DataSetError:
+                raise
+            except (StopIteration, _HeadersTooLongError, *UNPACKING) as error:
+                raise damaged(self._name, path) from error
+            wanted.discard(path)
+            yield path, data
+
+    def close(self) -> None:
+        """See `Archive.close`."""
+        self._file.close()
+
+    def _members(self) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+        """What a tar holds, one after the other, up to its end.
+
+        Raises:
+            DataSetError: it has no end, or something behind it.
+        """
+        self._file.seek(0)
+        with ExitStack() as opened:
+            unpacked = _unpacked(self._file, opened)
+            headers = _Headers(unpacked)
+            tar = opened.enter_context(tarfile.TarFile(fileobj=cast(BinaryIO, headers)))
+            end = 0
+            while member := tar.next():
+                tar.members = []  # type: ignore[attr-defined]  # a list of all would only take memory
+                # One that is shorter than nothing would lead back to where it came from.
+                if member.size < 0 or tar.offset <= end:
+                    raise damaged(self._name)
+                if member.issparse():  # Python's reader of such files trusts whatever their headers say
+                    raise self._check.refused(
+                        "a file in it has holes, which no photo has. Unpack it, and give the folder"
+                    )
+                if member.isreg() and member.offset_data + member.size > tar.offset:
+                    raise damaged(self._name)
+                if len(tar.pax_headers) > _MOST_FOR_ALL:
+                    raise _HeadersTooLongError
+                end = tar.offset
+                self._check.unpacked(end)
+                headers.is_bounded = False
+                yield tar, member
+                headers.is_bounded = True
+                headers.allow()
+            if headers.last != bytes(_BLOCK):  # it was cut off, or what follows is no header any more
+                raise damaged(self._name)
+            self._check_rest(unpacked, end)
+
+    def _check_rest(self, file: BinaryIO, end: int) -> None:
+        """Behind the end lie zeros, as many as the program that wrote the tar liked, or nothing that matters."""
+        while rest := file.read(_ZEROS):
+            end += len(rest)
+            self._check.unpacked(end)
+            if data := rest.lstrip(b"\0"):
+                begin = (len(rest) - len(data)) // _BLOCK * _BLOCK
+                try:
+                    tarfile.TarInfo.frombuf(rest[begin : begin + _BLOCK], "utf-8", "surrogateescape")
+                except tarfile.HeaderError:
+                    return
+                raise several(self._name)
+
+
+def _unpacked(file: BinaryIO, opened: ExitStack) -> BinaryIO:
+    """What the compression of a tar holds, if it has one."""
+    start = file.read(6)
     file.seek(0)
-    with tarfile.open(fileobj=file, mode="r:*", tarinfo=header) as tar:
-        before = -1
-        while member := tar.next():
-            tar.members = []  # type: ignore[attr-defined]  # a list of all would only take memory
-            if member.size < 0 or tar.offset <= before:
-                raise ValueError("a member that ends before it begins")
-            before = tar.offset
-            yield tar, member
-        if header.last != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise ValueError("it does not end as a tar does")
-        assert tar.fileobj is not None
-        _check_end(tar.fileobj.read(_AFTER))
-
-
-def _check_end(after: bytes) -> None:
-    """See that no second archive stands behind the first one, of which nothing would be read."""
-    begin = len(after) - len(after.lstrip(tarfile.NUL))
-    block = after[begin - begin % tarfile.BLOCKSIZE :][: tarfile.BLOCKSIZE]
-    try:
-        tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
-    except tarfile.HeaderError:
-        return
-    raise RefusedError("it is two archives, one behind the other")
+    if start.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, opened.enter_context(gzip.GzipFile(fileobj=file)))
+    if start.startswith(b"BZh"):
+        return cast(BinaryIO, opened.enter_context(bz2.BZ2File(file)))
+    if start == b"\xfd7zXZ\0":
+        return cast(BinaryIO, opened.enter_context(lzma.LZMAFile(file)))
+    return file
