@@ -1,6 +1,7 @@
 """Folders of photos, as users have them: made by the tests, small, of every size and shape."""
 
 import io
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,14 @@ def write(root: Path, files: dict[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return root
+
+
+def make_room(path: Path) -> None:
+    """Remove what lies at a path, whatever it is."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def class_folders(root: Path, classes: Sequence[str] = ("cat", "dog"), each: int = 10, *, first: int = 0) -> Path:

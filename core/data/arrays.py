@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, ZipFile
 from numpy.lib.format import read_array, read_array_header_1_0, read_magic
 from numpy.typing import NDArray
 
-from core.durable import open_file
+from core.durable import open_file, read_file
 
 _MAX_JSON = 512 * 2**20
 
@@ -43,5 +43,4 @@ def read_json(path: Path) -> Any:
         OSError: the disk refuses.
         nearly anything: the file is damaged.
     """
-    with open_file(path) as file:
-        return json.loads(file.read(_MAX_JSON))
+    return json.loads(read_file(path, at_most=_MAX_JSON))

@@ -15,7 +15,7 @@ from core.data.stored import StoredSet
 from core.errors import DataSetError, UnfreezeError
 from core.runs import packings
 from core.runs.pack_config import PackConfig
-from tests.folders import class_folders, pack, packed, run_of
+from tests.folders import class_folders, make_room, pack, packed, run_of
 
 NAMES = (
     "description.json",
@@ -59,7 +59,7 @@ def test_harm_is_a_sentence_and_costs_no_other_set_anything(
 ) -> None:
     shutil.copytree(whole, home)
     path = home / "data" / "set-1" / name
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    make_room(path)
     harm(path)
     assert "set-2@1" in set(library.Labels())
     assert [kept.id for kept in stored.all_sets(home)] == ["set-2", "set-1"]

@@ -9,7 +9,7 @@ import pytest
 from core.data import library, stored
 from core.data.stored import StoredSet
 from pages.places import DATA, DATA_SET, FINE_TUNE, RUNS
-from tests.folders import class_folders, packed
+from tests.folders import class_folders, make_room, packed
 from tests.pages.apps import button, open_page, texts
 from tests.samples import as_read
 
@@ -57,7 +57,7 @@ def test_damage_is_said_and_costs_no_other_page_anything(
     shutil.copytree(whole, home)
     path = home / "data" / "set-1" / name
     if path.is_dir():
-        shutil.rmtree(path)
+        make_room(path)
         path.write_bytes(b"")
     damage(path)
     for place in (DATA, FINE_TUNE, RUNS):

@@ -7,7 +7,9 @@ without ending, or in another case. A cell that could mean two files means none.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-_MAX_LENGTH, _MAX_PARTS = 1_000, 100  # characters and folders of a path
+from core.data.sources.layouts import MAX_PARTS
+
+_MAX_LENGTH = 1_000  # characters of a path
 # What lies beside a photo and has its name: "a1b2" means a1b2.jpg, not a1b2.json.
 _BESIDE = (".csv", ".json", ".md", ".parquet", ".tsv", ".txt", ".xml", ".yaml", ".yml")
 
@@ -38,7 +40,7 @@ class PhotoPaths:
             if whole in self._paths:
                 return whole
         text = cell.replace("\\", "/")
-        if len(text) > _MAX_LENGTH or text.count("/") > _MAX_PARTS:
+        if len(text) > _MAX_LENGTH or text.count("/") > MAX_PARTS:
             return None
         name = text[text.rfind("/") + 1 :].casefold()
         if name not in self._names and _without_ending(name) not in self._names:
