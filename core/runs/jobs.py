@@ -64,7 +64,7 @@ def _start(runs_home: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
         if kind.is_light:
             light.set_on(folders[0], held[0])
         else:
-            _set_on(folders, held, DeviceQueue(runs_home, device))
+            _set_on(folders, held, DeviceQueue(runs_home, device), trains=kind.trains)
         return folders
 
 
@@ -96,7 +96,7 @@ def resume(runs_home: Path, *folders: RunFolder) -> None:
         # Those that race have one device, and only their worker knows whether the others' is another by now.
         device = str(folders[0].description()["queue"])
         with _recorded_as_resumed(folders):
-            _set_on(folders, held, DeviceQueue(runs_home, device))
+            _set_on(folders, held, DeviceQueue(runs_home, device), trains=folders[0].kind.trains)
 
 
 def _check_today(config: RunConfig) -> None:
@@ -195,7 +195,7 @@ def default_names(configs: Sequence[RunConfig]) -> list[str]:
     ]
 
 
-def _set_on(folders: Sequence[RunFolder], held: Sequence[int], queue: DeviceQueue) -> None:
+def _set_on(folders: Sequence[RunFolder], held: Sequence[int], queue: DeviceQueue, *, trains: bool) -> None:
     """Take tickets and set a worker on the runs; where that fails, the tickets are given back.
 
     Whether they mean waiting is said at once: the worker needs a second to come to life.
@@ -205,7 +205,7 @@ def _set_on(folders: Sequence[RunFolder], held: Sequence[int], queue: DeviceQueu
         if queue.ahead_of(folders[0].id):
             for folder in folders:
                 append_event(folder, Queued(device=queue.device))
-        workers.set_on(folders, held)
+        workers.set_on(folders, held, trains=trains)
     except BaseException:
         for folder in folders:
             with suppress(OSError):

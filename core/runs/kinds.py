@@ -47,6 +47,11 @@ class Kind:
         return self.config.KIND
 
     @property
+    def trains(self) -> bool:
+        """Whether it computes with PyTorch, on a device that others wait for."""
+        return not self.queue
+
+    @property
     def events(self) -> dict[str, type[RareEvent]]:
         """Whatever may happen in such a run, by its name in a file."""
         return known_events(self.own_events)

@@ -134,7 +134,7 @@ def test_process_that_cannot_be_started_is_one_sentence_and_leaves_nothing_behin
     monkeypatch.setattr(subprocess, "Popen", refuse)
     workers.prepare()
     assert workers._spare is None, "a server does not end for want of a spare worker"
-    with pytest.raises(UnfreezeError, match=f"No training process can be started: {os.strerror(code)}"):
+    with pytest.raises(UnfreezeError, match=f"No process can be started: {os.strerror(code)}"):
         jobs.start(home, FineTuneConfig(device="cpu"))
     assert not os.listdir(home / "runs")
     assert queue.all_alive(home) == []

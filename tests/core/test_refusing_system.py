@@ -107,12 +107,12 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_process")
 def test_run_that_cannot_be_resumed_says_so_and_can_be_resumed_later(home: Path) -> None:
     folder = make_run(home, STARTED, Stopped(step=3))
-    with pytest.raises(UnfreezeError, match="No training process can be started"):
+    with pytest.raises(UnfreezeError, match="No process can be started"):
         jobs.resume(home, folder)
     run = follow(folder)
     assert run.status is Status.FAILED
     assert isinstance(run.last_event, Failed)
-    assert run.last_event.message.startswith("No training process can be started")
+    assert run.last_event.message.startswith("No process can be started")
     assert is_resumable(Status.FAILED, run.last_event)
 
 
@@ -153,7 +153,7 @@ def test_log_that_cannot_be_opened_for_another_worker_fails_the_run_and_frees_it
     run = follow(folder)
     assert run.status is Status.FAILED
     assert isinstance(run.last_event, Failed)
-    assert run.last_event.message.startswith("No training process can be started: Is a directory")
+    assert run.last_event.message.startswith("No process can be started: Is a directory")
     assert run.last_event.can_resume
 
 

@@ -372,7 +372,7 @@ def test_spare_that_hangs_where_no_other_can_be_started_fails_the_run(
     monkeypatch.setattr(subprocess, "Popen", refuse)
     run = wait_for_end(jobs.start(home, QUICK))
     assert isinstance(run.last_event, Failed)
-    assert run.last_event.message.startswith("No training process can be started")
+    assert run.last_event.message.startswith("No process can be started")
     assert run.last_event.can_resume
 
 
