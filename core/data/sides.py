@@ -1,11 +1,11 @@
 """On which side a photo is: drawn once, from what it shows, and never moved. Pure; never imports torch.
 
-Whoever makes a set knows which photos belong together (`links`): near duplicates, and those of one group. What belongs
-together is on one side, or the test would ask what the training has shown.
+Whoever makes a set knows which photos belong together: those that look the same, near duplicates, and those of one
+group. What belongs together is on one side, or the test would ask what the training has shown.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 TRAIN, VALIDATION, TEST = range(3)  # indices of `core.data.dataset.SIDES`
 LEFT_OUT = -1
+Links = Sequence[tuple[int, int]] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def draw(photo_id: str, seed: int) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def units(count: int, links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> NDArray[np.int64]:
+def units(count: int, links: Links) -> NDArray[np.int64]:
     """For each of so many photos the lowest row that it is linked with, by any way."""
     parents = list(range(count))
 
@@ -56,74 +57,135 @@ def units(count: int, links: Sequence[tuple[int, int]] | NDArray[np.int64]) -> N
 def assign(
     ids: Sequence[str],
     labels: NDArray[np.int64],
-    links: Sequence[tuple[int, int]] | NDArray[np.int64] = (),
+    links: Links = (),
     *,
+    groups: Sequence[str] = (),
+    looks: Sequence[int] | NDArray[np.int64] = (),
     known: Mapping[str, int] | None = None,
+    fixed: Mapping[int, int] | None = None,
+    closed: Collection[int] = (),
     shares: Shares,
     seed: int,
 ) -> NDArray[np.int8]:
     """The side of each photo: one of the constants above.
 
     Args:
-        ids: what each photo shows, (photos,); copies have the same. Photos that have gone are still among them: one may
+        ids: what each photo is, (photos,); copies have the same. Photos that have gone are still among them: one may
             come back.
         labels: their classes, (photos,).
-        links: pairs of rows that belong together.
+        links: pairs of rows that nearly equal each other.
+        groups: what has the same stays together, (photos,) or nothing; the empty text is no group.
+        looks: photos with the same number look the same, (photos,) or nothing.
         known: the sides of all photos but the newcomers, by their ids. They stay where they are.
+        fixed: the sides of some rows, whatever their ids are.
+        closed: sides that no newcomer comes to.
         shares: of a set that is new they hold within one photo of each class, but for what belongs together; later they
             hold on average.
         seed: another one draws other sides.
 
-    A newcomer takes the side of the photos that it belongs to; where these are on several, it is left out, and belongs
-    to nobody any more.
+    A newcomer takes the side of the photos that it belongs to. Where these are on several sides, it is left out, and
+    with it whatever looks the same. Nobody else belongs to it any more; but newcomers that it alone has connected are
+    still drawn together, since of very many that are alike not every pair is known.
     """
-    recorded = known or {}
-    in_use = [recorded.get(name) != LEFT_OUT for name in ids]
-    _leave_out_between(in_use, ids, links, recorded)
-    copies = {name: row for row, name in reversed(list(enumerate(ids)))}
-    pairs = [*((int(one), int(other)) for one, other in links), *((copies[name], row) for row, name in enumerate(ids))]
-    unit_of = units(len(ids), [(one, other) for one, other in pairs if in_use[one] and in_use[other]])
-    sides = np.full(len(ids), LEFT_OUT, np.int8)
-    members: dict[int, list[int]] = {}
-    for row, unit in enumerate(unit_of.tolist()):
-        if in_use[row] or ids[row] in recorded:
-            members.setdefault(unit, []).append(row)
-    new: list[list[int]] = []
-    for rows in members.values():
-        taken = {recorded[ids[row]] for row in rows if ids[row] in recorded}
-        for row in rows:
-            if ids[row] in recorded:
-                sides[row] = recorded[ids[row]]
-        newcomers = [row for row in rows if ids[row] not in recorded]
-        if not taken:
-            new.append(rows)
-        elif len(taken) == 1:
-            sides[newcomers] = taken.pop()
-    draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in new}
+    recorded, given = known or {}, fixed or {}
+    held = [given.get(row, recorded.get(name)) for row, name in enumerate(ids)]
+    sides = np.array([LEFT_OUT if side is None else side for side in held], np.int8)
+    newcomers = _Newcomers(_sames(ids, looks), held, links, groups or [""] * len(ids))
+    drawn = newcomers.settle(sides, frozenset(closed))
+    draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in drawn}
     if recorded:
-        for rows in new:
+        for rows in drawn:
             sides[rows] = _by_draw(draws[rows[0]], shares)
     else:
-        _stratify(sides, new, draws, labels, shares)
+        _stratify(sides, drawn, draws, labels, shares)
     return sides
 
 
-def _leave_out_between(
-    in_use: list[bool],
-    ids: Sequence[str],
-    links: Sequence[tuple[int, int]] | NDArray[np.int64],
-    recorded: Mapping[str, int],
-) -> None:
-    """Take the newcomers out of use that directly belong to known photos of several sides; else they would link all."""
-    taken: dict[int, set[int]] = {}
-    for one, other in links:
-        for row, beside in ((int(one), int(other)), (int(other), int(one))):
-            side = recorded.get(ids[beside], LEFT_OUT)
-            if ids[row] not in recorded and side != LEFT_OUT:
-                taken.setdefault(row, set()).add(side)
-    for row, sides in taken.items():
-        if len(sides) > 1:
-            in_use[row] = False
+def _sames(ids: Sequence[str], looks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each photo the lowest row that is the same, or looks the same, by any way."""
+    first: dict[str | int, int] = {}
+    pairs = [(first.setdefault(name, row), row) for row, name in enumerate(ids)]
+    pairs += [(first.setdefault(int(look), row), row) for row, look in enumerate(looks)]
+    return units(len(ids), pairs)
+
+
+class _Newcomers:
+    """Photos without a side. Those that look the same are one, and known by the lowest row of what they look like."""
+
+    def __init__(
+        self, same: NDArray[np.int64], held: Sequence[int | None], links: Links, groups: Sequence[str]
+    ) -> None:
+        self._count = len(same)
+        self._rows: dict[int, list[int]] = {}
+        self._own: dict[int, set[int]] = {}  # sides of the known photos that look so
+        of_group: dict[str, set[int]] = {}
+        for row, (one, side, group) in enumerate(zip(same.tolist(), held, groups, strict=True)):
+            if side is None:
+                self._rows.setdefault(one, []).append(row)
+                continue
+            self._own.setdefault(one, set()).add(side)
+            if group and side != LEFT_OUT:
+                of_group.setdefault(group, set()).add(side)
+        self._touched = {one: self._kept(one) for one in self._rows}  # sides of the photos that each belongs to
+        self._near: list[tuple[int, int]] = []
+        for one, other in same[np.array(links, np.int64).reshape(-1, 2)].tolist():
+            for here, there in ((one, other), (other, one)):
+                if here in self._rows:
+                    self._touched[here] |= self._kept(there)
+            if one in self._rows and other in self._rows:
+                self._near.append((one, other))
+        # A group is a node of its own, so that it stays together whoever of it is left out. Where it has a side, each
+        # of its photos touches that already.
+        self._grouped: list[tuple[int, int]] = []
+        nodes: dict[str, int] = {}
+        for one, rows in self._rows.items():
+            for group in {groups[row] for row in rows} - {""}:
+                if group in of_group:
+                    self._touched[one] |= of_group[group]
+                else:
+                    self._grouped.append((one, nodes.setdefault(group, self._count + len(nodes))))
+        self._count += len(nodes)
+
+    def settle(self, sides: NDArray[np.int8], closed: frozenset[int]) -> list[list[int]]:
+        """Give those a side that belong to known photos. The rows of the others, as they are to be drawn together."""
+        out = {
+            one
+            for one, touched in self._touched.items()
+            if LEFT_OUT in self._own.get(one, ()) or len(touched) > 1 or touched & closed
+        }
+        near = self._gathered(self._units(self._near, out), self._touched, out)
+        out |= {one for one, taken in near.items() if len(taken) > 1}
+        # What a group is torn between is left out; the rest of it is not.
+        whole = self._gathered(self._units([*self._near, *self._grouped], out), near, out)
+        out |= {one for one, taken in whole.items() if len(taken) > 1 and near[one]}
+        unit_of = self._units([*self._near, *self._grouped], out)
+        taken = self._gathered(unit_of, near, out)
+        around = self._units(self._near, set())
+        pool_of = self._units([*((one, unit_of[one]) for one in taken), *((one, around[one]) for one in taken)], set())
+        pooled = self._gathered(pool_of, taken, out)
+        drawn: dict[int, list[int]] = {}
+        for one, own in taken.items():
+            to_take = own or pooled[one]
+            if not to_take:
+                drawn.setdefault(pool_of[one], []).extend(self._rows[one])
+            elif len(to_take) == 1:
+                sides[self._rows[one]] = min(to_take)
+        return [sorted(rows) for rows in drawn.values()]
+
+    def _kept(self, one: int) -> set[int]:
+        return self._own.get(one, set()) - {LEFT_OUT}
+
+    def _units(self, links: Sequence[tuple[int, int]], out: set[int]) -> list[int]:
+        own = [(one, other) for one, other in links if one not in out and other not in out]
+        return units(self._count, own).tolist()  # type: ignore[no-any-return]
+
+    def _gathered(self, unit_of: Sequence[int], values: Mapping[int, set[int]], out: set[int]) -> dict[int, set[int]]:
+        """For each newcomer that is not left out, what all of its unit have together."""
+        together: dict[int, set[int]] = {}
+        kept = [one for one in self._rows if one not in out]
+        for one in kept:
+            together.setdefault(unit_of[one], set()).update(values[one])
+        return {one: together[unit_of[one]] for one in kept}
 
 
 def _by_draw(drawn: float, shares: Shares) -> int:

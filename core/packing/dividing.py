@@ -1,15 +1,15 @@
 """Who is on which side: as the folders say, and else drawn, so that what belongs together stays together. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.dataset import SIDES, Side
-from core.data.sides import Shares, assign
+from core.data.sides import LEFT_OUT, TEST, TRAIN, VALIDATION, Shares, assign
 
-_LEFT_OUT = -1
+Known = tuple[str, Side | None, int]  # a photo's id, what its source had said, and its side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,38 +19,96 @@ class Photos:
     ids: Sequence[str]
     labels: NDArray[np.int64]
     given: Sequence[Side | None]
-    links: NDArray[np.int64]  # (pairs, 2) rows that belong together
+    links: NDArray[np.int64]  # (pairs, 2) rows that nearly equal each other
+    groups: Sequence[str] = ()  # what has the same stays together; the empty text is no group
+    looks: Sequence[int] | NDArray[np.int64] = ()  # what has the same number looks the same
 
 
-def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[tuple[str, int]]) -> NDArray[np.int8]:
+def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[Known]) -> NDArray[np.int8]:
     """The side of each photo, as an index of SIDES, or -1.
 
     A test set that is given stays as it is, and so does a validation set. Where photos are given for training and none
-    for validation, some are drawn from them. What no side is given for is divided by the shares. `known` has the sides
-    of all photos of earlier versions, after their ids; one file may have been on several.
+    for validation, some are drawn from them. What no side is given for is divided by the shares, around what is given:
+    what belongs to a photo of a given validation or test set is left out.
+
+    `known` has all photos of earlier versions; one file may have been on several sides, where its source gave them.
+    Each photo stays where it is, as long as its source says the same of it.
     """
-    has = set(photos.given)
-    fixed = {"test", "validation", *(["train"] if "validation" in has else [])}
-    sides = np.full(len(photos.ids), _LEFT_OUT, np.int8)
-    for row, side in enumerate(photos.given):
-        if side in fixed and side is not None:
+    given = photos.given
+    closed = {SIDES.index(side) for side in ("validation", "test") if side in given}
+    stays: dict[Side | None, dict[str, int]] = {
+        "train": _sides_of(known, "train", () if VALIDATION in closed else (TRAIN, VALIDATION)),
+        "validation": {},
+        "test": {},
+        None: _sides_of(known, None, {LEFT_OUT, TRAIN, VALIDATION, TEST} - closed),
+    }
+    held = [stays[side].get(name) for name, side in zip(photos.ids, given, strict=True)]
+    is_open = np.array([side is None for side in given], bool)
+    sides = np.full(len(given), LEFT_OUT, np.int8)
+    for row, (side, now) in enumerate(zip(given, held, strict=True)):
+        if now is not None:
+            sides[row] = now
+        elif side is not None:
             sides[row] = SIDES.index(side)
-    for part in ("train", None):
-        rows = np.array([row for row, side in enumerate(photos.given) if side == part and part not in fixed], np.int64)
-        may_test = part is None and "test" not in has
-        if len(rows):
-            sides[rows] = assign(
-                [photos.ids[row] for row in rows],
-                photos.labels[rows],
-                _within(photos.links, rows, len(photos.ids)),
-                known={name: side for name, side in known if side != SIDES.index("test") or may_test},
-                shares=Shares(
-                    validation=0 if "validation" in has else shares.validation,
-                    test=shares.test if may_test else 0,
-                ),
-                seed=seed,
-            )
+    if VALIDATION not in closed:
+        own = np.array([side == "train" for side in given], bool)
+        # An open photo that has a side already keeps it, and so it decides. On the test side it does not: the source
+        # has said that what is near it is for training.
+        beside = is_open & ((sides == TRAIN) | (sides == VALIDATION))
+        own_shares = Shares(validation=shares.validation, test=0)
+        _draw(sides, photos, own, beside, known=stays["train"], closed={TEST}, shares=own_shares, seed=seed)
+    own_shares = Shares(
+        validation=0 if VALIDATION in closed else shares.validation, test=0 if TEST in closed else shares.test
+    )
+    beside = ~is_open & (sides != LEFT_OUT)
+    _draw(sides, photos, is_open, beside, known=stays[None], closed=closed, shares=own_shares, seed=seed)
     return sides
+
+
+def _sides_of(known: Iterable[Known], given: Side | None, others: Collection[int]) -> dict[str, int]:
+    """Where photos stay that this is given for: by their ids, as the versions before had them.
+
+    Of what had something else given, only these `others` of its sides count. Who was left out once stays so.
+    """
+    same: dict[str, int] = {}
+    other: dict[str, int] = {}
+    for name, before, side in known:
+        if before == given:
+            same[name] = min(side, same.get(name, side))
+        elif side in others:
+            other[name] = min(side, other.get(name, side))
+    return other | same
+
+
+def _draw(
+    sides: NDArray[np.int8],
+    photos: Photos,
+    own: NDArray[np.bool_],
+    beside: NDArray[np.bool_],
+    *,
+    known: dict[str, int],
+    closed: Collection[int],
+    shares: Shares,
+    seed: int,
+) -> None:
+    """Have sides drawn for the photos of one's `own`, around those that stand `beside` them."""
+    if not own.any():
+        return
+    at = np.flatnonzero(own | beside)
+    rows = at.tolist()
+    drawn = assign(
+        [photos.ids[row] for row in rows],
+        photos.labels[at],
+        _within(photos.links, at, len(own)),
+        groups=[photos.groups[row] for row in rows] if photos.groups else (),
+        looks=np.asarray(photos.looks)[at] if len(photos.looks) else (),
+        known=known,
+        fixed={place: int(sides[row]) for place, row in enumerate(rows) if beside[row]},
+        closed=closed,
+        shares=shares,
+        seed=seed,
+    )
+    sides[own] = drawn[own[at]]
 
 
 def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -59,15 +117,3 @@ def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> ND
     places[rows] = np.arange(len(rows))
     own = places[links.reshape(-1, 2)]
     return own[(own >= 0).all(axis=1)]
-
-
-def groups_linked(groups: Sequence[str]) -> NDArray[np.int64]:
-    """(pairs, 2) links that chain the rows of each group; the empty text is none."""
-    last: dict[str, int] = {}
-    links: list[tuple[int, int]] = []
-    for row, group in enumerate(groups):
-        if group:
-            if group in last:
-                links.append((last[group], row))
-            last[group] = row
-    return np.array(links, np.int64).reshape(-1, 2)

@@ -1,9 +1,11 @@
 """What the version before knows: photos that need not be decoded again, and who was on which side.
 
-Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it.
+Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it, or be of
+its group.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +16,18 @@ from core.data import near
 from core.data.dataset import SIDES, DataSet, Side
 from core.data.pack import Record, open_pack, read_records, read_signatures
 from core.data.pack_rule import PackRule
+from core.data.sides import LEFT_OUT
+from core.data.sources.layouts import Item
 from core.data.sources.source import Found
 from core.data.stored import StoredSet
 from core.durable import open_file, replace_file
 from core.errors import DataSetError
 from core.packing.decode import Packed, photo_id
+from core.packing.dividing import Known
 from core.packing.listing import read_listing
 
 _GONE = "gone.npz"
+Photo = tuple[str, Side | None, str]  # its id, and the side and the group that its source gives
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +38,7 @@ class Remembered:
     sides: NDArray[np.int8]
     signatures: NDArray[np.uint8]  # (photos, SIGNATURE_BYTES)
     given: list[Side | None]  # what their source had said
+    groups: list[str]
 
 
 @dataclass(eq=False)
@@ -44,7 +51,7 @@ class Earlier:
     gone: Remembered = field(default_factory=lambda: _nobody())
     _records: list[Record] = field(default_factory=list)
     _rows: dict[str, int] = field(default_factory=dict)
-    _given: list[Side | None] = field(default_factory=list)
+    _items: list[Item] = field(default_factory=list)  # the same photos
 
     @classmethod
     def of(cls, kept: StoredSet, rule: PackRule) -> "Earlier":
@@ -62,16 +69,20 @@ class Earlier:
             if len(signatures) != len(photos.manifest):
                 raise ValueError("signatures of other photos")
             looked_at = list(zip(read_listing(folder), read_records(folder), strict=True))
+            kept_of = [(item, record) for item, record in looked_at if not record.problem]
+            _check(kept_of, photos)
             return cls(
                 photos=photos,
                 is_kept_alike=photos.manifest.pack == rule,
                 signatures=signatures,
                 gone=_read_gone(folder),
-                _records=[record for _, record in looked_at if not record.problem],
-                _given=[item.given for item, record in looked_at if not record.problem],
+                _records=[record for _, record in kept_of],
+                _items=[item for item, _ in kept_of],
                 _rows={name: row for row, name in enumerate(photos.manifest.ids)},
             )
-        except (OSError, KeyError, ValueError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever its files hold
             raise DataSetError(
                 f"Version {kept.newest} of “{kept.name}” is damaged, so no later one can be made. Make a new data set."
             ) from error
@@ -86,25 +97,34 @@ class Earlier:
         return Packed(record=self._records[row], pixels=self.photos.pixels[row], signature=self.signatures[row])
 
     @property
-    def sides(self) -> list[tuple[str, int]]:
-        """The side of every photo so far, after its id; one file may be on several."""
-        known = list(zip(self.gone.ids, self.gone.sides.tolist(), strict=True))
+    def sides(self) -> list[Known]:
+        """The side of every photo so far; one file may be on several."""
+        known = list(zip(self.gone.ids, self.gone.given, self.gone.sides.tolist(), strict=True))
         if self.photos is not None:
-            known += zip(self.photos.manifest.ids, self.photos.manifest.sides.tolist(), strict=True)
+            manifest, given = self.photos.manifest, [item.given for item in self._items]
+            known += zip(manifest.ids, given, manifest.sides.tolist(), strict=True)
         return known
 
-    def gone_without(self, present: Collection[str]) -> Remembered:
-        """All photos so far that are not among these."""
-        rows = [row for name, row in self._rows.items() if name not in present]
-        still = [index for index, name in enumerate(self.gone.ids) if name not in present]
+    def gone_without(self, present: Collection[Photo]) -> Remembered:
+        """All photos so far that are not among these. Of copies, one may have gone and another be there."""
         if self.photos is None:
             return _nobody()
-        manifest = self.photos.manifest
+        manifest, gone = self.photos.manifest, self.gone
+        before = list(zip(gone.ids, gone.given, gone.groups, strict=True))
+        own = {
+            (name, item.given, item.group): row
+            for row, (name, item) in enumerate(zip(manifest.ids, self._items, strict=True))
+        }
+        # Where a source says something else of a photo, this has not gone.
+        other = {photo[0] for photo in set(present).difference(before, own)}
+        still = [index for index, photo in enumerate(before) if photo not in present and photo[0] not in other]
+        rows = [row for photo, row in own.items() if photo not in present and photo[0] not in other]
         return Remembered(
-            ids=[*(self.gone.ids[index] for index in still), *(manifest.ids[row] for row in rows)],
-            sides=np.concatenate([self.gone.sides[still], manifest.sides[rows]]),
-            signatures=np.concatenate([self.gone.signatures[still], self.signatures[rows]]),
-            given=[*(self.gone.given[index] for index in still), *(self._given[row] for row in rows)],
+            ids=[*(gone.ids[index] for index in still), *(manifest.ids[row] for row in rows)],
+            sides=np.concatenate([gone.sides[still], manifest.sides[rows]]),
+            signatures=np.concatenate([gone.signatures[still], self.signatures[rows]]),
+            given=[*(gone.given[index] for index in still), *(self._items[row].given for row in rows)],
+            groups=[*(gone.groups[index] for index in still), *(self._items[row].group for row in rows)],
         )
 
 
@@ -115,25 +135,57 @@ def write_gone(folder: Path, gone: Remembered) -> None:
         OSError: the disk refuses.
     """
     given = np.array([-1 if side is None else SIDES.index(side) for side in gone.given], np.int8)
-    arrays = {"ids": np.array(gone.ids, "S64"), "sides": gone.sides, "signatures": gone.signatures, "given": given}
+    arrays = {
+        "ids": np.array(gone.ids, "S64"),
+        "sides": gone.sides,
+        "signatures": gone.signatures,
+        "given": given,
+        "groups": np.frombuffer(json.dumps(gone.groups).encode(), np.uint8),  # of any length
+    }
     replace_file(folder / _GONE, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _read_gone(folder: Path) -> Remembered:
     with open_file(folder / _GONE) as file, np.load(file, allow_pickle=False) as arrays:
         ids, sides, signatures, given = (arrays[name] for name in ("ids", "sides", "signatures", "given"))
-    if not (ids.shape == sides.shape == given.shape and signatures.shape == (len(ids), near.SIGNATURE_BYTES)):
+        # The first versions did not remember groups.
+        groups = json.loads(arrays["groups"].tobytes()) if "groups" in arrays else [""] * len(ids)
+    if not (ids.shape == sides.shape == given.shape == (len(groups),)):
         raise ValueError("arrays of other lengths")
+    if signatures.shape != (len(ids), near.SIGNATURE_BYTES):
+        raise ValueError("signatures of other photos")
+    if ids.dtype.kind != "S" or (sides.dtype, given.dtype, signatures.dtype) != (np.int8, np.int8, np.uint8):
+        raise ValueError("arrays of other types")
+    if not all(LEFT_OUT <= value < len(SIDES) for value in {*sides.tolist(), *given.tolist()}):
+        raise ValueError("a side that there is not")
+    if not all(isinstance(group, str) for group in groups):
+        raise ValueError("groups without a name")
     return Remembered(
         ids=[name.decode() for name in ids.tolist()],
         sides=sides,
         signatures=signatures,
-        given=[SIDES[side] if 0 <= side < len(SIDES) else None for side in given.tolist()],
+        given=[SIDES[side] if side >= 0 else None for side in given.tolist()],
+        groups=groups,
     )
 
 
+def _check(kept: Sequence[tuple[Item, Record]], photos: DataSet) -> None:
+    """See that a listing and records are those of the photos of a version.
+
+    Raises:
+        ValueError: they are not.
+    """
+    sizes = [[record.height, record.width] for _, record in kept]
+    if [record.id for _, record in kept] != list(photos.manifest.ids) or sizes != photos.manifest.sizes.tolist():
+        raise ValueError("records of other photos")
+    for item, record in kept:
+        texts = (item.path, item.class_name, item.group, record.id, record.digest, *record.notes)
+        if not all(isinstance(text, str) for text in texts) or (item.given is not None and item.given not in SIDES):
+            raise ValueError("values of other types")
+
+
 def _nobody() -> Remembered:
-    return Remembered(ids=[], sides=np.empty(0, np.int8), signatures=_no_signatures(), given=[])
+    return Remembered(ids=[], sides=np.empty(0, np.int8), signatures=_no_signatures(), given=[], groups=[])
 
 
 def _no_signatures() -> NDArray[np.uint8]:

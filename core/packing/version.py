@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from core.data import findings, near
 from core.data.pack import PackWriter, Record, read_signatures
 from core.data.pack_rule import PackRule
-from core.data.sides import Shares
+from core.data.sides import LEFT_OUT, Shares
 from core.data.sources.layouts import Item
-from core.packing.dividing import Photos, divide, groups_linked
+from core.packing.dividing import Photos, divide
 from core.packing.earlier import Earlier, write_gone
 
 
@@ -28,30 +28,55 @@ class Version:
         self._photos = [record for record in records if not record.problem]
         self._problems = [(item.path, record.problem) for item, record in looked_at if record.problem]
         self._earlier = earlier
-        self._gone = earlier.gone_without({photo.id for photo in self._photos})
+        self._gone = earlier.gone_without(
+            {(photo.id, item.given, item.group) for photo, item in zip(self._photos, self._items, strict=True)}
+        )
         self._classes = sorted({item.class_name for item in self._items})
         places = {name: index for index, name in enumerate(self._classes)}
         self._labels = np.array([places[item.class_name] for item in self._items], np.int64)
+        self._ids = [*(photo.id for photo in self._photos), *self._gone.ids]
+        self._order = self._by_arrival()
+        self._looks = np.empty(0, np.int64)
 
     def signatures(self, folder: Path) -> NDArray[np.uint8]:
-        """(photos, SIGNATURE_BYTES) of all photos, those that have gone behind the others."""
+        """(photos, SIGNATURE_BYTES) of all photos, as they are to be compared: those that are known come first.
+
+        Of photos that are like very many only some pairs are found, those with the first. So what a newcomer nearly
+        equals does not depend on its name, and between it and the photos that have a side stands nobody.
+        """
         own = read_signatures(folder, near.SIGNATURE_BYTES)
-        return np.concatenate([own, self._gone.signatures]) if len(self._gone.ids) else own
+        if len(self._gone.ids):
+            own = np.concatenate([own, self._gone.signatures])
+        if self._earlier.photos is not None:
+            own = own[self._order]
+        self._looks = np.empty(len(own), np.int64)
+        self._looks[self._order] = near.first_alike(own)
+        return own
+
+    def _by_arrival(self) -> NDArray[np.int64]:
+        """Rows of all photos: those that have a side, those that were left out, the newcomers."""
+        sides: dict[str, int] = {}
+        for name, _, side in self._earlier.sides:
+            sides[name] = max(side, sides.get(name, side))
+        ranks = [0 if sides.get(name, LEFT_OUT) != LEFT_OUT else 1 if name in sides else 2 for name in self._ids]
+        return np.argsort(np.array(ranks, np.int64), kind="stable")
 
     def divide(self, pairs: Sequence[NDArray[np.int64]], *, shares: Shares, seed: int) -> None:
-        """Find out who is on which side. `pairs` are (pairs, 2) rows that nearly equal each other."""
+        """Find out who is on which side. `pairs` are (pairs, 2) rows of `signatures` that nearly equal each other."""
         count = len(self._photos)
-        close = np.concatenate([np.empty((0, 2), np.int64), *pairs])
+        close = self._order[np.concatenate([np.empty((0, 2), np.int64), *pairs])]
         gone = len(self._gone.ids)
         photos = Photos(
-            ids=[*(photo.id for photo in self._photos), *self._gone.ids],
+            ids=self._ids,
             labels=np.concatenate([self._labels, np.zeros(gone, np.int64)]),
             given=[*(item.given for item in self._items), *self._gone.given],
-            links=np.concatenate([close, groups_linked([item.group for item in self._items])]),
+            links=close,
+            groups=[*(item.group for item in self._items), *self._gone.groups],
+            looks=self._looks,
         )
         self._sides = divide(photos, shares=shares, seed=seed, known=self._earlier.sides)[:count]
         self._found = findings.look(
-            photos.ids[:count],
+            self._ids[:count],
             self._labels,
             self._sides,
             close[(close < count).all(axis=1)],
