@@ -90,7 +90,7 @@ def assign(
     recorded, given = known or {}, fixed or {}
     held = [given.get(row, recorded.get(name)) for row, name in enumerate(ids)]
     sides = np.array([LEFT_OUT if side is None else side for side in held], np.int8)
-    newcomers = _Newcomers(_sames(ids, looks), held, links, groups or [""] * len(ids))
+    newcomers = _Newcomers(sames(ids, looks), held, links, groups or [""] * len(ids))
     drawn = newcomers.settle(sides, frozenset(closed))
     draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in drawn}
     if recorded:
@@ -101,7 +101,7 @@ def assign(
     return sides
 
 
-def _sames(ids: Sequence[str], looks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def sames(ids: Sequence[str], looks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """For each photo the lowest row that is the same, or looks the same, by any way."""
     first: dict[str | int, int] = {}
     pairs = [(first.setdefault(name, row), row) for row, name in enumerate(ids)]

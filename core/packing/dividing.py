@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.dataset import SIDES, Side
-from core.data.sides import LEFT_OUT, TEST, TRAIN, VALIDATION, Shares, assign
+from core.data.sides import LEFT_OUT, TEST, TRAIN, VALIDATION, Shares, assign, sames
 
 Known = tuple[str, Side | None, int]  # a photo's id, what its source had said, and its side
 
@@ -99,7 +99,7 @@ def _draw(
     drawn = assign(
         [photos.ids[row] for row in rows],
         photos.labels[at],
-        _within(photos.links, at, len(own)),
+        _within(photos.links, at, sames(photos.ids, photos.looks)),
         groups=[photos.groups[row] for row in rows] if photos.groups else (),
         looks=np.asarray(photos.looks)[at] if len(photos.looks) else (),
         known=known,
@@ -111,9 +111,9 @@ def _draw(
     sides[own] = drawn[own[at]]
 
 
-def _within(links: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The links of which both ends are among these rows, in rows of their own."""
-    places = np.full(count, -1, np.int64)
-    places[rows] = np.arange(len(rows))
-    own = places[links.reshape(-1, 2)]
+def _within(links: NDArray[np.int64], rows: NDArray[np.int64], same: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The links among these rows, in rows of their own. A pair of photos stands for all that look the same as they."""
+    places = np.full(len(same), -1, np.int64)
+    places[same[rows]] = np.arange(len(rows))
+    own = places[same[links.reshape(-1, 2)]]
     return own[(own >= 0).all(axis=1)]

@@ -1,15 +1,17 @@
 """Sides that a source gives are never changed, and those that it leaves open are drawn around them."""
 
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.dataset import SIDES
+from core.data.dataset import SIDES, Side
 from core.data.sides import Shares
-from core.packing.dividing import Photos, divide
+from core.packing.dividing import Known, Photos, divide
 
 SHARES = Shares(validation=0.1, test=0.2)
 NO_LINKS = np.empty((0, 2), np.int64)
@@ -69,3 +71,119 @@ def test_file_that_was_given_to_two_sides_stays_on_both() -> None:
 def test_known_sides_hold() -> None:
     assert divided([None] * 4, p0=2, p3=1)[0] == "test"
     assert divided([None] * 4, p0=2, p3=1)[3] == "validation"
+
+
+def test_open_photos_are_drawn_around_what_is_given() -> None:
+    given = ["train", "test", *[None] * 6]
+    assert divided(given, [(0, 2), (1, 3), (2, 4), (1, 4)])[3:5] == ["out", "out"], "a given test set is all of it"
+    sides = divided(["train", "validation", "test", *[None] * 5], groups=["a", "b", "c", "a", "b", "c", "a", "a"])
+    assert sides == ["train", "validation", "test", "train", "out", "out", "train", "train"]
+    sides = divided(["train"] * 30 + [None] * 30, [(row, row + 30) for row in range(30)])
+    assert sides[:30] == sides[30:]
+
+
+def test_group_holds_together_across_a_photo_with_another_side_given() -> None:
+    given = ["train", "test", "train"] * 30
+    sides = divided(given, groups=[f"{row // 3}" for row in range(90)])
+    assert sides[::3] == sides[2::3]
+    assert "validation" in sides
+
+
+def test_photo_that_was_drawn_stays_when_its_source_gives_more() -> None:
+    given: list[Any] = [None, None, "test", "train", "validation"]
+    assert divided(given, p0=2, p1=1, p3=1)[:4] == ["test", "validation", "test", "validation"]
+    photos = Photos(ids=["a", "b"], labels=np.zeros(2, np.int64), given=["train", "test"], links=NO_LINKS)
+    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, 2), ("b", None, 0)])[1] == 2, "now that it says so"
+    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, 1), ("b", None, 0)])[0] == 1
+
+
+def test_photo_that_was_recorded_twice_stays_left_out() -> None:
+    photos = Photos(ids=["a", "a"], labels=np.zeros(2, np.int64), given=[None, None], links=NO_LINKS)
+    for known in ([("a", None, -1), ("a", None, 0)], [("a", None, 2), ("a", None, -1)]):
+        assert divide(photos, shares=SHARES, seed=0, known=known).tolist() == [-1, -1]
+
+
+SIZE = 12
+
+
+@dataclass
+class World:
+    """Photos that may come, and what is known of those that have been there."""
+
+    looks: list[int]
+    near: set[frozenset[int]]  # pairs of looks
+    groups: list[str]
+    given: list[Side | None]
+    seed: int
+    known: dict[int, int] = field(default_factory=dict)
+
+    def belong(self, one: int, other: int) -> bool:
+        looks = (self.looks[one], self.looks[other])
+        is_group = self.groups[one] == self.groups[other] != ""
+        return one != other and (is_group or looks[0] == looks[1] or frozenset(looks) in self.near)
+
+    def sides(self, rows: list[int]) -> dict[int, int]:
+        """The sides of these photos, whose pairs are known as they are found: those of the first that look so."""
+        first: dict[int, int] = {}
+        links = [(first.setdefault(self.looks[number], row), row) for row, number in enumerate(rows)]
+        links += [
+            (first[one], first[other]) for one in first for other in first if frozenset((one, other)) in self.near
+        ]
+        photos = Photos(
+            ids=[f"p{number}" for number in rows],
+            labels=np.array(rows, np.int64) % 2,
+            given=[self.given[number] for number in rows],
+            links=np.array(links, np.int64).reshape(-1, 2),
+            groups=[self.groups[number] for number in rows],
+            looks=[self.looks[number] for number in rows],
+        )
+        known: list[Known] = [(f"p{number}", self.given[number], side) for number, side in self.known.items()]
+        found: dict[int, int] = {}
+        for number, side in zip(rows, divide(photos, shares=SHARES, seed=self.seed, known=known).tolist(), strict=True):
+            assert found.setdefault(number, side) == side, "copies are on one side"
+        return found
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    looks = draw(st.lists(st.integers(0, SIZE - 1), min_size=SIZE, max_size=SIZE))
+    open_or: list[Any] = draw(
+        st.sampled_from([[None], [None, "train"], [None, "test"], ["train", "test"], [None, *SIDES]])
+    )
+    return World(
+        looks=looks,
+        near={frozenset(pair) for pair in draw(st.lists(st.tuples(*[st.sampled_from(looks)] * 2), max_size=8))},
+        groups=draw(st.lists(st.sampled_from(["", "", "", "a", "b"]), min_size=SIZE, max_size=SIZE)),
+        given=draw(st.lists(st.sampled_from(open_or), min_size=SIZE, max_size=SIZE)),
+        seed=draw(st.integers(0, 9)),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(world=worlds(), data=st.data())
+def test_whatever_comes_and_goes_nobody_moves_and_nothing_that_belongs_together_is_parted(
+    world: World, data: st.DataObject
+) -> None:
+    parted_by_source: set[tuple[int, int]] = set()
+    for _ in range(data.draw(st.integers(1, 5))):
+        came = data.draw(st.lists(st.integers(0, SIZE - 1), min_size=1, max_size=SIZE))
+        rows = [*came, *(number for number in world.known if number not in came)]
+        sides = world.sides(rows)
+        has_validation = "validation" in {world.given[number] for number in rows}
+        assert world.sides(random.Random(0).sample(rows, len(rows))) == sides, "in any order"
+        assert all(sides[number] == side for number, side in world.known.items())
+        for one, other in [(one, other) for one in sides for other in sides if world.belong(one, other)]:
+            if sides[one] == sides[other] or -1 in (sides[one], sides[other]):
+                continue
+            given = {world.given[one], world.given[other]}
+            if None not in given:
+                by_source = given != {"train"} or has_validation
+            else:  # only where the photo that is open was there before the other
+                is_open = one if world.given[one] is None else other
+                by_source = given != {None} and is_open in world.known and one + other - is_open not in world.known
+            assert by_source or (one, other) in parted_by_source
+            parted_by_source.add((one, other))
+        for number, side in sides.items():
+            is_alone = not any(world.belong(number, other) for other in sides)
+            assert side != -1 or not is_alone, "who is left out has met somebody"
+        world.known |= sides
