@@ -51,7 +51,10 @@ def units(count: int, links: Links) -> NDArray[np.int64]:
     for first, second in links:
         one, other = sorted((root(int(first)), root(int(second))))
         parents[other] = one
-    return np.array([root(row) for row in range(count)], np.int64)
+    found = np.array(parents, np.int64)
+    while (found != found[found]).any():
+        found = found[found]
+    return found
 
 
 def assign(
@@ -145,6 +148,8 @@ class _Newcomers:
                 else:
                     self._grouped.append((one, nodes.setdefault(group, self._count + len(nodes))))
         self._count += len(nodes)
+        bound = {one for one, _ in self._grouped}.union(*self._near)
+        self._bound = [one for one in self._rows if one in bound]  # to another newcomer; most photos are to none
 
     def settle(self, sides: NDArray[np.int8], closed: frozenset[int]) -> list[list[int]]:
         """Give those a side that belong to known photos. The rows of the others, as they are to be drawn together."""
@@ -164,12 +169,12 @@ class _Newcomers:
         pool_of = self._units([*((one, unit_of[one]) for one in taken), *((one, around[one]) for one in taken)], set())
         pooled = self._gathered(pool_of, taken, out)
         drawn: dict[int, list[int]] = {}
-        for one, own in taken.items():
-            to_take = own or pooled[one]
-            if not to_take:
-                drawn.setdefault(pool_of[one], []).extend(self._rows[one])
-            elif len(to_take) == 1:
-                sides[self._rows[one]] = min(to_take)
+        for one, rows in self._rows.items():
+            to_take = taken[one] or pooled[one] if one in taken else self._touched[one]
+            if not to_take and one not in out:
+                drawn.setdefault(pool_of[one], []).extend(rows)
+            elif len(to_take) == 1 and one not in out:
+                sides[rows] = min(to_take)
         return [sorted(rows) for rows in drawn.values()]
 
     def _kept(self, one: int) -> set[int]:
@@ -182,7 +187,7 @@ class _Newcomers:
     def _gathered(self, unit_of: Sequence[int], values: Mapping[int, set[int]], out: set[int]) -> dict[int, set[int]]:
         """For each newcomer that is not left out, what all of its unit have together."""
         together: dict[int, set[int]] = {}
-        kept = [one for one in self._rows if one not in out]
+        kept = [one for one in self._bound if one not in out]
         for one in kept:
             together.setdefault(unit_of[one], set()).update(values[one])
         return {one: together[unit_of[one]] for one in kept}

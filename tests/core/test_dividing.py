@@ -1,17 +1,22 @@
 """Sides that a source gives are never changed, and those that it leaves open are drawn around them."""
 
+import io
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from core.data import library, stored
 from core.data.dataset import SIDES, Side
 from core.data.sides import Shares
 from core.packing.dividing import Known, Photos, divide
+from tests.folders import pack, packed, run_of, write
 
 SHARES = Shares(validation=0.1, test=0.2)
 NO_LINKS = np.empty((0, 2), np.int64)
@@ -187,3 +192,26 @@ def test_whatever_comes_and_goes_nobody_moves_and_nothing_that_belongs_together_
             is_alone = not any(world.belong(number, other) for other in sides)
             assert side != -1 or not is_alone, "who is left out has met somebody"
         world.known |= sides
+
+
+def test_name_of_a_newcomer_does_not_hide_whom_another_nearly_equals(home: Path, tmp_path: Path) -> None:
+    """Plain photos are compared with the first of their shade only, and that is one that has a side."""
+    levels = range(20, 240, 12)
+
+    def fill(name: str, step: int) -> None:
+        for level in levels:
+            file = io.BytesIO()
+            Image.new("RGB", (40, 40), (level + step,) * 3).save(file, "PNG")
+            write(tmp_path / "shades", {f"grey/{name} {level}.png": file.getvalue()})
+
+    fill("f", 0)
+    fill("g", 6)
+    made = packed(home, tmp_path / "shades")
+    fill("a", 3)  # like both, most of them, and first by its name
+    fill("z", 1)  # like these, and like those of f alone
+    pack(run_of(home, made, source=str(tmp_path / "shades"), reading=made.description().settings["reading"]))
+    manifest = library.load(stored.key_of(made.id, made.newest)).manifest
+    sides = dict(zip(manifest.names, manifest.sides.tolist(), strict=True))
+    assert -1 in [sides[f"grey/a {level}.png"] for level in levels]
+    for level in levels:
+        assert sides[f"grey/z {level}.png"] == sides[f"grey/f {level}.png"]
