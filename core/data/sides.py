@@ -65,7 +65,7 @@ def assign(
     groups: Sequence[str] = (),
     looks: Sequence[int] | NDArray[np.int64] = (),
     known: Mapping[str, int] | None = None,
-    fixed: Mapping[int, int] | None = None,
+    fixed: Mapping[int, int | None] | None = None,
     closed: Collection[int] = (),
     shares: Shares,
     seed: int,
@@ -80,7 +80,7 @@ def assign(
         groups: what has the same stays together, (photos,) or nothing; the empty text is no group.
         looks: photos with the same number look the same, (photos,) or nothing.
         known: the sides of all photos but the newcomers, by their ids. They stay where they are.
-        fixed: the sides of some rows, whatever their ids are.
+        fixed: the sides of some rows, whatever their ids are; of newcomers None.
         closed: sides that no newcomer comes to.
         shares: of a set that is new they hold within one photo of each class, but for what belongs together; later they
             hold on average.
@@ -91,7 +91,7 @@ def assign(
     still drawn together, since of very many that are alike not every pair is known.
     """
     recorded, given = known or {}, fixed or {}
-    held = [given.get(row, recorded.get(name)) for row, name in enumerate(ids)]
+    held = [given[row] if row in given else recorded.get(name) for row, name in enumerate(ids)]
     sides = np.array([LEFT_OUT if side is None else side for side in held], np.int8)
     newcomers = _Newcomers(sames(ids, looks), held, links, groups or [""] * len(ids))
     drawn = newcomers.settle(sides, frozenset(closed))
@@ -156,7 +156,7 @@ class _Newcomers:
         out = {
             one
             for one, touched in self._touched.items()
-            if LEFT_OUT in self._own.get(one, ()) or len(touched) > 1 or touched & closed
+            if self._own.get(one) == {LEFT_OUT} or len(touched) > 1 or touched & closed
         }
         near = self._gathered(self._units(self._near, out), self._touched, out)
         out |= {one for one, taken in near.items() if len(taken) > 1}

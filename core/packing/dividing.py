@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.data.dataset import SIDES, Side
 from core.data.sides import LEFT_OUT, TEST, TRAIN, VALIDATION, Shares, assign, sames
 
-Known = tuple[str, Side | None, int]  # a photo's id, what its source had said, and its side
+Known = tuple[str, Side | None, str, int]  # a photo's id, the side and the group that its source gave, and its side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,13 +36,11 @@ def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[Known])
     """
     given = photos.given
     closed = {SIDES.index(side) for side in ("validation", "test") if side in given}
-    stays: dict[Side | None, dict[str, int]] = {
-        "train": _sides_of(known, "train", () if VALIDATION in closed else (TRAIN, VALIDATION)),
-        "validation": {},
-        "test": {},
-        None: _sides_of(known, None, {LEFT_OUT, TRAIN, VALIDATION, TEST} - closed),
+    held: list[int | None] = [None] * len(given)
+    stays = {
+        "train": _hold(held, photos, known, "train", () if VALIDATION in closed else (TRAIN, VALIDATION)),
+        None: _hold(held, photos, known, None, {LEFT_OUT, TRAIN, VALIDATION, TEST} - closed),
     }
-    held = [stays[side].get(name) for name, side in zip(photos.ids, given, strict=True)]
     is_open = np.array([side is None for side in given], bool)
     sides = np.full(len(given), LEFT_OUT, np.int8)
     for row, (side, now) in enumerate(zip(given, held, strict=True)):
@@ -56,28 +54,46 @@ def divide(photos: Photos, *, shares: Shares, seed: int, known: Sequence[Known])
         # has said that what is near it is for training.
         beside = is_open & ((sides == TRAIN) | (sides == VALIDATION))
         own_shares = Shares(validation=shares.validation, test=0)
-        _draw(sides, photos, own, beside, known=stays["train"], closed={TEST}, shares=own_shares, seed=seed)
+        _draw(sides, photos, own, beside, held=held, known=stays["train"], closed={TEST}, shares=own_shares, seed=seed)
     own_shares = Shares(
         validation=0 if VALIDATION in closed else shares.validation, test=0 if TEST in closed else shares.test
     )
     beside = ~is_open & (sides != LEFT_OUT)
-    _draw(sides, photos, is_open, beside, known=stays[None], closed=closed, shares=own_shares, seed=seed)
+    _draw(sides, photos, is_open, beside, held=held, known=stays[None], closed=closed, shares=own_shares, seed=seed)
     return sides
 
 
-def _sides_of(known: Iterable[Known], given: Side | None, others: Collection[int]) -> dict[str, int]:
-    """Where photos stay that this is given for: by their ids, as the versions before had them.
+def _hold(
+    held: list[int | None],
+    photos: Photos,
+    known: Iterable[Known],
+    given: Side | None,
+    others: Collection[int],
+) -> dict[str, int]:
+    """Put down where photos stay that this is given for. The sides of all that stay, by their ids.
 
     Of what had something else given, only these `others` of its sides count. Who was left out once stays so.
     """
+    groups = photos.groups or [""] * len(held)
+    are_there = set(zip(photos.ids, photos.given, groups, strict=True))
+    exact: dict[tuple[str, str], int] = {}
     same: dict[str, int] = {}
     other: dict[str, int] = {}
-    for name, before, side in known:
+    still: set[str] = set()
+    for name, before, group, side in known:
+        if (name, before, group) in are_there:
+            still.add(name)
         if before == given:
+            exact[name, group] = min(side, exact.get((name, group), side))
             same[name] = min(side, same.get(name, side))
         elif side in others:
             other[name] = min(side, other.get(name, side))
-    return other | same
+    stays = other | same
+    for row in (row for row, side in enumerate(photos.given) if side == given):
+        name = photos.ids[row]
+        # A copy that comes beside one that stays is a newcomer: what is given for it may be on another side.
+        held[row] = exact.get((name, groups[row]), None if name in still else stays.get(name))
+    return stays
 
 
 def _draw(
@@ -86,6 +102,7 @@ def _draw(
     own: NDArray[np.bool_],
     beside: NDArray[np.bool_],
     *,
+    held: Sequence[int | None],
     known: dict[str, int],
     closed: Collection[int],
     shares: Shares,
@@ -103,7 +120,7 @@ def _draw(
         groups=[photos.groups[row] for row in rows] if photos.groups else (),
         looks=np.asarray(photos.looks)[at] if len(photos.looks) else (),
         known=known,
-        fixed={place: int(sides[row]) for place, row in enumerate(rows) if beside[row]},
+        fixed={place: int(sides[row]) if beside[row] else held[row] for place, row in enumerate(rows)},
         closed=closed,
         shares=shares,
         seed=seed,

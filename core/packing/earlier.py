@@ -99,10 +99,11 @@ class Earlier:
     @property
     def sides(self) -> list[Known]:
         """The side of every photo so far; one file may be on several."""
-        known = list(zip(self.gone.ids, self.gone.given, self.gone.sides.tolist(), strict=True))
+        gone = self.gone
+        known = list(zip(gone.ids, gone.given, gone.groups, gone.sides.tolist(), strict=True))
         if self.photos is not None:
-            manifest, given = self.photos.manifest, [item.given for item in self._items]
-            known += zip(manifest.ids, given, manifest.sides.tolist(), strict=True)
+            own = zip(self.photos.manifest.ids, self._items, self.photos.manifest.sides.tolist(), strict=True)
+            known += [(name, item.given, item.group, side) for name, item, side in own]
         return known
 
     def gone_without(self, present: Collection[Photo]) -> Remembered:

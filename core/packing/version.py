@@ -56,7 +56,7 @@ class Version:
     def _by_arrival(self) -> NDArray[np.int64]:
         """Rows of all photos: those that have a side, those that were left out, the newcomers."""
         sides: dict[str, int] = {}
-        for name, _, side in self._earlier.sides:
+        for name, _, _, side in self._earlier.sides:
             sides[name] = max(side, sides.get(name, side))
         ranks = [0 if sides.get(name, LEFT_OUT) != LEFT_OUT else 1 if name in sides else 2 for name in self._ids]
         return np.argsort(np.array(ranks, np.int64), kind="stable")

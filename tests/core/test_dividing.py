@@ -30,7 +30,8 @@ def divided(given: list[Any], links: Any = NO_LINKS, groups: Sequence[str] = (),
         links=np.array(links, np.int64).reshape(-1, 2),
         groups=groups,
     )
-    earlier = [(name, given[int(name[1:])], side) for name, side in known.items()]
+    of_group = groups or [""] * len(given)
+    earlier = [(name, given[int(name[1:])], of_group[int(name[1:])], side) for name, side in known.items()]
     return [(*SIDES, "out")[side] for side in divide(photos, shares=SHARES, seed=0, known=earlier)]
 
 
@@ -69,7 +70,9 @@ def test_a_group_stays_together(groups: list[str]) -> None:
 
 def test_file_that_was_given_to_two_sides_stays_on_both() -> None:
     photos = Photos(ids=["a", "b", "a"], labels=np.zeros(3, np.int64), given=["train", "train", "test"], links=NO_LINKS)
-    sides = divide(photos, shares=SHARES, seed=0, known=[("a", "train", 0), ("b", "train", 0), ("a", "test", 2)])
+    sides = divide(
+        photos, shares=SHARES, seed=0, known=[("a", "train", "", 0), ("b", "train", "", 0), ("a", "test", "", 2)]
+    )
     assert sides.tolist() == [0, 0, 2]
 
 
@@ -98,13 +101,15 @@ def test_photo_that_was_drawn_stays_when_its_source_gives_more() -> None:
     given: list[Any] = [None, None, "test", "train", "validation"]
     assert divided(given, p0=2, p1=1, p3=1)[:4] == ["test", "validation", "test", "validation"]
     photos = Photos(ids=["a", "b"], labels=np.zeros(2, np.int64), given=["train", "test"], links=NO_LINKS)
-    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, 2), ("b", None, 0)])[1] == 2, "now that it says so"
-    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, 1), ("b", None, 0)])[0] == 1
+    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, "", 2), ("b", None, "", 0)])[1] == 2, (
+        "now that it says so"
+    )
+    assert divide(photos, shares=SHARES, seed=0, known=[("a", None, "", 1), ("b", None, "", 0)])[0] == 1
 
 
 def test_photo_that_was_recorded_twice_stays_left_out() -> None:
     photos = Photos(ids=["a", "a"], labels=np.zeros(2, np.int64), given=[None, None], links=NO_LINKS)
-    for known in ([("a", None, -1), ("a", None, 0)], [("a", None, 2), ("a", None, -1)]):
+    for known in ([("a", None, "", -1), ("a", None, "", 0)], [("a", None, "", 2), ("a", None, "", -1)]):
         assert divide(photos, shares=SHARES, seed=0, known=known).tolist() == [-1, -1]
 
 
@@ -115,7 +120,8 @@ SIZE = 12
 class World:
     """Photos that may come, and what is known of those that have been there."""
 
-    looks: list[int]
+    files: list[int]  # by photo; copies have the same
+    looks: list[int]  # by file
     near: set[frozenset[int]]  # pairs of looks
     groups: list[str]
     given: list[Side | None]
@@ -123,26 +129,38 @@ class World:
     known: dict[int, int] = field(default_factory=dict)
 
     def belong(self, one: int, other: int) -> bool:
-        looks = (self.looks[one], self.looks[other])
+        looks = (self.looks[self.files[one]], self.looks[self.files[other]])
         is_group = self.groups[one] == self.groups[other] != ""
         return one != other and (is_group or looks[0] == looks[1] or frozenset(looks) in self.near)
+
+    def key(self, number: int) -> tuple[str, Side | None, str]:
+        return f"p{self.files[number]}", self.given[number], self.groups[number]
+
+    def is_known(self, number: int) -> bool:
+        return self.key(number) in map(self.key, self.known)
+
+    def may_come(self, number: int, came: list[int]) -> bool:
+        """Whether it is no file that was moved to where something else is given for it."""
+        return number in self.known or all(
+            other in came or self.files[other] != self.files[number] for other in self.known
+        )
 
     def sides(self, rows: list[int]) -> dict[int, int]:
         """The sides of these photos, whose pairs are known as they are found: those of the first that look so."""
         first: dict[int, int] = {}
-        links = [(first.setdefault(self.looks[number], row), row) for row, number in enumerate(rows)]
+        links = [(first.setdefault(self.looks[self.files[number]], row), row) for row, number in enumerate(rows)]
         links += [
             (first[one], first[other]) for one in first for other in first if frozenset((one, other)) in self.near
         ]
         photos = Photos(
-            ids=[f"p{number}" for number in rows],
+            ids=[f"p{self.files[number]}" for number in rows],
             labels=np.array(rows, np.int64) % 2,
             given=[self.given[number] for number in rows],
             links=np.array(links, np.int64).reshape(-1, 2),
             groups=[self.groups[number] for number in rows],
-            looks=[self.looks[number] for number in rows],
+            looks=[self.looks[self.files[number]] for number in rows],
         )
-        known: list[Known] = [(f"p{number}", self.given[number], side) for number, side in self.known.items()]
+        known: list[Known] = [(*self.key(number), side) for number, side in self.known.items()]
         found: dict[int, int] = {}
         for number, side in zip(rows, divide(photos, shares=SHARES, seed=self.seed, known=known).tolist(), strict=True):
             assert found.setdefault(number, side) == side, "copies are on one side"
@@ -156,6 +174,7 @@ def worlds(draw: st.DrawFn) -> World:
         st.sampled_from([[None], [None, "train"], [None, "test"], ["train", "test"], [None, *SIDES]])
     )
     return World(
+        files=draw(st.lists(st.integers(0, SIZE - 1), min_size=SIZE, max_size=SIZE)),
         looks=looks,
         near={frozenset(pair) for pair in draw(st.lists(st.tuples(*[st.sampled_from(looks)] * 2), max_size=8))},
         groups=draw(st.lists(st.sampled_from(["", "", "", "a", "b"]), min_size=SIZE, max_size=SIZE)),
@@ -169,9 +188,10 @@ def worlds(draw: st.DrawFn) -> World:
 def test_whatever_comes_and_goes_nobody_moves_and_nothing_that_belongs_together_is_parted(
     world: World, data: st.DataObject
 ) -> None:
-    parted_by_source: set[tuple[int, int]] = set()
+    parted_by_source: set[tuple[object, object]] = set()
     for _ in range(data.draw(st.integers(1, 5))):
         came = data.draw(st.lists(st.integers(0, SIZE - 1), min_size=1, max_size=SIZE))
+        came = [number for number in came if world.may_come(number, came)]
         rows = [*came, *(number for number in world.known if number not in came)]
         sides = world.sides(rows)
         has_validation = "validation" in {world.given[number] for number in rows}
@@ -184,10 +204,11 @@ def test_whatever_comes_and_goes_nobody_moves_and_nothing_that_belongs_together_
             if None not in given:
                 by_source = given != {"train"} or has_validation
             else:  # only where the photo that is open was there before the other
-                is_open = one if world.given[one] is None else other
-                by_source = given != {None} and is_open in world.known and one + other - is_open not in world.known
-            assert by_source or (one, other) in parted_by_source
-            parted_by_source.add((one, other))
+                is_open = [world.given[number] is None for number in (one, other)]
+                by_source = is_open != [True, True] and [world.is_known(number) for number in (one, other)] == is_open
+            both = (world.key(one), world.key(other))
+            assert by_source or both in parted_by_source
+            parted_by_source.add(both)
         for number, side in sides.items():
             is_alone = not any(world.belong(number, other) for other in sides)
             assert side != -1 or not is_alone, "who is left out has met somebody"
