@@ -81,6 +81,14 @@ def near_pairs(signatures: NDArray[np.uint8], *, first_new: int = 0) -> Iterator
         yield done / (len(blocks) * (len(blocks) + 1) - first * (first + 1)), _new(found, first_new)
 
 
+def first_alike(signatures: NDArray[np.uint8]) -> Rows:
+    """(photos,) for each photo the first row that has the very same signature."""
+    first: dict[bytes, int] = {}
+    own = np.ascontiguousarray(signatures)
+    digests = (hashlib.blake2b(values.data, digest_size=16).digest() for values in own)
+    return np.array([first.setdefault(digest, row) for row, digest in enumerate(digests)], np.int64)
+
+
 def _new(pairs: Rows, first_new: int) -> Rows:
     pairs = np.unique(pairs.reshape(-1, 2), axis=0)
     return pairs[pairs[:, 1] >= first_new]
@@ -92,13 +100,9 @@ def _blocks(count: int) -> list[slice]:
 
 def _distinct(signatures: NDArray[np.uint8]) -> tuple[Rows, Rows]:
     """The first row of each signature; and (copies, 2) that row with each later one of the same."""
-    first: dict[bytes, int] = {}
-    copies = []
-    for row, values in enumerate(np.ascontiguousarray(signatures)):
-        before = first.setdefault(hashlib.blake2b(values.data, digest_size=16).digest(), row)
-        if before != row:
-            copies.append((before, row))
-    return np.array([*first.values()], np.int64), np.array(copies, np.int64).reshape(-1, 2)
+    before, rows = first_alike(signatures), np.arange(len(signatures))
+    is_first = before == rows
+    return rows[is_first], np.stack([before, rows], 1)[~is_first]
 
 
 def _are_plain(signatures: NDArray[np.uint8], rows: Rows) -> NDArray[np.bool_]:

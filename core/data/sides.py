@@ -1,13 +1,12 @@
 """On which side a photo is: drawn once, from what it shows, and never moved. Pure; never imports torch.
 
-Whoever makes a set knows which photos belong together (`links`): near duplicates, and those of one group. What belongs
-together is on one side, or the test would ask what the training has shown.
+Whoever makes a set knows which photos belong together: those that look the same, near duplicates, and those of one
+group. What belongs together is on one side, or the test would ask what the training has shown.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 Pair: TypeAlias = tuple[int, int]
 Links: TypeAlias = Sequence[Pair] | NDArray[np.int64]
-_PAIRS_AT_ONCE = 10_000
 TRAIN, VALIDATION, TEST = range(3)  # indices of `core.data.dataset.SIDES`
 LEFT_OUT = -1
 
@@ -58,120 +56,154 @@ def units(count: int, links: Iterable[Pair]) -> NDArray[np.int64]:
     return np.array([root(row) for row in range(count)], np.int64)
 
 
+def alike(ids: Sequence[str], looks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each photo the lowest row of those that are the same, or look the same, by any way."""
+    first: dict[str | int, int] = {}
+    return units(
+        len(ids),
+        [
+            *((first.setdefault(name, row), row) for row, name in enumerate(ids)),
+            *((first.setdefault(int(look), row), row) for row, look in enumerate(looks)),
+        ],
+    )
+
+
 def assign(
     ids: Sequence[str],
     labels: NDArray[np.int64],
     links: Links = (),
     *,
-    same: Links = (),
     groups: Sequence[str] = (),
+    looks: Sequence[int] | NDArray[np.int64] = (),
     known: Mapping[str, int] | None = None,
+    fixed: Mapping[int, int | None] | None = None,
+    closed: Collection[int] = (),
     shares: Shares,
     seed: int,
 ) -> NDArray[np.int8]:
     """The side of each photo: one of the constants above.
 
     Args:
-        ids: what each photo shows, (photos,); copies have the same. Photos that have gone are still among them: one may
+        ids: what each photo is, (photos,); copies have the same. Photos that have gone are still among them: one may
             come back.
         labels: their classes, (photos,).
-        links: pairs of rows that belong together, since they nearly equal each other.
-        same: those of them that show the very same.
-        groups: (photos,) what else belongs together, by a name; the empty text is none.
+        links: pairs of rows that nearly equal each other.
+        groups: what has the same stays together, (photos,) or nothing; the empty text is no group.
+        looks: photos with the same number look the same, (photos,) or nothing.
         known: the sides of all photos but the newcomers, by their ids. They stay where they are.
+        fixed: the sides of some rows, whatever their ids are; of newcomers None.
+        closed: sides that no newcomer comes to.
         shares: of a set that is new they hold within one photo of each class, but for what belongs together; later they
             hold on average.
         seed: another one draws other sides.
 
-    A newcomer takes the side of the photos that it belongs to. Where these are on several, it is left out with all that
-    show the same, and belongs to nobody any more.
+    A newcomer takes the side of the photos that it belongs to. Where these are on several sides, it is left out, and
+    with it whatever looks the same. Nobody else belongs to it any more; but newcomers that it alone has connected are
+    still drawn together, since of very many that are alike not every pair is known.
     """
-    recorded = known or {}
-    is_new = np.array([name not in recorded for name in ids], bool)
-    record = np.array([recorded.get(name, LEFT_OUT) for name in ids], np.int8)
-    shown = units(len(ids), chain(_pairs(same), _chained(ids, range(len(ids)))))
-    near = _between(shown, links)
-    in_use = ~_left_out(shown, is_new, record, near, groups)
-    used = np.flatnonzero(in_use).tolist()
-    first = {int(shown[row]): row for row in reversed(used)}
-    linked = [(first[one], first[other]) for one, other in near if one in first and other in first]
-    alike = [(first[int(shown[row])], row) for row in used]
-    unit_of = units(len(ids), [*linked, *alike, *_chained(groups, used)])
-    sides = record.copy()
-    new: list[list[int]] = []
-    for rows in _gathered(unit_of, used):
-        taken = {int(record[row]) for row in rows if not is_new[row]}
-        if not taken:
-            new.append(rows)
-        elif len(taken) == 1:
-            sides[[row for row in rows if is_new[row]]] = taken.pop()
-    draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in new}
+    recorded, given = known or {}, fixed or {}
+    held = [given[row] if row in given else recorded.get(name) for row, name in enumerate(ids)]
+    sides = np.array([LEFT_OUT if side is None else side for side in held], np.int8)
+    newcomers = _Newcomers(alike(ids, looks), held, links, groups or [""] * len(ids))
+    drawn = newcomers.settle(sides, frozenset(closed))
+    draws = {rows[0]: min(draw(ids[row], seed) for row in rows) for rows in drawn}
     if recorded:
-        for rows in new:
+        for rows in drawn:
             sides[rows] = _by_draw(draws[rows[0]], shares)
     else:
-        _stratify(sides, new, draws, labels, shares)
+        _stratify(sides, drawn, draws, labels, shares)
     return sides
 
 
-def _left_out(
-    shown: NDArray[np.int64],
-    is_new: NDArray[np.bool_],
-    record: NDArray[np.int8],
-    near: Sequence[Pair],
-    groups: Sequence[str],
-) -> NDArray[np.bool_]:
-    """(photos,) who is on no side: as it is recorded, or as a newcomer that by itself belongs to known photos of
-    several sides, and would link these.
+class _Newcomers:
+    """Photos without a side, and what binds them.
 
-    `shown` is one number for all that show the same: they share a fate. `near` are pairs of these numbers.
+    Those that look the same are one, a *look*, whose number is the lowest row of it. A group is one more number behind
+    the rows, that its looks are linked with: so it stays together, whoever of it is left out.
     """
-    has: dict[int | str, set[int]] = {}  # the sides of the known photos that show something, or are of a group
-    for row in np.flatnonzero(~is_new).tolist():
-        has.setdefault(int(shown[row]), set()).add(int(record[row]))
-        if groups and groups[row]:
-            has.setdefault(groups[row], set()).add(int(record[row]))
-    taken = {number: set(sides) for number, sides in has.items() if not isinstance(number, str)}
-    beside = [*near, *((other, one) for one, other in near)]
-    beside_group = [(int(shown[row]), groups[row]) for row in np.flatnonzero(is_new).tolist() if groups]
-    belongs: list[tuple[int, int | str]] = [*beside, *beside_group]
-    for number, other in belongs:
-        taken.setdefault(number, set()).update(has.get(other, set()) - {LEFT_OUT})
-    lost = [number for number, sides in taken.items() if len(sides) > 1 or LEFT_OUT in sides]
-    return np.asarray(np.where(is_new, np.isin(shown, lost), record == LEFT_OUT), bool)
+
+    def __init__(
+        self, look_of: NDArray[np.int64], held: Sequence[int | None], links: Links, groups: Sequence[str]
+    ) -> None:
+        self._rows: dict[int, list[int]] = {}  # of newcomers, by their look
+        self._recorded: dict[int, set[int]] = {}  # the sides of the known photos, by their look
+        sides_of_group: dict[str, set[int]] = {}
+        for row, (look, side, group) in enumerate(zip(look_of.tolist(), held, groups, strict=True)):
+            if side is None:
+                self._rows.setdefault(look, []).append(row)
+                continue
+            self._recorded.setdefault(look, set()).add(side)
+            if group and side != LEFT_OUT:
+                sides_of_group.setdefault(group, set()).add(side)
+        self._touched = {look: self._kept(look) for look in self._rows}  # sides of the known photos that it belongs to
+        self._near: list[Pair] = []
+        for one, other in _distinct(look_of, links):
+            for here, there in ((one, other), (other, one)):
+                if here in self._rows:
+                    self._touched[here] |= self._kept(there)
+            if one in self._rows and other in self._rows:
+                self._near.append((one, other))
+        self._grouped: list[Pair] = []
+        nodes: dict[str, int] = {}
+        for look, rows in self._rows.items():
+            for group in {groups[row] for row in rows} - {""}:
+                if group in sides_of_group:
+                    self._touched[look] |= sides_of_group[group]
+                else:
+                    self._grouped.append((look, nodes.setdefault(group, len(held) + len(nodes))))
+        self._count = len(held) + len(nodes)
+        bound = {look for look, _ in self._grouped}.union(*self._near)
+        self._bound = [look for look in self._rows if look in bound]  # to other newcomers; most are to none
+
+    def settle(self, sides: NDArray[np.int8], closed: frozenset[int]) -> list[list[int]]:
+        """Give those a side that belong to known photos. The rows of the others, as they are to be drawn together."""
+        out = {
+            look
+            for look, touched in self._touched.items()
+            if self._recorded.get(look) == {LEFT_OUT} or len(touched) > 1 or touched & closed
+        }
+        by_near = self._together(self._units(self._near, out), self._touched, out)
+        out |= {look for look, taken in by_near.items() if len(taken) > 1}
+        # Of a group that is torn, those are left out that belong to a side by themselves.
+        by_all = self._together(self._units([*self._near, *self._grouped], out), by_near, out)
+        out |= {look for look, taken in by_all.items() if len(taken) > 1 and by_near[look]}
+        unit_of = self._units([*self._near, *self._grouped], out)
+        taken = self._together(unit_of, by_near, out)
+        # What only those have connected that are left out takes one side, too.
+        around = self._units(self._near, set())
+        pool_of = self._units([(look, other[look]) for look in taken for other in (unit_of, around)], set())
+        pooled = self._together(pool_of, taken, out)
+        drawn: dict[int, list[int]] = {}
+        for look, rows in self._rows.items():
+            if look in out:
+                continue
+            to_take = taken[look] or pooled[look] if look in taken else self._touched[look]
+            if not to_take:
+                drawn.setdefault(pool_of[look], []).extend(rows)
+            elif len(to_take) == 1:
+                sides[rows] = min(to_take)
+        return [sorted(rows) for rows in drawn.values()]
+
+    def _kept(self, look: int) -> set[int]:
+        return self._recorded.get(look, set()) - {LEFT_OUT}
+
+    def _units(self, links: Sequence[Pair], out: set[int]) -> list[int]:
+        own = ((one, other) for one, other in links if one not in out and other not in out)
+        return units(self._count, own).tolist()  # type: ignore[no-any-return]
+
+    def _together(self, unit_of: Sequence[int], values: Mapping[int, set[int]], out: set[int]) -> dict[int, set[int]]:
+        """For each bound look that is not left out, what all of its unit have together."""
+        together: dict[int, set[int]] = {}
+        kept = [look for look in self._bound if look not in out]
+        for look in kept:
+            together.setdefault(unit_of[look], set()).update(values[look])
+        return {look: together[unit_of[look]] for look in kept}
 
 
-def _between(shown: NDArray[np.int64], links: Links) -> list[Pair]:
-    """Which numbers of `shown` the links connect, each pair once: of very many that are alike, there are few."""
-    both = shown[np.asarray(links, np.int64).reshape(-1, 2)]
+def _distinct(look_of: NDArray[np.int64], links: Links) -> list[Pair]:
+    """Which looks the links connect, each pair once: of very many photos that are alike, there are few."""
+    both = np.sort(look_of[np.asarray(links, np.int64).reshape(-1, 2)], axis=1)
     return [(one, other) for one, other in np.unique(both[both[:, 0] != both[:, 1]], axis=0).tolist()]
-
-
-def _pairs(links: Links) -> Iterator[Pair]:
-    """The pairs one after the other: as Python's own numbers, all at once would take ten times their memory."""
-    pairs = np.asarray(links, np.int64).reshape(-1, 2)
-    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-        yield from pairs[start : start + _PAIRS_AT_ONCE].tolist()
-
-
-def _chained(names: Sequence[str], rows: Iterable[int]) -> list[tuple[int, int]]:
-    """Pairs that chain those of these rows that have one name; the empty text is none."""
-    last: dict[str, int] = {}
-    pairs: list[tuple[int, int]] = []
-    for row in rows if names else ():
-        if name := names[row]:
-            if name in last:
-                pairs.append((last[name], row))
-            last[name] = row
-    return pairs
-
-
-def _gathered(unit_of: NDArray[np.int64], rows: Sequence[int]) -> Iterable[list[int]]:
-    """Those of the rows that are of one unit, for each unit."""
-    members: dict[int, list[int]] = {}
-    for row in rows:
-        members.setdefault(int(unit_of[row]), []).append(row)
-    return members.values()
 
 
 def _by_draw(drawn: float, shares: Shares) -> int:

@@ -1,10 +1,11 @@
 """What the version before knows: photos that need not be decoded again, and who was on which side.
 
-Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it.
+Photos that have gone are remembered with their sides: one may come back, and a newcomer may nearly equal it, or be of
+its group.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from core.data.arrays import read_arrays, read_json
 from core.data.dataset import SIDES, DataSet, Side
 from core.data.pack import Record, open_pack, read_records, read_signatures
 from core.data.pack_rule import PackRule
+from core.data.sides import LEFT_OUT
+from core.data.sources.layouts import Item
 from core.data.sources.source import Found
 from core.data.stored import StoredSet
 from core.durable import replace_file
 from core.errors import DataSetError
 from core.packing.decode import Packed, photo_id
+from core.packing.dividing import Known
 from core.packing.listing import read_listing
 
 _GONE, _GROUPS = "gone.npz", "gone_groups.json"
+Photo = tuple[str, Side | None, str]  # its id, and the side and the group that its source gives
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,8 +52,7 @@ class Earlier:
     gone: Remembered = field(default_factory=lambda: _nobody())
     _records: list[Record] = field(default_factory=list)
     _rows: dict[str, int] = field(default_factory=dict)
-    _given: list[Side | None] = field(default_factory=list)
-    _groups: list[str] = field(default_factory=list)
+    _items: list[Item] = field(default_factory=list)  # the same photos
 
     @classmethod
     def of(cls, kept: StoredSet, rule: PackRule) -> "Earlier":
@@ -66,17 +70,18 @@ class Earlier:
             if len(signatures) != len(photos.manifest):
                 raise ValueError("signatures of other photos")
             looked_at = list(zip(read_listing(folder), read_records(folder), strict=True))
+            kept_of = [(item, record) for item, record in looked_at if not record.problem]
+            _check(kept_of, photos)
             return cls(
                 photos=photos,
                 is_kept_alike=photos.manifest.pack == rule,
                 signatures=signatures,
                 gone=_read_gone(folder),
-                _records=[record for _, record in looked_at if not record.problem],
-                _given=[item.given for item, record in looked_at if not record.problem],
-                _groups=[item.group for item, record in looked_at if not record.problem],
+                _records=[record for _, record in kept_of],
+                _items=[item for item, _ in kept_of],
                 _rows={name: row for row, name in enumerate(photos.manifest.ids)},
             )
-        except (MemoryError, DataSetError):
+        except MemoryError:
             raise
         except Exception as error:  # whatever its files hold
             raise DataSetError(
@@ -93,26 +98,35 @@ class Earlier:
         return Packed(record=self._records[row], pixels=self.photos.pixels[row], signature=self.signatures[row])
 
     @property
-    def sides(self) -> list[tuple[str, int]]:
-        """The side of every photo so far, after its id; one file may be on several."""
-        known = list(zip(self.gone.ids, self.gone.sides.tolist(), strict=True))
+    def sides(self) -> list[Known]:
+        """The side of every photo so far; one file may be on several."""
+        gone = self.gone
+        known = list(zip(gone.ids, gone.given, gone.groups, gone.sides.tolist(), strict=True))
         if self.photos is not None:
-            known += zip(self.photos.manifest.ids, self.photos.manifest.sides.tolist(), strict=True)
+            own = zip(self.photos.manifest.ids, self._items, self.photos.manifest.sides.tolist(), strict=True)
+            known += [(name, item.given, item.group, side) for name, item, side in own]
         return known
 
-    def gone_without(self, present: Collection[str]) -> Remembered:
-        """All photos so far that are not among these."""
-        rows = [row for name, row in self._rows.items() if name not in present]
-        still = [index for index, name in enumerate(self.gone.ids) if name not in present]
+    def gone_without(self, present: Collection[Photo]) -> Remembered:
+        """All photos so far that are not among these. Of copies, one may have gone and another be there."""
         if self.photos is None:
             return _nobody()
-        manifest = self.photos.manifest
+        manifest, gone = self.photos.manifest, self.gone
+        before = list(zip(gone.ids, gone.given, gone.groups, strict=True))
+        own = {
+            (name, item.given, item.group): row
+            for row, (name, item) in enumerate(zip(manifest.ids, self._items, strict=True))
+        }
+        # Where a source says something else of a photo, this has not gone.
+        other = {photo[0] for photo in set(present).difference(before, own)}
+        still = [index for index, photo in enumerate(before) if photo not in present and photo[0] not in other]
+        rows = [row for photo, row in own.items() if photo not in present and photo[0] not in other]
         return Remembered(
-            ids=[*(self.gone.ids[index] for index in still), *(manifest.ids[row] for row in rows)],
-            sides=np.concatenate([self.gone.sides[still], manifest.sides[rows]]),
-            signatures=np.concatenate([self.gone.signatures[still], self.signatures[rows]]),
-            given=[*(self.gone.given[index] for index in still), *(self._given[row] for row in rows)],
-            groups=[*(self.gone.groups[index] for index in still), *(self._groups[row] for row in rows)],
+            ids=[*(gone.ids[index] for index in still), *(manifest.ids[row] for row in rows)],
+            sides=np.concatenate([gone.sides[still], manifest.sides[rows]]),
+            signatures=np.concatenate([gone.signatures[still], self.signatures[rows]]),
+            given=[*(gone.given[index] for index in still), *(self._items[row].given for row in rows)],
+            groups=[*(gone.groups[index] for index in still), *(self._items[row].group for row in rows)],
         )
 
 
@@ -131,18 +145,38 @@ def write_gone(folder: Path, gone: Remembered) -> None:
 
 def _read_gone(folder: Path) -> Remembered:
     ids, sides, signatures, given = read_arrays(folder / _GONE, ("ids", "sides", "signatures", "given"))
+    # The first versions did not remember groups.
     groups = read_json(folder / _GROUPS) if (folder / _GROUPS).exists() else [""] * len(ids)
-    if len(groups) != len(ids) or not all(isinstance(group, str) for group in groups):
-        raise ValueError("groups of other photos")
     if not (ids.shape == sides.shape == given.shape and signatures.shape == (len(ids), near.SIGNATURE_BYTES)):
         raise ValueError("arrays of other lengths")
+    if ids.dtype.kind != "S" or not sides.dtype == given.dtype == np.int8 or signatures.dtype != np.uint8:
+        raise ValueError("arrays of other types")
+    if not all(LEFT_OUT <= value < len(SIDES) for value in {*sides.tolist(), *given.tolist()}):
+        raise ValueError("a side that there is not")
+    if len(groups) != len(ids) or not all(isinstance(group, str) for group in groups):
+        raise ValueError("groups of other photos")
     return Remembered(
         ids=[name.decode() for name in ids.tolist()],
         sides=sides,
         signatures=signatures,
-        given=[SIDES[side] if 0 <= side < len(SIDES) else None for side in given.tolist()],
+        given=[SIDES[side] if side >= 0 else None for side in given.tolist()],
         groups=groups,
     )
+
+
+def _check(kept: Sequence[tuple[Item, Record]], photos: DataSet) -> None:
+    """See that a listing and records are those of the photos of a version.
+
+    Raises:
+        ValueError: they are not.
+    """
+    sizes = [[record.height, record.width] for _, record in kept]
+    if [record.id for _, record in kept] != list(photos.manifest.ids) or sizes != photos.manifest.sizes.tolist():
+        raise ValueError("records of other photos")
+    for item, _ in kept:
+        texts = (item.path, item.class_name, item.group)
+        if not all(isinstance(text, str) for text in texts) or item.given not in (None, *SIDES):
+            raise ValueError("values of other types")
 
 
 def _nobody() -> Remembered:

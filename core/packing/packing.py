@@ -165,11 +165,9 @@ class Packing(Job):
     def _finish(self) -> Generator[Event, None, None]:
         """Compare the photos, divide them, and write down what a version is."""
         version = Version(self._items, self._writer.records, self._earlier)
-        pairs = []
-        for done, found in near.near_pairs(version.signatures(self._making)):
-            pairs.append(found)
+        for done in version.compare(self._making):
             yield Comparing(done=done)
-        version.divide(self._making, pairs, shares=self._config.shares, seed=self._config.seed)
+        version.divide(shares=self._config.shares, seed=self._config.seed)
         self._is_new, self._changes = version.is_new(self._config.rule), version.changes
         if self._is_new:
             note_maker(self._making, self._run)

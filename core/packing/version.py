@@ -1,7 +1,7 @@
 """What the photos of a version are together: their classes, who is on which side, and what there is to say of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from core.data import findings, near
 from core.data.pack import PackWriter, Record, read_signatures
 from core.data.pack_rule import PackRule
-from core.data.sides import Shares
+from core.data.sides import LEFT_OUT, Shares
 from core.data.sources.layouts import Item
 from core.packing.dividing import Photos, divide
 from core.packing.earlier import Earlier, write_gone
-
-_PAIRS_AT_ONCE = 10_000
 
 
 class Version:
@@ -30,32 +28,56 @@ class Version:
         self._photos = [record for record in records if not record.problem]
         self._problems = [(item.path, record.problem) for item, record in looked_at if record.problem]
         self._earlier = earlier
-        self._gone = earlier.gone_without({photo.id for photo in self._photos})
+        self._gone = earlier.gone_without(
+            {(photo.id, item.given, item.group) for photo, item in zip(self._photos, self._items, strict=True)}
+        )
         self._classes = sorted({item.class_name for item in self._items})
         places = {name: index for index, name in enumerate(self._classes)}
         self._labels = np.array([places[item.class_name] for item in self._items], np.int64)
+        self._ids = [*(photo.id for photo in self._photos), *self._gone.ids]
+        self._order = self._by_arrival()
+        self._looks = np.arange(len(self._ids))  # the same number for all that look the same
+        self._close: list[NDArray[np.int64]] = []  # (pairs, 2) rows that nearly equal each other
 
-    def signatures(self, folder: Path) -> NDArray[np.uint8]:
-        """(photos, SIGNATURE_BYTES) of all photos, those that have gone behind the others."""
-        own = read_signatures(folder, near.SIGNATURE_BYTES)
-        return np.concatenate([own, self._gone.signatures]) if len(self._gone.ids) else own
+    def compare(self, folder: Path) -> Iterator[float]:
+        """Find out which photos look the same, or nearly. Yields how much of it is done, from 0 to 1.
 
-    def divide(self, folder: Path, pairs: Sequence[NDArray[np.int64]], *, shares: Shares, seed: int) -> None:
-        """Find out who is on which side. `pairs` are (pairs, 2) rows that nearly equal each other."""
+        Those that are known come first. Of photos that are like very many only some pairs are found, those with the
+        first: so what a newcomer nearly equals does not depend on its name, and between it and those that have a side
+        stands nobody.
+        """
+        signatures = read_signatures(folder, near.SIGNATURE_BYTES)
+        if self._earlier.photos is not None:
+            signatures = np.concatenate([signatures, self._gone.signatures])[self._order]
+        self._looks[self._order] = near.first_alike(signatures)
+        for done, found in near.near_pairs(signatures):
+            self._close.append(self._order[found])
+            yield done
+
+    def _by_arrival(self) -> NDArray[np.int64]:
+        """Rows of all photos: those that have a side, those that were left out, the newcomers."""
+        sides: dict[str, int] = {}
+        for name, _, _, side in self._earlier.sides:
+            sides[name] = max(side, sides.get(name, side))
+        ranks = [0 if sides.get(name, LEFT_OUT) != LEFT_OUT else 1 if name in sides else 2 for name in self._ids]
+        return np.argsort(np.array(ranks, np.int64), kind="stable")
+
+    def divide(self, *, shares: Shares, seed: int) -> None:
+        """Find out who is on which side."""
         count = len(self._photos)
-        close = np.concatenate([np.empty((0, 2), np.int64), *pairs])
+        close = np.concatenate([np.empty((0, 2), np.int64), *self._close])
         gone = len(self._gone.ids)
         photos = Photos(
-            ids=[*(photo.id for photo in self._photos), *self._gone.ids],
+            ids=self._ids,
             labels=np.concatenate([self._labels, np.zeros(gone, np.int64)]),
             given=[*(item.given for item in self._items), *self._gone.given],
-            groups=[*(item.group for item in self._items), *self._gone.groups],
             links=close,
-            is_same=_are_same(self.signatures(folder), close),
+            groups=[*(item.group for item in self._items), *self._gone.groups],
+            looks=self._looks,
         )
         self._sides = divide(photos, shares=shares, seed=seed, known=self._earlier.sides)[:count]
         self._found = findings.look(
-            photos.ids[:count],
+            self._ids[:count],
             self._labels,
             self._sides,
             close[(close < count).all(axis=1)],
@@ -97,9 +119,3 @@ class Version:
             sides=self._sides,
             rule=rule,
         )
-
-
-def _are_same(signatures: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(pairs,) whether both photos of a pair have one signature."""
-    parts = np.array_split(pairs, max(len(pairs) // _PAIRS_AT_ONCE, 1))
-    return np.concatenate([(signatures[part[:, 0]] == signatures[part[:, 1]]).all(axis=1) for part in parts])

@@ -1,10 +1,13 @@
 """Whatever lies where a data set's files should be: one sentence, and nobody else's set or file suffers."""
 
+import io
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +16,10 @@ from core.data import library, stored
 from core.data.pack import PackWriter, open_pack, read_records
 from core.data.stored import StoredSet
 from core.errors import DataSetError, UnfreezeError
+from core.packing.packing import Packing
 from core.runs import packings
 from core.runs.pack_config import PackConfig
+from core.runs.pack_events import PackDone
 from tests.folders import class_folders, make_room, pack, packed, run_of
 
 NAMES = (
@@ -146,3 +151,43 @@ def test_disk_that_refuses_leaves_no_set_behind(home: Path, monkeypatch: pytest.
     with pytest.raises(UnfreezeError, match="is full"):
         packings.make(home, PackConfig(source=str(home), reading="classes"), name="x")
     assert not stored.all_sets(home)
+
+
+def changed(archive: bytes, /, **arrays: Any) -> bytes:
+    """An archive of arrays, some of them others."""
+    file = io.BytesIO()
+    np.savez(file, **dict(np.load(io.BytesIO(archive))) | arrays)
+    return file.getvalue()
+
+
+def _instead(text: bytes, _: bytes) -> bytes:
+    return text
+
+
+def test_update_of_a_damaged_version_says_so_in_one_sentence(home: Path, tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "pets")
+    made = packed(home, root)
+    (root / "cat" / "000.jpg").unlink()
+    pack(run_of(home, made, source=str(root), reading="classes"))
+    folder = run_of(home, made, source=str(root), reading="classes")
+    whole = {path.name: path.read_bytes() for path in made.version(2).iterdir()}
+    deep = b"[" * 100_000 + b"\n"
+    damages: list[tuple[str, Callable[[bytes], bytes]]] = [
+        *((name, lambda data: data[: len(data) // 2]) for name in ("gone.npz", "listing.json", "records")),
+        *((name, lambda data: deep) for name in ("gone.npz", "listing.json", "records")),
+        *((name, lambda data: bytes(20)) for name in ("gone.npz", "listing.json", "records", "signatures")),
+        ("listing.json", lambda data: data.replace(b'"given": null', b'"given": ["train"]', 1)),
+        ("listing.json", lambda data: data.replace(b'"group": ""', b'"group": 3', 1)),
+        ("records", lambda data: data.replace(b'"problem": ""', b'"problem": 5', 1)),
+        ("records", lambda data: data.replace(b'"notes": []', b'"notes": [1]', 1)),
+        ("records", lambda data: data.replace(b'"id": "', b'"id": "0', 1)),
+    ]
+    values = [("sides", np.array([7], np.int8)), ("given", np.array([0.5])), ("ids", np.array([1]))]
+    damages += [("gone_groups.json", partial(_instead, text)) for text in (b"[]", b"[3]", b"{", deep)]
+    damages += [("gone.npz", partial(changed, **{name: value})) for name, value in values]
+    for name, damage in damages:
+        (made.version(2) / name).write_bytes(damage(whole[name]))
+        with pytest.raises(DataSetError, match=r"^Version 2 of “pets” is damaged, so no later one can be made\."):
+            Packing(folder, "packing")
+        (made.version(2) / name).write_bytes(whole[name])
+    assert isinstance(pack(folder)[-1], PackDone)

@@ -14,7 +14,7 @@ from PIL import Image
 import core.predict
 from core.data import near
 from core.data.bundled import BUNDLED
-from core.data.near import SIGNATURE_BYTES, near_pairs, signature
+from core.data.near import SIGNATURE_BYTES, first_alike, near_pairs, signature
 from core.data.sides import units
 
 Photo = NDArray[np.uint8]
@@ -47,6 +47,12 @@ def signatures_of(photos: list[Photo]) -> Photo:
 def pairs_of(signatures: Photo, first_new: int = 0) -> set[tuple[int, int]]:
     found = [pairs for _, pairs in near_pairs(signatures, first_new=first_new)]
     return {(int(one), int(other)) for pairs in found for one, other in pairs}
+
+
+def test_first_alike_is_the_first_of_the_very_same_signature() -> None:
+    made = signatures_of(small_photos()[:3])
+    assert first_alike(made[[0, 1, 0, 2, 1, 1]]).tolist() == [0, 1, 0, 3, 1, 1]
+    assert first_alike(made[:0]).tolist() == []
 
 
 def resized(photo: Photo, height: int, width: int) -> Photo:

@@ -1,5 +1,6 @@
 """A photo's side is drawn once: whatever comes, goes or is renamed, nothing else moves, and no near pair straddles."""
 
+import hashlib
 import random
 
 import numpy as np
@@ -100,6 +101,85 @@ def test_newcomer_between_two_sides_is_left_out_and_nobody_moves() -> None:
     assert sides.tolist() == [TRAIN, TRAIN]
 
 
+def test_sides_of_a_simple_set_are_what_they_always_were() -> None:
+    """To the bit: whoever has such a set finds every photo where it was."""
+    ids, labels = ids_of(300), np.arange(300) % 3
+    links = [(row, row + 1) for row in range(0, 60, 3)]
+    first = assign(ids[:200], labels[:200], links, shares=SHARES, seed=4)
+    assert hashlib.sha256(first.tobytes()).hexdigest()[:16] == "75944fb63f8a95c9"
+    known = dict(zip(ids, first.tolist(), strict=False))
+    later = assign(ids, labels, [*links, (5, 250), (251, 252)], known=known, shares=SHARES, seed=4)
+    assert hashlib.sha256(later.tobytes()).hexdigest()[:16] == "6ac5a8db2a03673f"
+
+
+BETWEEN = {"a": TRAIN, "b": TEST}  # and a newcomer that nearly equals both
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_looks_like_a_photo_that_is_left_out_is_left_out_now_and_later(seed: int) -> None:
+    ids, links = ["a", "b", "new", "new", "saved anew", "again"], [(0, 2), (1, 2), (2, 4), (2, 5)]
+    looks = [0, 1, 2, 2, 2, 2]
+    sides = assign(ids, np.zeros(6, np.int64), links, looks=looks, known=BETWEEN, shares=SHARES, seed=seed)
+    assert sides.tolist() == [TRAIN, TEST, *[LEFT_OUT] * 4]
+    known = BETWEEN | dict.fromkeys(ids[2:], LEFT_OUT)
+    later = ["other", "saved once more", "new", "b"]
+    sides = assign(later, np.zeros(4, np.int64), looks=[0, 1, 1, 2], known=known, shares=SHARES, seed=seed)
+    assert sides[0] != LEFT_OUT
+    assert sides[1:].tolist() == [LEFT_OUT, LEFT_OUT, TEST], "though nothing is left that it is between"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_group_stays_together_when_one_of_it_is_left_out(seed: int) -> None:
+    ids, links = ["test", "train", "new", "newer", "newest"], [(0, 2)]
+    known = {"test": TEST, "train": TRAIN}
+    groups = ["", *["patient"] * 4]
+    sides = assign(ids, np.zeros(5, np.int64), links, groups=groups, known=known, shares=SHARES, seed=seed)
+    assert sides.tolist() == [TEST, TRAIN, LEFT_OUT, TRAIN, TRAIN]
+    # A group that is all new, torn between two sides: who nearly equals neither is drawn, together.
+    groups = ["", "", *["patient"] * 3]
+    sides = assign(ids, np.zeros(5, np.int64), [(0, 2)], groups=groups, known=known, shares=SHARES, seed=seed)
+    assert sides.tolist() == [TEST, TRAIN, TEST, TEST, TEST]
+    ids, groups = [*ids, "last"], [*groups, "patient"]
+    links = [(0, 2), (1, 3)]
+    sides = assign(ids, np.zeros(6, np.int64), links, groups=groups, known=known, shares=SHARES, seed=seed)
+    assert sides[:4].tolist() == [TEST, TRAIN, LEFT_OUT, LEFT_OUT]
+    assert sides[4] == sides[5] != LEFT_OUT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_photos_that_only_one_left_out_connects_are_still_drawn_together(seed: int) -> None:
+    """Of many that are alike, only the pairs with the first are known: the others may nearly equal each other, too."""
+    ids, links = ["a", "b", "new", *(f"like {number}" for number in range(8))], [(0, 2), (1, 2)]
+    links += [(2, row) for row in range(3, 11)]
+    sides = assign(ids, np.zeros(11, np.int64), links, known=BETWEEN, shares=SHARES, seed=seed)
+    assert sides[2] == LEFT_OUT
+    assert len({*sides[3:].tolist()} - {LEFT_OUT}) == 1
+    fixed = assign(
+        [*ids, "c"],
+        np.zeros(12, np.int64),
+        [*links, (5, 11)],
+        known={**BETWEEN, "c": VALIDATION},
+        shares=SHARES,
+        seed=seed,
+    )
+    assert fixed[3:].tolist() == [VALIDATION] * 9
+
+
+def test_no_newcomer_comes_to_a_side_that_is_closed() -> None:
+    sides = assign(
+        ["a", "b", "c", "d"],
+        np.zeros(4, np.int64),
+        [(0, 1)],
+        groups=["", "", "", ""],
+        fixed={0: TEST},
+        closed={TEST},
+        shares=Shares(test=0),
+        seed=0,
+    )
+    assert sides[:2].tolist() == [TEST, LEFT_OUT]
+    assert not {TEST, LEFT_OUT} & {*sides[2:].tolist()}
+
+
 @settings(max_examples=200)
 @given(data=st.data())
 def test_whatever_comes_and_goes_nothing_else_moves_and_no_pair_straddles(data: st.DataObject) -> None:
@@ -127,36 +207,6 @@ def test_whatever_comes_and_goes_nothing_else_moves_and_no_pair_straddles(data: 
             assert LEFT_OUT in (sides[one], sides[other]) or sides[one] == sides[other]
 
 
-def test_what_shows_the_same_as_a_left_out_photo_is_left_out_with_it() -> None:
-    known = {"a": TRAIN, "b": TEST}
-    ids = ["a", "b", "between", "between", "saved anew", "saved again"]
-    links = [(0, 2), (1, 2), (2, 4), (2, 5)]  # copies are compared with others by the first of them alone
-    asked = {"same": [(2, 4), (2, 5)], "shares": SHARES, "seed": 0}
-    sides = assign(ids, np.zeros(6, np.int64), links, known=known, **asked)  # type: ignore[arg-type]
-    assert sides.tolist() == [TRAIN, TEST, *[LEFT_OUT] * 4]
-    known = dict(zip(ids, sides.tolist(), strict=True))
-    later = assign([*ids, "x", "too"], np.zeros(8, np.int64), [*links, (2, 7)], known=known, **asked)  # type: ignore[arg-type]
-    assert later[:6].tolist() == sides.tolist()
-    assert later[7] != LEFT_OUT, "it only resembles what is left out"
-    asked["same"] = [(2, 4), (2, 5), (2, 7)]
-    later = assign([*ids, "x", "too"], np.zeros(8, np.int64), [*links, (2, 7)], known=known, **asked)  # type: ignore[arg-type]
-    assert later[7] == LEFT_OUT
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_group_stays_together_around_one_that_is_left_out(seed: int) -> None:
-    sides = assign(
-        ["test", "patient", "like the test", "patient again"],
-        np.zeros(4, np.int64),
-        [(0, 2)],
-        groups=["", "p", "p", "p"],
-        known={"test": TEST, "patient": TRAIN},
-        shares=SHARES,
-        seed=seed,
-    )
-    assert sides.tolist() == [TEST, TRAIN, LEFT_OUT, TRAIN]
-
-
 @settings(max_examples=200)
 @given(data=st.data())
 def test_histories_with_copies_and_groups_keep_what_belongs_together(data: st.DataObject) -> None:
@@ -173,7 +223,6 @@ def test_histories_with_copies_and_groups_keep_what_belongs_together(data: st.Da
         came = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=size))  # copies among them
         rows = [*came, *(number for number in range(size) if f"{number}" in known and number not in came)]
         first = {look[number]: row for row, number in reversed(list(enumerate(rows)))}
-        same = [(first[look[number]], row) for row, number in enumerate(rows) if first[look[number]] != row]
         close = [
             (one, other)
             for a, one in first.items()
@@ -182,8 +231,14 @@ def test_histories_with_copies_and_groups_keep_what_belongs_together(data: st.Da
         ]
         ids, groups = [f"{number}" for number in rows], [group[number] for number in rows]
         labels = np.array(rows, np.int64) % 3
-        asked = {"same": same, "groups": groups, "known": dict(known), "shares": SHARES, "seed": seed}
-        sides = assign(ids, labels, [*close, *same], **asked).tolist()  # type: ignore[arg-type]
+        asked = {
+            "looks": [look[number] for number in rows],
+            "groups": groups,
+            "known": dict(known),
+            "shares": SHARES,
+            "seed": seed,
+        }
+        sides = assign(ids, labels, close, **asked).tolist()  # type: ignore[arg-type]
         for name, side in zip(ids, sides, strict=True):
             assert known.setdefault(name, side) == side
         for one, first_number in enumerate(rows):
