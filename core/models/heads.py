@@ -3,7 +3,7 @@
 import hashlib
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core.models import catalog
 
@@ -45,19 +45,3 @@ def freeze_all_but(model: nn.Module, head: nn.Module) -> None:
     """Only the head's parameters learn from now on."""
     model.requires_grad_(False)
     head.requires_grad_(True)
-
-
-def head_inputs(model: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
-    """What the head receives for a batch of images: (batch, features), or (batch, features, H, W) for a convolution."""
-    received: list[Tensor] = []
-    hook = head.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0]))
-    try:
-        model(images)
-    finally:
-        hook.remove()
-    return received[0]
-
-
-def to_logits(outputs: Tensor) -> Tensor:
-    """(batch, classes) logits of what a head gives: SqueezeNet's maps are rectified and averaged, others are logits."""
-    return outputs.relu().mean(dim=(2, 3)) if outputs.ndim == 4 else outputs

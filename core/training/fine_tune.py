@@ -1,8 +1,7 @@
 """Fine-tuning as a generator: drive it with `for event in fine_tune(state)`, look at the state in between.
 
-Frozen, it trains the head on what the frozen part computes. Where every epoch would compute the same (no random
-crops), the first epoch keeps the features, in the order in which it needs them: losses stream from the first step,
-and later epochs cost next to nothing (`core.training.frozen`).
+What learns is resolved before (`core.training.plan`), and so is where it has its inputs from: images, or what a frozen
+part computes of them (`core.training.features`).
 """
 
 import math
@@ -21,12 +20,10 @@ from core.data.streams import DROPOUT, random_stream
 from core.errors import TrainingDivergedError
 from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
-from core.training.frozen import FrozenPart
-from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
+from core.training.features import Images, tail_inputs
+from core.training.inputs import EVALUATION_BATCH
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
-
-Network = Callable[[Tensor], Tensor]
 
 _HAND_OVER_EVERY_S = 0.2
 
@@ -48,17 +45,16 @@ def fine_tune(state: TrainingState) -> Iterator[Event]:
 
 
 def _fine_tune(state: TrainingState) -> Iterator[Event]:
-    frozen = FrozenPart(state) if state.config.mode == "frozen" else None
-    yield _started(state, keeps_features=frozen is not None and frozen.keeps_features)
+    inputs = tail_inputs(state)
+    yield _started(state, keeps_features=inputs.are_kept)
     while state.epoch < state.config.epochs:
-        if frozen is not None:
-            yield from frozen.catch_up()
-        yield from _train_epoch(state, frozen)
+        yield from inputs.catch_up()
+        yield from _train_epoch(state, inputs)
         state.check_numbers()
-        yield from _end_epoch(state, frozen)
+        yield from _end_epoch(state, inputs)
     accuracy = None
     if len(state.test):
-        loss, accuracy = yield from _evaluate(state, frozen, "test", state.test, weights=state.best_weights)
+        loss, accuracy = yield from _evaluate(state, inputs, "test", state.test, weights=state.best_weights)
         yield _evaluated(state, "test", loss, accuracy, epoch=state.best_epoch, best=True)
     yield Finished(
         best_epoch=state.best_epoch,
@@ -68,17 +64,18 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
     )
 
 
-def _train_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Step]:
+def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
-    network: Network = state.model.train() if frozen is None else lambda inputs: heads.to_logits(state.head(inputs))
-    precision = state.precision if frozen is None else "float32"
-    losses = Losses(state)
+    plan, losses = state.plan, Losses(state)
+    plan.tail.train()
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
         seed_dropout(state.config.seed, state.step + 1)
-        inputs = training_batch(state, rows) if frozen is None else frozen.training_features(rows)
+        batch = inputs.for_training(rows)
         labels = state.train.labels[torch.from_numpy(rows).to(state.device)]
-        loss = train_step(network, state.optimizer, inputs, labels, lambda: devices.autocast(state.device, precision))
+        loss = train_step(
+            plan.tail, state.optimizer, batch, labels, lambda: devices.autocast(state.device, plan.precision)
+        )
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
@@ -87,7 +84,7 @@ def _train_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[St
             yield from losses.hand_over()
 
 
-def _end_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Event]:
+def _end_epoch(state: TrainingState, inputs: Images) -> Iterator[Event]:
     """Score the validation photos, if there are any, and keep the weights if no earlier epoch was better."""
     if not len(state.validation):
         state.epoch, state.batch = state.epoch + 1, 0
@@ -96,7 +93,7 @@ def _end_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Even
             epoch=state.epoch, step=state.step, seconds=state.clock.seconds, rows_hash=state.rows_hash or ""
         )
         return
-    loss, accuracy = yield from _evaluate(state, frozen, "validation", state.validation)
+    loss, accuracy = yield from _evaluate(state, inputs, "validation", state.validation)
     if not math.isfinite(loss):
         raise _diverged(loss, f"after step {state.step}", state)
     state.epoch, state.batch = state.epoch + 1, 0
@@ -105,7 +102,7 @@ def _end_epoch(state: TrainingState, frozen: FrozenPart | None) -> Iterator[Even
 
 
 def train_step(
-    network: Network,
+    network: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
     labels: Tensor,
@@ -181,38 +178,33 @@ class Losses:
 
 def _evaluate(
     state: TrainingState,
-    frozen: FrozenPart | None,
+    inputs: Images,
     split: Split,
     photos: PhotosOfSide,
     weights: dict[str, Tensor] | None = None,
 ) -> Generator[Evaluating, None, tuple[float, float]]:
-    """Score a split in float32, with the current or with other weights of what is trained.
+    """Score a split in float32, with the current or with other weights of the tail.
 
     Returns the mean loss in nats and the accuracy from 0 to 1.
     """
-    state.model.eval()
-    scored = weights if weights is not None else dict(state.trained.state_dict())
-    if frozen is not None and split == "validation" and frozen.keeps_features:
-        features = yield from frozen.validation_features()
-        loss, num_correct = _score(state, scored, features, photos.labels)
-        return loss / len(photos), num_correct / len(photos)
+    tail = state.plan.tail.eval()
+    scored = weights if weights is not None else dict(tail.state_dict())
+    are_known = inputs.are_known(split)
     loss, num_correct = 0.0, 0
     for rows in photos.blocks(EVALUATION_BATCH):
         done = int(rows[-1]) + 1
-        inputs = evaluation_batch(state, photos.gather(rows))
-        if frozen is not None:
-            inputs = frozen.compute(inputs, "float32")
-        batch_loss, batch_correct = _score(state, scored, inputs, photos.labels[rows[0] : done])
+        batch = inputs.for_scoring(split, photos, rows)
+        batch_loss, batch_correct = _score(state, scored, batch, photos.labels[rows[0] : done])
         loss, num_correct = loss + batch_loss, num_correct + batch_correct
-        if done < len(photos):
+        if done < len(photos) and not are_known:
             yield Evaluating(split=split, images=done, total_images=len(photos))
     return loss / len(photos), num_correct / len(photos)
 
 
-def _score(state: TrainingState, weights: dict[str, Tensor], inputs: Tensor, labels: Tensor) -> tuple[float, int]:
+def _score(state: TrainingState, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> tuple[float, int]:
     """The sum of the losses of a batch, and how many of its images are right."""
     with torch.no_grad(), devices.exact_float32(state.device):
-        logits = heads.to_logits(functional_call(state.trained, weights, (inputs,)))  # (batch, classes)
+        logits = functional_call(state.plan.tail, weights, (batch,))  # (batch, classes)
         loss = functional.cross_entropy(logits, labels, reduction="sum")
         return float(loss), int((logits.argmax(dim=1) == labels).sum())
 
@@ -241,7 +233,7 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         device_label=info.label,
         precision=state.precision,
         parameters=sum(parameter.numel() for parameter in state.model.parameters()),
-        trainable_parameters=sum(parameter.numel() for parameter in state.trained.parameters()),
+        trainable_parameters=sum(parameter.numel() for parameter in state.plan.parameters),
         train_images=len(state.train),
         validation_images=len(state.validation),
         test_images=len(state.test),

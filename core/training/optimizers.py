@@ -1,14 +1,15 @@
 """Building optimizers. Knows nothing of data or steps."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from core.runs.optimizer_settings import OptimizerSettings
 
 
-def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """SGD over the parameters that learn: a frozen one, handed over, would still shrink by weight decay."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def make_optimizer(learning: Sequence[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """SGD over the parameters that learn alone: a frozen one, handed over, would still shrink by weight decay."""
     # One fused kernel instead of several passes over memory; the same update.
     return torch.optim.SGD(
         learning,

@@ -25,6 +25,7 @@ from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import make_optimizer
 from core.training.photos import PhotosOfSide
+from core.training.plan import Plan, make_plan
 
 
 @dataclass(kw_only=True)
@@ -46,6 +47,7 @@ class TrainingState:
     test: PhotosOfSide
     model: nn.Module
     head: heads.Head
+    plan: Plan
     optimizer: torch.optim.Optimizer
     clock: Clock = field(default_factory=Clock)
     epoch: int = 0  # complete epochs, validation included
@@ -55,7 +57,7 @@ class TrainingState:
     accuracy: float | None = None  # on validation photos, after the newest complete epoch; None where there are none
     best_accuracy: float | None = None
     best_epoch: int = 0  # the last one, where none is scored
-    best_weights: dict[str, Tensor] = field(default_factory=dict)  # of what is trained
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # of the plan's tail
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
     lost_best: bool = False  # whether the best epoch's weights could not be found again
     keeps_features: bool | None = None  # whether the frozen part is computed once; None before that is decided
@@ -87,13 +89,12 @@ class TrainingState:
                 "This data set has no training photos. Put some back on the page Data, or choose another."
             )
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
-        head = heads.get_head(model, config.architecture)
-        if config.mode == "frozen":
-            heads.freeze_all_but(model, head)
+        precision = devices.default_precision(device) if config.precision == "auto" else config.precision
+        plan = make_plan(model, config, precision)
         return cls(
             config=config,
             device=device,
-            precision=devices.default_precision(device) if config.precision == "auto" else config.precision,
+            precision=precision,
             classes=data_set.manifest.classes,
             transform=transform or transform_for(config),
             data_digest=data_set.manifest.digest,
@@ -102,19 +103,15 @@ class TrainingState:
             validation=validation,
             test=test,
             model=model,
-            head=head,
-            optimizer=make_optimizer(model, config.optimizer),
+            head=heads.get_head(model, config.architecture),
+            plan=plan,
+            optimizer=make_optimizer(plan.parameters, config.optimizer),
         )
 
     @property
     def is_settled(self) -> bool:
         """Whether every step that was done has been reported: only then may the state be saved."""
         return self.step == self.reported_step
-
-    @property
-    def trained(self) -> nn.Module:
-        """The part of the network that learns."""
-        return self.head if self.config.mode == "frozen" else self.model
 
     @property
     def steps_per_epoch(self) -> int:
@@ -133,7 +130,7 @@ class TrainingState:
             TrainingDivergedError: some are not.
         """
         momentum = [value for memory in self.optimizer.state.values() for value in memory.values()]
-        tensors = [*self.trained.state_dict().values(), *momentum]
+        tensors = [*self.plan.tail.state_dict().values(), *momentum]
         found = [tensor.isfinite().all() for tensor in tensors if isinstance(tensor, Tensor)]
         if not torch.stack(found).all():
             raise TrainingDivergedError(
@@ -147,7 +144,7 @@ class TrainingState:
         if accuracy is not None and self.best_accuracy is not None and accuracy <= self.best_accuracy:
             return False
         self.best_accuracy, self.best_epoch = accuracy, self.epoch
-        self.best_weights = _copy_of(self.trained)
+        self.best_weights = _copy_of(self.plan.tail)
         return True
 
     def save(self, path: Path, *, whole: bool = True) -> None:
@@ -156,7 +153,6 @@ class TrainingState:
         One that is not leaves out the frozen part: it is small, and `load` needs a whole one beside it.
         """
         assert self.is_settled, (self.step, self.reported_step)
-        trained = {f"{self._prefix}{name}": tensor for name, tensor in self.trained.state_dict().items()}
         training = {
             "optimizer": _on_cpu(self.optimizer.state_dict()),
             "epoch": self.epoch,
@@ -168,19 +164,19 @@ class TrainingState:
             "rows_hash": self.rows_hash,
             "keeps_features": self.keeps_features,
             # Of a whole network, they are in a file of their own.
-            "best_weights": _on_cpu(self.best_weights) if self.config.mode == "frozen" else {},
+            "best_weights": {} if self.plan.body is None else _on_cpu(self.best_weights),
         }
-        write_checkpoint(path, self._contents(self.model.state_dict() if whole else trained) | {"training": training})
+        written = self.model if whole else self.plan.tail
+        write_checkpoint(path, self._contents(written.state_dict()) | {"training": training})
 
     def save_best(self, path: Path) -> None:
         """Write the network with the weights of the best epoch: to predict with, not to go on from."""
-        best = {f"{self._prefix}{name}": tensor for name, tensor in self.best_weights.items()}
         metrics = {
             "epoch": self.best_epoch,
             "step": self.best_epoch * self.steps_per_epoch,
             "validation_accuracy": self.best_accuracy,
         }
-        write_checkpoint(path, self._contents(self.model.state_dict() | best) | {"metrics": metrics})
+        write_checkpoint(path, self._contents(self.model.state_dict() | self.best_weights) | {"metrics": metrics})
 
     def _contents(self, weights: dict[str, Tensor]) -> dict[str, Any]:
         return {
@@ -192,11 +188,6 @@ class TrainingState:
             "data_digest": self.data_digest,
             "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
         }
-
-    @property
-    def _prefix(self) -> str:
-        """Stands before the names of what is trained, in those of the whole network."""
-        return f"{catalog.ARCHITECTURES[self.config.architecture].head}." if self.config.mode == "frozen" else ""
 
     @classmethod
     def load(cls, last: Path, whole: Path | None, *, device: str | None = None) -> "TrainingState":
@@ -252,20 +243,26 @@ class TrainingState:
     def _take_best(self, training: dict[str, Any], whole: dict[str, Any] | None, name: str) -> None:
         """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
-        best = training.get("best_weights")
+        best = _under_whole_names(training.get("best_weights") or {}, self.config.architecture)
         if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
-            best = self.trained.state_dict()
+            best = self.plan.tail.state_dict()
         elif not best and whole is not None:
-            best = {key.removeprefix(self._prefix): tensor for key, tensor in whole["weights"].items()}
+            best = whole["weights"]
             # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
             metrics = whole["metrics"]
             self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
         elif not best:  # of the epochs that are still to come the best counts, and the current one
             self.lost_best = True
-            best = self.trained.state_dict() if self.batch == 0 else {}
+            best = self.plan.tail.state_dict() if self.batch == 0 else {}
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (None, 0)
         # Copies: training must not write into what it will be scored with.
-        self.best_weights = copy_weights(best, self.trained, name)
+        self.best_weights = copy_weights(best, self.plan.tail, name)
+
+
+def _under_whole_names(weights: dict[str, Tensor], architecture: str) -> dict[str, Tensor]:
+    """Weights under their names in the network: earlier versions wrote those of a head alone under the head's own."""
+    head = catalog.ARCHITECTURES[architecture].head
+    return {name if "." in name else f"{head}.{name}": tensor for name, tensor in weights.items()}
 
 
 def _on_cpu(values: Any) -> Any:

@@ -15,17 +15,14 @@ from core import devices
 from core.data.batches import Batches
 from core.data.dataset import DataSet
 from core.errors import TrainingDivergedError, UnfreezeError
-from core.models import build, heads
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Finished, Started, Step
-from core.runs.optimizer_settings import OptimizerSettings
+from core.training import features
 from core.training import fine_tune as training
-from core.training import frozen
 from core.training.checkpoints import load_network
 from core.training.fine_tune import fine_tune
 from core.training.inputs import evaluation_batch
 from core.training.keeper import Keeper
-from core.training.optimizers import make_optimizer
 from core.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("tiny_data")
@@ -117,31 +114,19 @@ def test_full_training_moves_everything() -> None:
 
 def test_kept_features_give_the_losses_of_computed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = list(fine_tune(TrainingState.new(config(mode="frozen"))))
-    monkeypatch.setattr(frozen, "_FEATURES_SHARE", 0.0)
+    monkeypatch.setattr(features, "_FEATURES_SHARE", 0.0)
     computed = list(fine_tune(TrainingState.new(config(mode="frozen"))))
     assert [events[0].keeps_features for events in (kept, computed)] == [True, False]  # type: ignore[union-attr]
     assert losses(kept) == pytest.approx(losses(computed), rel=1e-4)
 
 
-def test_frozen_part_is_computed_once_when_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_part_is_computed_once_when_kept() -> None:
     computed: list[int] = []
-    head_inputs = heads.head_inputs
-
-    def count(model: nn.Module, head: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        computed.append(len(images))
-        return head_inputs(model, head, images)
-
-    monkeypatch.setattr(heads, "head_inputs", count)
-    list(fine_tune(TrainingState.new(config(mode="frozen", epochs=5))))
+    state = TrainingState.new(config(mode="frozen", epochs=5))
+    assert state.plan.body is not None
+    state.plan.body.register_forward_hook(lambda module, inputs, features: computed.append(len(features)))
+    list(fine_tune(state))
     assert sum(computed) == 54 + 6 + 20
-
-
-def test_optimizer_gets_only_what_learns() -> None:
-    model = build.build_random("my_cnn", 10, seed=0)
-    head = model.get_submodule("fc")
-    heads.freeze_all_but(model, head)
-    optimizer = make_optimizer(model, OptimizerSettings(learning_rate=0.1))
-    assert optimizer.param_groups[0]["params"] == list(head.parameters())
 
 
 def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +137,7 @@ def test_test_set_is_scored_with_the_best_weights(monkeypatch: pytest.MonkeyPatc
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.best_epoch, finished.best_accuracy) == (best.epoch, best.accuracy)
-    state.head.load_state_dict(state.best_weights)
+    state.plan.tail.load_state_dict(state.best_weights)
     with torch.no_grad():
         logits = state.model.eval()(evaluation_batch(state, state.test.gather(slice(None))))
     assert (logits.argmax(dim=1) == state.test.labels).float().mean() == pytest.approx(finished.test_accuracy)

@@ -105,10 +105,6 @@ def test_special_networks_learn(architecture: str, mode: Mode, tiny_data: object
     head = {f"{ARCHITECTURES[architecture].head}.{name}" for name, _ in state.head.named_parameters()}
     assert isinstance(events[-1], Finished)
     assert moved == head if mode == "frozen" else moved > head
-    images = state.transform(state.test.gather(slice(4)))
-    with torch.no_grad():
-        features = heads.head_inputs(state.model.eval(), state.head, images)
-        assert torch.allclose(heads.to_logits(state.head(features)), state.model(images), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -165,17 +161,6 @@ def test_freezing_leaves_only_the_head_to_learn() -> None:
     model = build.build_random("my_cnn", 10, seed=0)
     heads.freeze_all_but(model, heads.get_head(model, "my_cnn"))
     assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == ["fc.weight", "fc.bias"]
-
-
-def test_head_inputs_are_what_the_head_turns_into_logits() -> None:
-    model = build.build_random(SMALL, 10, seed=0).eval()
-    head = heads.get_head(model, SMALL)
-    images = torch.randn(2, 3, 64, 64)
-    with torch.no_grad():
-        features = heads.head_inputs(model, head, images)
-        assert torch.equal(head(features), model(images))
-    assert features.shape == (2, 1280)
-    assert not head._forward_pre_hooks
 
 
 @pytest.mark.parametrize(

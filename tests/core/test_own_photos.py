@@ -75,7 +75,7 @@ def test_predict_gives_the_answers_of_validation_itself(home: Path, mixed: Path,
     events = list(fine_tune(state))
     assert isinstance(events[-1], Finished)
     state.save_best(tmp_path / "best.pt")
-    state.trained.load_state_dict(state.best_weights)
+    state.plan.tail.load_state_dict(state.best_weights)
     state.model.eval()
     manifest = library.load(state.config.data).manifest
     rows = manifest.rows("validation")

@@ -1,0 +1,91 @@
+"""Any network of the catalog is a chain of blocks, and computes the same when it is cut between two of them."""
+
+import pytest
+import torch
+
+from core.models import blocks, build
+from core.models.catalog import ARCHITECTURES
+
+FAMILIES = {
+    "efficientnet_lite0": 64,
+    "alexnet": 64,
+    "densenet121": 32,
+    "googlenet": 64,
+    "mnasnet0_5": 32,
+    "mobilenet_v3_small": 32,
+    "regnet_x_400mf": 32,
+    "resnet18": 32,
+    "shufflenet_v2_x0_5": 32,
+    "squeezenet1_1": 32,
+    "swin_t": 64,
+}
+LARGE = {
+    "convnext_tiny": 32,
+    "efficientnet_v2_s": 32,
+    "inception_v3": 80,
+    "maxvit_t": 224,
+    "vgg11": 32,
+    "vit_b_32": 224,
+}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_blocks_have_every_parameter_once_and_in_order(architecture: str) -> None:
+    known, found = ARCHITECTURES[architecture], blocks.blocks_of(architecture)
+    model = build.build_empty(architecture, known.num_classes)
+    expected = [name for name, _ in model.named_parameters()]
+    assert sorted(name for block in found for name in block.names) == sorted(expected)
+    assert {name.rpartition(".")[0] for name in found[-1].names} == {known.head}, "the last block is the head"
+    stages = [block.stage for block in found]
+    assert stages == sorted(stages)
+    assert {*stages} == set(range(stages[-1] + 1))
+    assert stages[-1] == stages[-2], "a head alone is no stage"
+    assert stages[-1] >= 3 or architecture == "my_cnn"
+
+
+def test_blocks_and_stages_are_those_that_people_know() -> None:
+    def firsts(architecture: str) -> list[str]:
+        found = blocks.blocks_of(architecture)
+        return [
+            block.name
+            for before, block in zip((None, *found), found, strict=False)
+            if not before or before.stage < block.stage
+        ]
+
+    assert firsts("resnet18") == ["conv1", "layer1.0", "layer2.0", "layer3.0", "layer4.0"]
+    assert firsts("vit_b_16")[1:] == [f"encoder.layers.encoder_layer_{number}" for number in (3, 6, 9)]
+    assert firsts("swin_t") == [f"features.{number}" for number in (0, 2, 4, 6)]
+    assert firsts("vgg16") == [f"features.{number}" for number in (0, 5, 10, 17, 24)] + ["classifier.0"]
+    assert [block.name for block in blocks.blocks_of("resnet18")[-3:]] == ["layer4.0", "layer4.1", "fc"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size"),
+    [*FAMILIES.items(), *(pytest.param(*entry, marks=pytest.mark.long) for entry in LARGE.items())],
+)
+def test_network_that_is_cut_computes_the_same_to_the_last_bit(architecture: str, size: int) -> None:
+    model = build.build_random(architecture, 5, seed=0).eval()
+    count = len(blocks.blocks_of(architecture))
+    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = model(images)
+        for first in {1, count // 2, count - 2, -1}:
+            body, tail = blocks.split(model, architecture, first)
+            assert torch.equal(tail.eval()(body(images)), expected), first
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "swin_t", "efficientnet_lite0"])
+def test_parts_share_the_layers_of_the_network_under_its_names(architecture: str) -> None:
+    model = build.build_random(architecture, 5, seed=0)
+    found = blocks.blocks_of(architecture)
+    own = model.state_dict()
+    for first in (1, len(found) // 2, len(found) - 1):
+        body, tail = blocks.split(model.train(), architecture, first)
+        assert {name for name, _ in tail.named_parameters()} == {
+            name for block in found[first:] for name in block.names
+        }
+        parts = {**body.state_dict(), **tail.state_dict()}
+        assert parts.keys() == own.keys()
+        assert all(tensor.data_ptr() == own[name].data_ptr() for name, tensor in parts.items())
+        assert not any(module.training for module in body.modules())
+        assert all(module.training for module in tail.modules())
