@@ -21,6 +21,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     started.kill()
 
 
+@pytest.mark.long
 def test_every_page_opens_and_charts_are_drawn(page: Page, server: Server) -> None:
     run = make_run(server, "drawn")
     asked: list[str] = []

@@ -119,6 +119,7 @@ def test_finished_run_opens_in_another_browser_and_downloads_its_model(page: Pag
     other.context.close()
 
 
+@pytest.mark.long
 def test_two_tabs_start_at_once_and_both_runs_are_kept(page: Page, browser: Browser, server: Server) -> None:
     first = start(page)
     other = browser.new_context().new_page()

@@ -80,6 +80,7 @@ def test_addresses_of_earlier_versions_lead_to_their_runs(page: Page, server: Se
     expect(page).to_have_url(re.compile(rf"/fine_tuning\?run={run.id}$"))
 
 
+@pytest.mark.long
 def test_back_shows_what_stood_in_the_form_before(page: Page, server: Server) -> None:
     page.goto(f"{server.url}architecture_inspector?classes=7")
     classes = page.get_by_label("Classes", exact=True)

@@ -98,6 +98,7 @@ def test_idle_process_that_was_killed_costs_nothing(seconds: float) -> None:
     assert helper.call("os:getpid") != pid
 
 
+@pytest.mark.long
 def test_slow_question_keeps_nobody_waiting() -> None:
     slow = helper.submit(f"{HERE}:wait_and_tell", 8.0)
     wait_until(slow.running)

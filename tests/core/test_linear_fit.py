@@ -86,6 +86,7 @@ def test_noise_lifts_the_exact_bias_to_four_and_weight_decay_holds_it_back() -> 
     assert biases == {0.0: pytest.approx(4.00, abs=0.01), 0.01: pytest.approx(3.98, abs=0.01)}
 
 
+@pytest.mark.long
 def test_thousand_epochs_leave_the_bias_on_its_way_as_in_the_lesson() -> None:
     biases = [end_of(LinearFitConfig(seed=seed)).bias for seed in range(40)]
     assert np.mean(biases) == pytest.approx(3.40, abs=0.1)

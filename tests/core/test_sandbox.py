@@ -56,6 +56,7 @@ def test_slow_file_is_given_up_and_keeps_nobody_waiting(tmp_path: Path, monkeypa
     slow.join()
 
 
+@pytest.mark.long
 def test_system_that_starts_no_process_is_spoken_of_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -147,7 +147,9 @@ def counting(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     monkeypatch.setattr(places, "PLACES", (*places.PLACES, place))
     known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
     monkeypatch.setattr(workers, "prepare", lambda: None)
-    monkeypatch.setattr(workers, "set_on", lambda folders, held: driver.work([lane.Lane(one) for one in folders]))
+    monkeypatch.setattr(
+        workers, "set_on", lambda folders, held, trains: driver.work([lane.Lane(one) for one in folders])
+    )
     return place
 
 
@@ -182,7 +184,7 @@ def test_it_is_set_up_in_a_form_done_listed_and_shown(home: Path, counting: Plac
 
 def test_it_is_stopped_and_goes_on_from_where_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(workers, "set_on", lambda folders, held: None)
+        patched.setattr(workers, "set_on", lambda folders, held, trains: None)
         folder = jobs.start(home, CountingConfig(until=9))
     control.write(folder.control, control.STOP)
     lock = locks.hold(folder.lock)
