@@ -39,6 +39,8 @@ main:focus-visible { outline: 2px solid currentColor !important; outline-offset:
 [data-testid="stElementToolbar"]:focus-within { opacity: 1 !important; }
 [class*="st-key-another_run_"] a:not(:hover) { background-color: transparent !important; }
 [class*="st-key-another_run_"] p { font-weight: inherit !important; }
+[data-testid="stTab"][aria-selected="true"] { color: inherit !important; }
+[data-testid="stTab"][aria-selected="true"] p { color: inherit !important; font-weight: 600; }
 </style>"""
 _NAME_LENGTH = 28  # the time after it must still fit
 _ANOTHER = "another_run_"  # the link of a run that is not the one on the page, see the style

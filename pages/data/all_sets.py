@@ -42,10 +42,12 @@ def _own(kept: StoredSet) -> None:
         state = state_in_words(packings.packing_of(store.home(), kept))
         if kept.newest:
             key = stored.key_of(kept.id, kept.newest)
-            st.caption(plain(library.about(key).description) + (f" {state}" if state else ""))
+            st.caption(plain(library.about(key).description))
+            if state:
+                st.markdown(state)  # no caption: red would be too pale in it
             _use(key)
         else:
-            st.caption(state or "Nothing is packed yet.")
+            st.markdown(state or "Nothing is packed yet.")
     except UnfreezeError as error:
         st.markdown(f":red[:material/error: {plain(str(error))}]")
 

@@ -15,8 +15,10 @@ from playwright.sync_api import Browser, FloatRect, Page
 
 from core.runs.config import LinearFitConfig
 from core.runs.events import Evaluated, Failed, Finished, Step, Stopped
+from core.runs.writer import append_event
 from pages.places import PLACES
 from tests.browser.conftest import Server
+from tests.folders import begin, class_folders, packed
 from tests.samples import STARTED, make_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -79,9 +81,12 @@ return [...new Set(found)];
 
 
 @pytest.fixture(scope="module")
-def addresses(shared_server: Server) -> list[str]:
-    """Every page, and runs in the states that have colours of their own."""
+def addresses(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Every page, and runs and data sets in the states that have colours of their own."""
     home = shared_server.home
+    root = class_folders(tmp_path_factory.mktemp("photos") / "pets")
+    whole, (failed, packing) = packed(home, root), begin(home, root)
+    append_event(packing, FAILED)
     runs = [make_run(home, STARTED, *STEPS, SCORED, *last) for last in ([FINISHED], [Stopped(step=57)], [FAILED], [])]
     line = make_run(home, config=LinearFitConfig(epochs=10))
     return [
@@ -89,6 +94,8 @@ def addresses(shared_server: Server) -> list[str]:
         *(f"fine_tuning?run={run.id}" for run in runs),
         "?mode=race",
         f"linear_fit?run={line.id}",
+        f"data_set?set={whole.id}",
+        f"data_set?set={failed.id}",
         f"runs?compare={runs[0].id}",
         f"runs?compare={runs[0].id},{runs[1].id}",
     ]
