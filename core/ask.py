@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Generic, Literal, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def stop() -> None:
 
 
 # A network of the catalog, before and after its head is replaced: its name, number of classes, mode, image size.
-describe = Question[[str, int, Literal["frozen", "full"], int], Description]("core.models.architecture:describe")
+describe = Question[[str, int, str, int], Description]("core.models.architecture:describe")
 describe_lesson = Question[[str], Description]("core.models.architecture:describe_lesson")
 
 # What a folder or an archive of photos could be taken for, by its path.

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.models import build, catalog, heads
+from core.models import blocks, build, catalog, heads
+from core.models.cuts import Chain
 from core.models.description import (
     LESSON_NETWORKS,
     Block,
@@ -37,8 +39,8 @@ _NUM_VALUES_SHOWN = 4
 
 
 @lru_cache(maxsize=64)
-def describe(architecture: str, num_classes: int, mode: Literal["frozen", "full"], image_size: int) -> Description:
-    """The network of the catalog as fine-tuning would train it: with a new head, and frozen or not.
+def describe(architecture: str, num_classes: int, mode: str, image_size: int) -> Description:
+    """The network of the catalog as fine-tuning would train it: with a new head, and as much frozen as the mode says.
 
     `image_size` is in pixels, for height and width; shapes are those of a batch of one.
     """
@@ -51,8 +53,9 @@ def describe(architecture: str, num_classes: int, mode: Literal["frozen", "full"
     with torch.device("meta"):
         head = heads.replace_head(model, architecture, num_classes, seed=0)
         images = torch.empty(1, 3, image_size, image_size)
-    if mode == "frozen":
-        heads.freeze_all_but(model, head)
+    first = blocks.first_to_learn(architecture, mode)
+    for name in chain.from_iterable(Chain(model, architecture).parameter_names[:first]):
+        model.get_parameter(name).requires_grad_(False)
     return _describe(model, images, head=_head(architecture, head), original=original)
 
 

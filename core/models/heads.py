@@ -39,9 +39,3 @@ def parameters_hash(module: nn.Module) -> str:
     for parameter in module.parameters():
         digest.update(parameter.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def freeze_all_but(model: nn.Module, head: nn.Module) -> None:
-    """Only the head's parameters learn from now on."""
-    model.requires_grad_(False)
-    head.requires_grad_(True)

@@ -1,17 +1,19 @@
 """What a run is asked to do: the settings of a fine-tuning, and of a linear fit. Knows nothing of how it is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from core.data import library
+from core.models import blocks
 from core.models.catalog import ARCHITECTURES
+from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
 from core.runs.quantities import BelowOne, Count, NotNegative, Positive
 from core.runs.run_config import RunConfig
-from core.runs.settings import Choice, Number, Range, Text, group, setting
+from core.runs.settings import Choice, Number, Range, Text, group, setting, settings_of
 
-Mode = Literal["frozen", "full"]
+Mode = Literal["frozen", "last_stage", "blocks", "full"]
 Weights = Literal["pretrained", "file", "random"]
 Augmentation = Literal["none", "random_resized_crop"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -62,8 +64,9 @@ class FineTuneConfig(RunConfig):
         "frozen",
         Choice(
             label="What learns",
-            help="The new last layer alone, or every layer.",
-            options={"frozen": "Frozen", "full": "Full"},
+            help="The new last layer alone; with it the last stage, the blocks that work at the lowest resolution; as "
+            "many blocks as you say; or every layer.",
+            options={"frozen": "Frozen", "last_stage": "Last stage", "blocks": "Depth", "full": "Full"},
         ),
     )
     augmentation: Augmentation = setting(
@@ -97,6 +100,7 @@ class FineTuneConfig(RunConfig):
         32, Number(label="Batch size", help="Photos in one step.", allowed=Range(1, 1_024), is_whole=True)
     )
     optimizer: OptimizerSettings = group(OptimizerSettings)
+    learning: LearningSettings = group(LearningSettings)
     seed: Count = setting(
         0,
         Number(
@@ -123,12 +127,35 @@ class FineTuneConfig(RunConfig):
             raise ValueError(f"image_size must be at least {least} for {self.architecture}, got {self.image_size}")
         if (self.weights == "file") != bool(self.weights_file):
             raise ValueError("weights_file must be given exactly when weights is 'file'")
+        most = len(blocks.blocks_of(self.architecture)) - 1
+        if self.mode == "blocks" and self.learning.depth > most:
+            raise ValueError(f"depth must be at most {most} for {self.architecture}, got {self.learning.depth}")
 
     @property
     def default_name(self) -> str:
         """See `RunConfig.default_name`."""
         photos = "" if self.data == type(self).data else f", {self.in_words('data')}"
-        return f"{ARCHITECTURES[self.architecture].label}, {self.mode}{photos}"
+        return f"{ARCHITECTURES[self.architecture].label}, {self.what_learns}{photos}"
+
+    @property
+    def what_learns(self) -> str:
+        """In a word or two, for the middle of a line."""
+        return what_learns(self.to_dict())
+
+    @property
+    def first_block(self) -> int:
+        """The first block of the network that learns, see `core.models.blocks`."""
+        return blocks.first_to_learn(self.architecture, self.mode, self.learning.depth)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether part of the network only computes, and stays as it is."""
+        return self.first_block > 0 and self.learning.freezing == "layers"
+
+    def parameters_that_learn(self, num_classes: int) -> int:
+        """How many there are with a head for so many classes."""
+        own = blocks.blocks_of(self.architecture)[self.first_block : -1]
+        return sum(block.parameters for block in own) + ARCHITECTURES[self.architecture].head_parameters(num_classes)
 
     @property
     def disk_bytes(self) -> int:
@@ -137,9 +164,20 @@ class FineTuneConfig(RunConfig):
         In float32: a whole network for `best.pt`, and three states with a momentum for each parameter that is trained.
         """
         known = ARCHITECTURES[self.architecture]
-        if self.mode == "full":
-            return 4 * (known.parameters + 3 * 2 * known.parameters)
-        return 4 * (2 * known.parameters + 3 * 3 * known.head_parameters(known.num_classes))
+        learning = self.parameters_that_learn(known.num_classes)
+        if self.has_body:
+            return 4 * (2 * known.parameters + 3 * 3 * learning)
+        return 4 * (known.parameters + 3 * (known.parameters + learning))
+
+
+def what_learns(values: Mapping[str, Any]) -> str:
+    """In a word or two, for the middle of a line; from the settings in a run's file, which may say anything."""
+    mode, depth = values.get("mode", ""), values.get("depth")
+    if mode == "blocks" and type(depth) is int:
+        return "last block" if depth == 1 else f"last {depth:,} blocks"
+    about = settings_of(FineTuneConfig)["mode"]
+    words = about.in_words(mode)
+    return words.lower() if about.problem_with("mode", mode) is None else words
 
 
 MAX_LANES = 4

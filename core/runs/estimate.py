@@ -8,6 +8,7 @@ from core.data import library
 from core.data.batches import num_batches
 from core.data.dataset import SIDES
 from core.errors import DataSetError, RunNotFoundError
+from core.models.catalog import ARCHITECTURES
 from core.runs import known_devices, overview, progress, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Started
@@ -15,7 +16,7 @@ from core.runs.status import Status
 
 _LOOKED_AT = 100  # of the newest runs
 # What decides on how long one photo takes.
-_COSTLY = ("architecture", "mode", "image_size", "augmentation", "precision", "device")
+_COSTLY = ("architecture", "mode", "depth", "freezing", "image_size", "augmentation", "precision", "device")
 
 
 def seconds_of(configs: Sequence[FineTuneConfig], runs_home: Path) -> float | None:
@@ -51,7 +52,6 @@ def _work_of(config: FineTuneConfig) -> float:
     manifest = library.load(config.data).manifest
     train, validation, test = (len(manifest.rows(side, seed=config.seed)) for side in SIDES)
     steps_per_epoch = num_batches(train, config.batch_size)
-    is_frozen = config.mode == "frozen"
     return progress.total_work(
         Started(
             architecture=config.architecture,
@@ -59,14 +59,14 @@ def _work_of(config: FineTuneConfig) -> float:
             device=config.device,
             device_label="",
             precision="float32",
-            parameters=0,
-            trainable_parameters=0,
+            parameters=ARCHITECTURES[config.architecture].parameters_with(len(manifest.classes)),
+            trainable_parameters=config.parameters_that_learn(len(manifest.classes)),
             train_images=train,
             validation_images=validation,
             test_images=test,
             steps_per_epoch=steps_per_epoch,
             total_steps=steps_per_epoch * config.epochs,
             first_step=1,
-            keeps_features=is_frozen and config.augmentation == "none" and config.epochs > 1,
+            keeps_features=config.has_body and config.augmentation == "none" and config.epochs > 1,
         )
     )

@@ -18,6 +18,7 @@ from core import words
 from core.durable import explain
 from core.errors import RunNotFoundError
 from core.runs import events, history, locks, store
+from core.runs.config import what_learns
 from core.runs.events import Ending, Evaluated, Failed, Finished, RareEvent
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS
@@ -174,7 +175,7 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         name=clean(description["name"]),
         kind=kind.name,
         network=clean(kind.network(values)),
-        mode=clean(values.get("mode", "")),
+        mode=clean(what_learns(values)),
         race=folder.race(),
         image_size=_setting(values.get("image_size")),
         epochs=_setting(values.get("epochs")),

@@ -13,12 +13,14 @@ class Preset:
     label: str
     description: str
     frozen: dict[str, Any]
+    part: dict[str, Any]  # for the last stage, or some blocks
     full: dict[str, Any]
-    race: dict[str, Any]  # for both, side by side
+    race: dict[str, Any]  # for several, side by side
 
     def settings(self, mode: Mode | Literal["race"]) -> dict[str, Any]:
         """The settings that this preset fills in."""
-        return {"frozen": self.frozen, "full": self.full, "race": self.race}[mode]
+        own = {"frozen": self.frozen, "full": self.full, "race": self.race}
+        return own.get(mode, self.part)
 
 
 # The lesson's training settings, exactly.
@@ -46,6 +48,7 @@ PRESETS: dict[str, Preset] = {
         label="Quick start",
         description="A good model soon. Without random crops, so that layers that are frozen are computed only once.",
         frozen=_QUICK,
+        part={**_QUICK, "epochs": 5, "learning_rate": 3e-3},
         # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
         full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
         race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
@@ -54,6 +57,7 @@ PRESETS: dict[str, Preset] = {
         label="Lesson",
         description="The course's settings: random crops, a small learning rate, three epochs. To compare both ways.",
         frozen=_LESSON,
+        part=_LESSON,
         full=_LESSON,
         race=_LESSON,
     ),

@@ -67,9 +67,13 @@ class Features(Images):
 
     def _fit_into_memory(self) -> bool:
         num_images = len(self._state.train) + len(self._state.validation)
-        needed_bytes = 4 * num_images * self._state.plan.num_features
-        # Maps have a height and a width, too: it takes less to compute them again.
-        return 0 < needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(self._state.device)
+        needed_bytes = 4 * num_images * (self._state.plan.num_features or self._count_features())
+        return needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(self._state.device)
+
+    def _count_features(self) -> int:
+        """How many numbers the body makes of an image: tried, since that depends on the image's size."""
+        photos = self._state.train.gather(np.zeros(1, np.int64))
+        return self._compute(evaluation_batch(self._state, photos), "float32").numel()
 
     def catch_up(self) -> Iterator[Extracting]:
         """After the first epoch: compute what is not there, because an earlier attempt had computed it."""

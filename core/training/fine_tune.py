@@ -67,15 +67,13 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
 def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
     plan, losses = state.plan, Losses(state)
-    plan.tail.train()
+    tail = plan.train()
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
         seed_dropout(state.config.seed, state.step + 1)
         batch = inputs.for_training(rows)
         labels = state.train.labels[torch.from_numpy(rows).to(state.device)]
-        loss = train_step(
-            plan.tail, state.optimizer, batch, labels, lambda: devices.autocast(state.device, plan.precision)
-        )
+        loss = train_step(tail, state.optimizer, batch, labels, lambda: devices.autocast(state.device, plan.precision))
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
@@ -170,7 +168,7 @@ class Losses:
             yield Step(
                 step=first + index,
                 loss=loss,
-                learning_rate=state.optimizer.param_groups[0]["lr"],
+                learning_rate=state.optimizer.param_groups[-1]["lr"],
                 seconds=before + each * (index + 1),
                 images=num_images[index],
             )

@@ -17,7 +17,7 @@ from core.data.dataset import SIDES
 from core.data.gather import Gatherer
 from core.data.transforms import Transform
 from core.errors import DataChangedError, DataSetError, NetworkMissingError, TrainingDivergedError, WeightsFileError
-from core.models import build, catalog, heads
+from core.models import blocks, build, catalog, heads
 from core.runs.config import FineTuneConfig
 from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
@@ -105,7 +105,7 @@ class TrainingState:
             model=model,
             head=heads.get_head(model, config.architecture),
             plan=plan,
-            optimizer=make_optimizer(plan.parameters, config.optimizer),
+            optimizer=make_optimizer(plan.groups(), config.optimizer),
         )
 
     @property
@@ -214,11 +214,11 @@ class TrainingState:
             raise WeightsFileError(f"{name} holds a trained network, but not what it takes to train it further.")
         config = FineTuneConfig.from_dict(contents["configuration"])
         config = replace(config, device=device or config.device)
-        head = f"{catalog.ARCHITECTURES[config.architecture].head}."
+        first = f"{blocks.blocks_of(config.architecture)[0].name}."
         weights = contents["weights"]
-        if all(name.startswith(head) for name in weights):
+        if not any(name.startswith(first) for name in weights):
             if whole is None and config.weights == "file":  # which may be another one by now
-                raise NetworkMissingError(f"{name} holds a new head, but the network that it belongs to is missing.")
+                raise NetworkMissingError(f"{name} holds what has learnt, but the rest of its network is missing.")
             unchanged = whole["weights"] if whole is not None else untrained_weights(config)
             weights = unchanged | weights
         model = build.build_for_weights(config.architecture, weights, name)

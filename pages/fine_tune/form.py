@@ -6,11 +6,12 @@ import streamlit as st
 
 from core.data import library
 from core.errors import UnfreezeError
+from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
-from core.runs.settings import settings_of
+from core.runs.settings import numbers_of, settings_of
 from pages.fine_tune import lanes
 from pages.fine_tune.plan import choose_photos, show_photos, show_plan
 from pages.fine_tune.settings import choose_settings
@@ -30,13 +31,16 @@ from pages.fine_tune.values import (
 from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
 from pages.ui.fields import choice_field
-from pages.ui.format import plain, roughly
+from pages.ui.format import counted, plain, roughly
 from pages.ui.glossary import glossary
 from pages.ui.once import note_click
 from pages.ui.problems import problems_shown
 
 _MODE_HELP = {
     "frozen": "Only the new last layer is trained. All other layers keep their weights. Fast.",
+    "last_stage": "The new last layer and the last stage are trained: the blocks that work at the lowest resolution. "
+    "What is before them is computed only once.",
+    "blocks": "The new last layer is trained, and as many blocks before it as you say.",
     "full": "Every layer is trained, starting from its present weights. Slower, and it needs more photos.",
     "race": "Trains both ways side by side: with the same new layer, on the same batches, in one chart.",
 }
@@ -71,7 +75,7 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     choose_photos()
     network = _choose_network()
     weights_problem = choose_weights(network, ARCHITECTURES[network])
-    is_race = _choose_what_learns() == "race"
+    is_race = _choose_what_learns(network) == "race"
     problems = [*_choose_settings(ARCHITECTURES[network]), *_photos_problem()]
     chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([{}], None)
     configs = [] if weights_problem or problems or lanes_problem else [_config(lane) for lane in chosen]
@@ -119,10 +123,28 @@ def _choose_network() -> str:
     return network
 
 
-def _choose_what_learns() -> str:
+def _choose_what_learns(network: str) -> str:
     mode = choice_field(MODE, key=key_of("mode"), on_change=follow_preset)
     st.caption(_MODE_HELP[mode])
+    if mode == "blocks":
+        _choose_depth(network)
     return mode
+
+
+def _choose_depth(network: str) -> None:
+    """From which block on the network learns, the last ones first."""
+    before_head = blocks_of(network)[-2::-1]
+    names = {depth: block.name for depth, block in enumerate(before_head, start=1)}
+    if value_of("depth") not in names:  # of a deeper network
+        st.session_state[key_of("depth")] = len(names)
+    about = numbers_of(FineTuneConfig)["depth"]
+    st.selectbox(
+        "Learns from",
+        names,
+        format_func=lambda depth: f"{names[depth]} on: {counted(depth, 'block')} and the new last layer",
+        key=key_of("depth"),
+        help=about.help,
+    )
 
 
 def _choose_settings(known: Architecture) -> list[str]:

@@ -9,6 +9,7 @@ from core.data import library, preview
 from core.data.batches import num_batches
 from core.data.dataset import Manifest
 from core.data.stored import parse_key
+from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
@@ -81,14 +82,13 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
     config = configs[0]
     known, manifest = ARCHITECTURES[config.architecture], library.load(config.data).manifest
     num_classes = len(manifest.classes)
-    head, parameters = known.head_parameters(num_classes), known.parameters_with(num_classes)
     train = len(manifest.rows("train", seed=config.seed))
     steps = num_batches(train, config.batch_size)
     st.markdown("##### What will happen")
     st.markdown(
         f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
         f"{counted(num_classes, 'class')}.\n"
-        f"2. {_who_learns(configs, head, parameters)}\n"
+        f"2. {_who_learns(configs, num_classes)}\n"
         f"3. {train:,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
         f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
         "shows each step as soon as it is done."
@@ -101,11 +101,18 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
         )
 
 
-def _who_learns(configs: list[FineTuneConfig], head: int, parameters: int) -> str:
+def _who_learns(configs: list[FineTuneConfig], num_classes: int) -> str:
     """How many parameters are trained, in a sentence; for a race, one count a way to fine-tune."""
-    learning = {config.mode: head if config.mode == "frozen" else parameters for config in configs}
+    total = ARCHITECTURES[configs[0].architecture].parameters_with(num_classes)
+    learning = {config.what_learns: config.parameters_that_learn(num_classes) for config in configs}
     if len(configs) == 1:
         (number,) = learning.values()
-        return f"**{number:,} of {parameters:,} parameters** are trained ({number / parameters:.2%})."
-    counts = " and ".join(f"**{number:,}** in a {mode} run" for mode, number in learning.items())
-    return f"{len(configs)} runs start with the same new layer. Of {parameters:,} parameters, {counts} are trained."
+        return f"**{number:,} of {total:,} parameters** are trained ({number / total:.2%}){_from_where(configs[0])}."
+    counts = " and ".join(f"**{number:,}** ({what})" for what, number in learning.items())
+    return f"{len(configs)} runs start with the same new layer. Of {total:,} parameters, {counts} are trained."
+
+
+def _from_where(config: FineTuneConfig) -> str:
+    """Which layers these are, where they are neither one nor all."""
+    found = blocks_of(config.architecture)
+    return f": from `{found[config.first_block].name}` on" if 0 < config.first_block < len(found) - 1 else ""

@@ -20,7 +20,7 @@ from pages.ui import kept_address
 from pages.ui.address import absolute_path, read_settings, write_settings
 from pages.ui.fields import chosen_of
 
-FormMode = Literal["frozen", "full", "race"]
+FormMode = Literal["frozen", "last_stage", "blocks", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
 MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
 _MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in

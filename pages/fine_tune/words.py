@@ -10,7 +10,7 @@ from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, plain, plain_name
 
 _DEFAULTS = FineTuneConfig().to_dict()
-_IN_THE_TITLE = ("architecture", "mode", "weights_file")
+_IN_THE_TITLE = ("architecture", "mode", "depth", "weights_file")
 
 
 def in_words(values: Mapping[str, Any]) -> str:
@@ -49,6 +49,8 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     ),
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
+    "batch_norm": lambda value, _: "BatchNorm keeps its statistics" if value == "eval" else "",
+    "freezing": lambda value, _: "frozen by gradients alone" if value == "gradients" else "",
 }
 
 

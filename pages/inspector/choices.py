@@ -1,5 +1,6 @@
 """What is inspected: a network, its new head, and what learns. Kept in the session and in the address."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,8 @@ from pages.ui.address import read_settings, write_settings
 from pages.ui.fields import choice_field
 from pages.ui.format import plain
 
-_MODE = choices_of(FineTuneConfig)["mode"]
+_MODES = choices_of(FineTuneConfig)["mode"]
+_MODE = replace(_MODES, options={name: label for name, label in _MODES.options.items() if name != "blocks"})
 _CLASSES = Range(1, 100_000)
 _DEFAULTS = {"network": FineTuneConfig().architecture, "classes": 10, "mode": "frozen", "image_size": 224}
 _CHOICES = {"network": (*ARCHITECTURES, *LESSON_NETWORKS), "mode": tuple(_MODE.options)}

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.models.catalog import ARCHITECTURES
 from core.models.description import Description, Head
-from core.runs.config import FineTuneConfig
+from core.runs.config import FineTuneConfig, Mode
 from core.words import size
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui.format import count
@@ -36,7 +36,14 @@ def show_numbers(described: Description) -> None:
             st.metric(label, value, help=explanation, width="content")
 
 
-def show_head(described: Description, *, frozen: bool) -> None:
+_WHY = {
+    "frozen": "When the network is frozen, only the new head is trained.",
+    "last_stage": "The new head and the blocks that work at the lowest resolution are trained; the rest stays.",
+    "full": "Every layer is trained, starting from its present weights.",
+}
+
+
+def show_head(described: Description, mode: Mode) -> None:
     """The head before and after, and what is left to learn."""
     assert described.head is not None
     assert described.original is not None
@@ -49,12 +56,7 @@ def show_head(described: Description, *, frozen: bool) -> None:
     st.subheader("What learns", anchor=False)
     share = described.learning / described.parameters
     said = f"**{described.learning:,} of {described.parameters:,} parameters** are trainable ({_percent(share)})."
-    why = (
-        "When the network is frozen, only the new head is trained."
-        if frozen
-        else "Every layer is trained, starting from its present weights."
-    )
-    st.progress(share, text=f"{said} {why}")
+    st.progress(share, text=f"{said} {_WHY[mode]}")
 
 
 def _head_card(title: str, head: Head, total: int) -> None:

@@ -40,7 +40,7 @@ def main() -> None:
         st.info(LESSON_NETWORKS[network].why_no_head, icon=":material/info:")
         show_named_parameters(described)
     else:
-        show_head(described, frozen=value_of("mode") == "frozen")
+        show_head(described, value_of("mode"))
         show_way_on(network, settings)
     show_blocks(described)
     show_layers(described)

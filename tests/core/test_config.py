@@ -62,7 +62,7 @@ def test_choices_are_those_of_their_types() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mode": "half"}, "mode must be one of frozen, full"),
+        ({"mode": "half"}, "mode must be one of frozen, last_stage, blocks, full"),
         ({"architecture": "no_such_net"}, "architecture must be one that this version knows, got .no_such_net."),
         ({"data": "no_such_data"}, "data must be one of"),
         ({"weights": "file"}, "weights_file must be given"),

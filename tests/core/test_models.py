@@ -157,12 +157,6 @@ def test_replaced_head_has_the_new_classes_and_depends_on_the_seed_alone(archite
     assert not torch.equal(first.weight, heads.replace_head(model, architecture, 3, seed=8).weight)
 
 
-def test_freezing_leaves_only_the_head_to_learn() -> None:
-    model = build.build_random("my_cnn", 10, seed=0)
-    heads.freeze_all_but(model, heads.get_head(model, "my_cnn"))
-    assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == ["fc.weight", "fc.bias"]
-
-
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "output"), [(224, 3, 2, 112), (7, 5, 2, 4), (8, 5, 2, 4), (9, 3, 1, 9)]
 )

@@ -45,6 +45,7 @@ FULL = dataclasses.replace(QUICK, mode="full", epochs=3, batch_size=16)
 KINDS = {
     "kept features": [QUICK],
     "crops": [CROPS],
+    "a block": [dataclasses.replace(QUICK, mode="blocks")],
     "full": [FULL],
     "race": [CROPS, dataclasses.replace(CROPS, mode="full")],
 }

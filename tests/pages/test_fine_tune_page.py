@@ -321,7 +321,7 @@ def test_race_trains_both_ways_on_the_same_settings(
     monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
     page = open_page()
     choose_mode(page, "race")
-    assert "in a frozen run" in texts(page)
+    assert "**12,810** (frozen) and **3,383,818** (full) are trained" in texts(page)
     assert page.query_params["mode"] == "race"
     button(page, "Start the race").click().run()
     settings = PRESETS["quick"].race

@@ -5,6 +5,7 @@ import torch
 
 from core.models import blocks, build
 from core.models.catalog import ARCHITECTURES
+from core.models.cuts import Chain, trace_blocks
 
 FAMILIES = {
     "efficientnet_lite0": 64,
@@ -30,12 +31,20 @@ LARGE = {
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_blocks_have_every_parameter_once_and_in_order(architecture: str) -> None:
+def test_table_has_what_is_found_in_the_networks(architecture: str) -> None:
+    assert blocks.blocks_of(architecture) == trace_blocks(architecture)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_blocks_have_every_parameter_once(architecture: str) -> None:
     known, found = ARCHITECTURES[architecture], blocks.blocks_of(architecture)
     model = build.build_empty(architecture, known.num_classes)
-    expected = [name for name, _ in model.named_parameters()]
-    assert sorted(name for block in found for name in block.names) == sorted(expected)
-    assert {name.rpartition(".")[0] for name in found[-1].names} == {known.head}, "the last block is the head"
+    chain = Chain(model, architecture)
+    assert chain.block_names == [block.name for block in found]
+    names = [name for own in chain.parameter_names for name in own]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    assert {name.rpartition(".")[0] for name in chain.parameter_names[-1]} == {known.head}, "the last block is the head"
+    assert sum(block.parameters for block in found) == known.parameters
     stages = [block.stage for block in found]
     assert stages == sorted(stages)
     assert {*stages} == set(range(stages[-1] + 1))
@@ -46,11 +55,10 @@ def test_blocks_have_every_parameter_once_and_in_order(architecture: str) -> Non
 def test_blocks_and_stages_are_those_that_people_know() -> None:
     def firsts(architecture: str) -> list[str]:
         found = blocks.blocks_of(architecture)
-        return [
-            block.name
-            for before, block in zip((None, *found), found, strict=False)
-            if not before or before.stage < block.stage
+        begins = [
+            not before or before.stage < block.stage for before, block in zip((None, *found), found, strict=False)
         ]
+        return [block.name for block, is_first in zip(found, begins, strict=True) if is_first]
 
     assert firsts("resnet18") == ["conv1", "layer1.0", "layer2.0", "layer3.0", "layer4.0"]
     assert firsts("vit_b_16")[1:] == [f"encoder.layers.encoder_layer_{number}" for number in (3, 6, 9)]
@@ -65,27 +73,30 @@ def test_blocks_and_stages_are_those_that_people_know() -> None:
 )
 def test_network_that_is_cut_computes_the_same_to_the_last_bit(architecture: str, size: int) -> None:
     model = build.build_random(architecture, 5, seed=0).eval()
-    count = len(blocks.blocks_of(architecture))
+    count, chain = len(blocks.blocks_of(architecture)), Chain(model, architecture)
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = model(images)
         for first in {1, count // 2, count - 2, -1}:
-            body, tail = blocks.split(model, architecture, first)
+            body, tail = chain.split(first)
             assert torch.equal(tail.eval()(body(images)), expected), first
 
 
 @pytest.mark.parametrize("architecture", ["resnet18", "swin_t", "efficientnet_lite0"])
 def test_parts_share_the_layers_of_the_network_under_its_names(architecture: str) -> None:
     model = build.build_random(architecture, 5, seed=0)
-    found = blocks.blocks_of(architecture)
-    own = model.state_dict()
-    for first in (1, len(found) // 2, len(found) - 1):
-        body, tail = blocks.split(model.train(), architecture, first)
-        assert {name for name, _ in tail.named_parameters()} == {
-            name for block in found[first:] for name in block.names
-        }
+    own, chain = model.state_dict(), Chain(model, architecture)
+    for first in (1, len(chain.block_names) // 2, len(chain.block_names) - 1):
+        body, tail = chain.split(first)
+        behind = {name for names in chain.parameter_names[first:] for name in names}
+        assert {name for name, _ in tail.named_parameters()} == behind
         parts = {**body.state_dict(), **tail.state_dict()}
         assert parts.keys() == own.keys()
         assert all(tensor.data_ptr() == own[name].data_ptr() for name, tensor in parts.items())
-        assert not any(module.training for module in body.modules())
-        assert all(module.training for module in tail.modules())
+
+
+def test_what_learns_first() -> None:
+    firsts = {mode: blocks.first_to_learn("resnet18", mode) for mode in ("frozen", "last_stage", "full")}
+    assert firsts == {"frozen": 9, "last_stage": 7, "full": 0}
+    assert [blocks.first_to_learn("resnet18", "blocks", depth) for depth in (1, 2, 9, 100)] == [8, 7, 0, 0]
+    assert blocks.first_to_learn("my_cnn", "last_stage") == 0, "all that it has"

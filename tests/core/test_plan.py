@@ -1,0 +1,155 @@
+"""What learns, learns at its rate; what is frozen keeps every bit, whatever the network and the depth."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from core.models import blocks, build
+from core.models.catalog import ARCHITECTURES
+from core.runs.config import FineTuneConfig
+from core.runs.events import Event, Started, Step
+from core.training.fine_tune import fine_tune, seed_dropout
+from core.training.inputs import training_batch
+from core.training.optimizers import make_optimizer
+from core.training.plan import make_plan
+from core.training.state import TrainingState
+
+FAMILIES = {
+    "efficientnet_lite0": 32,
+    "alexnet": 64,
+    "densenet121": 32,
+    "mobilenet_v3_small": 32,
+    "regnet_x_400mf": 32,
+    "resnet18": 32,
+    "squeezenet1_1": 32,
+    "swin_t": 32,
+}
+
+
+def config(architecture: str, first: int, **settings: Any) -> FineTuneConfig:
+    """One in which the network learns from that block on."""
+    depth = len(blocks.blocks_of(architecture)) - 1 - first
+    own: dict[str, Any] = {"mode": "blocks", "depth": depth} if depth else {"mode": "frozen"}
+    known = ARCHITECTURES[architecture]
+    size = known.image_size or max(32, known.min_image_size)
+    common = {"weights": "random", "image_size": size, "device": "cpu", "precision": "float32", "batch_size": 8}
+    return FineTuneConfig.of(architecture=architecture, **common | own | settings)
+
+
+def firsts(architecture: str, *, every: bool) -> list[int]:
+    count = len(blocks.blocks_of(architecture))
+    return list(range(count)) if every else sorted({0, count // 2, count - 1})
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_only_what_learns_is_trained_at_any_depth(architecture: str, every: bool) -> None:
+    for first in firsts(architecture, every=every):
+        model = build.build_empty(architecture, ARCHITECTURES[architecture].num_classes)
+        asked = config(architecture, first, layer_decay=0.5, backbone_rate=0.25, batch_norm="eval")
+        plan = make_plan(model, asked, "float32")
+        learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        own = blocks.blocks_of(architecture)[first:]
+        assert learning == plan.rates.keys()
+        assert sum(model.get_parameter(name).numel() for name in learning) == sum(block.parameters for block in own)
+        assert asked.parameters_that_learn(ARCHITECTURES[architecture].num_classes) == sum(b.parameters for b in own)
+        optimizer = make_optimizer(plan.groups(), asked.optimizer)
+        handed = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        assert {*map(id, handed)} == {id(model.get_parameter(name)) for name in learning}
+        assert len(handed) == len(learning)
+        rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+        head = ARCHITECTURES[architecture].head
+        for name in learning:
+            share = rates[id(model.get_parameter(name))] / asked.optimizer.learning_rate
+            assert share == 1 if name.rpartition(".")[0] == head else share <= 0.125
+        plan.train()
+        norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        assert not any(module.training for module in norms)
+        assert (plan.body is None) == (first == 0)
+        if plan.body is not None:
+            assert not any(module.training for module in plan.body.modules())
+
+
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_what_is_frozen_keeps_every_bit(architecture: str, place: int) -> None:
+    count = len(blocks.blocks_of(architecture))
+    first = {1: 1, 2: count // 2, 3: count - 2}[place]
+    state = TrainingState.new(config(architecture, first, epochs=1, image_size=FAMILIES[architecture], batch_size=27))
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    list(fine_tune(state))
+    moved = {name for name, tensor in state.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    own = dict(state.plan.tail.named_parameters()).keys()
+    assert state.plan.body is not None
+    assert moved <= state.plan.tail.state_dict().keys() - state.plan.body.state_dict().keys()
+    assert {name for name in own if name in moved} >= {name for name in own if name.endswith("weight")}
+
+
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("first", [3, 7, 9])
+@pytest.mark.parametrize("settings", [{}, {"layer_decay": 0.7, "backbone_rate": 0.5, "batch_norm": "eval"}])
+def test_plan_takes_the_steps_of_a_plain_loop(first: int, settings: dict[str, Any]) -> None:
+    asked = config("resnet18", first, epochs=2, learning_rate=1e-3, **settings)
+    losses = [event.loss for event in fine_tune(TrainingState.new(asked)) if isinstance(event, Step)]
+    assert losses == pytest.approx(plain_losses(asked, first, len(losses)), rel=1e-5)
+
+
+def plain_losses(asked: FineTuneConfig, first: int, count: int) -> list[float]:
+    """What anybody would write: names that learn, modes by hand, a group for each block."""
+    state = TrainingState.new(asked)  # for its photos, and the network as it begins
+    model, names = state.model, [block.name for block in blocks.blocks_of("resnet18")]
+    stem = {"conv1": ["conv1", "bn1"]}
+    behind = [module for name in names[first:] for module in stem.get(name, [name])]
+    model.requires_grad_(False)
+    groups = []
+    for index, name in enumerate(behind):
+        module = model.get_submodule(name).requires_grad_(True)
+        depth = len(behind) - 1 - index
+        share = asked.learning.layer_decay**depth * (asked.learning.backbone_rate if depth else 1)
+        groups.append({"params": list(module.parameters()), "lr": share * asked.optimizer.learning_rate})
+    optimizer = torch.optim.SGD(groups, momentum=asked.optimizer.momentum, weight_decay=asked.optimizer.weight_decay)
+    model.eval()
+    for name in behind:
+        model.get_submodule(name).train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and asked.learning.batch_norm == "eval":
+            module.eval()
+    losses = []
+    for step in range(1, count + 1):
+        rows = state.batches.rows(step)
+        seed_dropout(asked.seed, step)
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(training_batch(state, rows)), state.train.labels[torch.from_numpy(rows)])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_layers_that_only_have_no_gradients_go_on_as_in_the_lesson() -> None:
+    state = TrainingState.new(config("resnet18", 9, epochs=1, freezing="gradients"))
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    events: list[Event] = list(fine_tune(state))
+    moved = {name for name, tensor in state.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert {name for name in moved if "running" not in name and "num_batches" not in name} == {"fc.weight", "fc.bias"}
+    assert any("running_mean" in name for name in moved), "BatchNorm still learns its statistics"
+    started = events[0]
+    assert isinstance(started, Started)
+    assert (started.trainable_parameters, started.keeps_features) == (2 * 513, False)
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_features_of_any_depth_are_computed_once() -> None:
+    for first in (4, 8):
+        state, computed = TrainingState.new(config("resnet18", first, epochs=4)), [0]
+        assert state.plan.body is not None
+        state.plan.body.register_forward_hook(
+            lambda _, inputs, features, counted=computed: counted.append(len(features))
+        )
+        list(fine_tune(state))
+        assert sum(computed) in (54 + 6 + 20, 54 + 6 + 20 + 1), "and one to see how much they take"

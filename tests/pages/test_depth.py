@@ -1,0 +1,91 @@
+"""How much of a network learns is one choice along it, and whatever depends on it follows."""
+
+from pathlib import Path
+
+import pytest
+
+from core.models.blocks import blocks_of
+from core.runs import jobs, known_devices, workers
+from core.runs.config import FineTuneConfig
+from core.runs.folder import RunFolder
+from core.runs.known_devices import DeviceInfo
+from pages.places import FINE_TUNE, INSPECTOR, RUNS
+from tests.pages import apps
+from tests.pages.apps import button, texts
+from tests.samples import make_run
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]:
+    """The configurations of the runs that were started; nothing trains."""
+    configs: list[FineTuneConfig] = []
+
+    def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
+        configs.append(config)
+        return make_run(runs_home, config=config)
+
+    monkeypatch.setattr(workers, "prepare", lambda: None)
+    monkeypatch.setattr(jobs, "start", start)
+    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
+    return configs
+
+
+def test_last_stage_is_named_counted_and_trained(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE)
+    page.button_group(key="fine_tune_mode").set_value("last_stage").run()
+    learning = FineTuneConfig(mode="last_stage").parameters_that_learn(10)
+    assert f"{learning:,} of 3,383,818 parameters" in texts(page)
+    assert "from features.13 on" in texts(page).replace("`", "")
+    button(page, "Start fine-tuning").click().run()
+    assert [config.mode for config in started] == ["last_stage"]
+    assert started[0].default_name == "EfficientNet-Lite0, last stage"
+
+
+def test_depth_is_chosen_by_the_names_of_blocks_and_kept_in_the_address(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE, architecture="resnet18", weights="random", mode="blocks", depth="3")
+    depth = page.selectbox(key="fine_tune_depth")
+    assert depth.value == 3
+    assert len(depth.options) == len(blocks_of("resnet18")) - 1
+    assert depth.options[0] == "layer4.1 on: 1 block and the new last layer"
+    depth.set_value(2).run()
+    assert (page.query_params["mode"], page.query_params["depth"]) == ("blocks", "2")
+    button(page, "Start fine-tuning").click().run()
+    assert [(config.mode, config.learning.depth) for config in started] == [("blocks", 2)]
+    assert started[0].default_name == "ResNet-18, last 2 blocks"
+
+
+def test_depth_of_a_deeper_network_becomes_all_of_this_one(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE, architecture="resnet18", weights="random", mode="blocks", depth="9")
+    page.selectbox(key="fine_tune_architecture").set_value("alexnet").run()
+    assert page.selectbox(key="fine_tune_depth").value == len(blocks_of("alexnet")) - 1
+    assert not page.exception
+
+
+def test_settings_that_a_way_does_not_use_are_not_offered(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE)
+    shown = {mode: offered(page, mode) for mode in ("frozen", "last_stage", "full")}
+    assert shown["frozen"] == {"freezing"}
+    assert shown["last_stage"] == {"backbone_rate", "layer_decay", "batch_norm", "freezing"}
+    assert shown["full"] == {"backbone_rate", "layer_decay", "batch_norm"}
+
+
+def offered(page: apps.AppTest, mode: str) -> set[str]:
+    page.button_group(key="fine_tune_mode").set_value(mode).run()
+    keys = [element.key for kind in ("number_input", "button_group") for element in page.get(kind)]
+    return {name for name in ("backbone_rate", "layer_decay", "batch_norm", "freezing") if f"fine_tune_{name}" in keys}
+
+
+def test_settings_that_are_not_offered_have_no_effect(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE, mode="full", layer_decay="0.5")
+    page.button_group(key="fine_tune_mode").set_value("frozen").run()
+    button(page, "Start fine-tuning").click().run()
+    assert started == [FineTuneConfig()]
+
+
+def test_depth_stands_in_the_list_and_in_the_inspector(home: Path, started: list[FineTuneConfig]) -> None:
+    make_run(home, config=FineTuneConfig.of(mode="blocks", depth=4))
+    page = apps.open_page(RUNS)
+    assert "last 4 blocks" in str(page.dataframe[0].value.to_dict())
+    page = apps.open_page(INSPECTOR, mode="last_stage")
+    assert "the blocks that work at the lowest resolution are trained" in texts(page)
+    assert page.button_group(key="inspector_mode").value == "last_stage"
