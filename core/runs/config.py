@@ -161,13 +161,15 @@ class FineTuneConfig(RunConfig):
     def disk_bytes(self) -> int:
         """What `core.training.keeper` keeps, and what is being written beside it.
 
-        In float32: a whole network for `best.pt`, and three states with a momentum for each parameter that is trained.
+        In float32: a whole network for `best.pt`, and three states with what the optimizer
+        remembers of each parameter that is trained.
         """
         known = ARCHITECTURES[self.architecture]
         learning = self.parameters_that_learn(known.num_classes)
+        memory = learning * (2 if self.optimizer.algorithm in ("adamw", "adam") else 1)
         if self.has_body:
-            return 4 * (2 * known.parameters + 3 * 3 * learning)
-        return 4 * (known.parameters + 3 * (known.parameters + learning))
+            return 4 * (2 * known.parameters + 3 * (2 * learning + memory))
+        return 4 * (known.parameters + 3 * (known.parameters + memory))
 
 
 def what_learns(values: Mapping[str, Any]) -> str:

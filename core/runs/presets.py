@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.runs.config import Mode
+from core.runs.learning_settings import LearningSettings
+from core.runs.optimizer_settings import OptimizerSettings
+from core.runs.settings import values_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +26,14 @@ class Preset:
         return own.get(mode, self.part)
 
 
+# Everything that a preset decides on, so that one takes back what another has set.
+_RECIPE = {
+    **values_of(OptimizerSettings()),
+    **{name: value for name, value in values_of(LearningSettings()).items() if name != "depth"},
+}
 # The lesson's training settings, exactly.
 _LESSON = {
+    **_RECIPE,
     "augmentation": "random_resized_crop",
     "image_size": 224,
     "epochs": 3,
@@ -34,6 +43,7 @@ _LESSON = {
     "weight_decay": 1e-2,
 }
 _QUICK = {
+    **_RECIPE,
     "augmentation": "none",
     "image_size": 224,
     "epochs": 20,

@@ -110,7 +110,8 @@ class Features(Images):
         device = self._state.device
         # Not inference_mode: its tensors could not be used in the tail's backward pass.
         with torch.no_grad(), devices.exact_float32(device), devices.autocast(device, precision):
-            return self._body(batch).float()  # type: ignore[no-any-return]
+            features: Tensor = self._body(batch)
+            return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
 class _Kept:
@@ -136,7 +137,7 @@ class _Kept:
     def keep(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
         """Keep the features of one block, and return them."""
         if self._values is None:
-            self._values = torch.empty(self._count, *features.shape[1:], device=features.device)
+            self._values = features.new_empty(self._count, *features.shape[1:])
         self._values[torch.from_numpy(rows).to(features.device)] = features
         self._is_known[self._block_of[rows[0]]] = True
         return features

@@ -1,7 +1,7 @@
 """Whether what a checkpoint says of its network and its run can be. Whoever made the file may have written anything."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, TypeGuard
 
 import torch
@@ -108,42 +108,50 @@ def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) ->
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, source: str) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, names: Set[str], source: str) -> None:
     """Give an optimizer the memory that a checkpoint holds of it. Its settings stay those of the configuration.
 
-    A fused kernel walks through parameter and memory side by side, whatever their shapes and strides are.
+    `names` are what it remembers of a parameter. A fused kernel walks through parameter and memory side by side,
+    whatever their shapes and strides are.
 
     Raises:
         WeightsFileError: that memory is not this optimizer's.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state = saved.get("state") if isinstance(saved, dict) else None
-    if not isinstance(state, dict) or not all(_is_memory_of(parameters, *entry) for entry in state.items()):
+    if not isinstance(state, dict) or not all(_is_memory_of(parameters, names, *entry) for entry in state.items()):
         raise WeightsFileError(f"{shown(source)} is damaged: what its optimizer remembers does not fit its network.")
     memory = {
-        index: {name: _laid_out_as(parameters[index], momentum) for name, momentum in entry.items()}
+        index: {name: _laid_out_as(parameters[index], values) for name, values in entry.items()}
         for index, entry in state.items()
     }
     optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def _laid_out_as(parameter: Tensor, momentum: Tensor | None) -> Tensor | None:
+def _laid_out_as(parameter: Tensor, values: Tensor | None) -> Tensor | None:
     """What is remembered of each of a parameter's numbers, in the order in which they lie in memory."""
-    return None if momentum is None else torch.empty_like(parameter, requires_grad=False).copy_(momentum)
+    if values is None or values.shape != parameter.shape:
+        return values
+    return torch.empty_like(parameter, requires_grad=False).copy_(values)
 
 
-def _is_memory_of(parameters: list[Tensor], index: Any, memory: Any) -> bool:
+def _is_memory_of(parameters: list[Tensor], names: Set[str], index: Any, memory: Any) -> bool:
     """Whether this can be what is remembered of the parameter with that index."""
     if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(memory, dict):
         return False
-    if set(memory) != {"momentum_buffer"}:  # all that SGD remembers
+    if memory.keys() != names:
         return False
-    momentum = memory["momentum_buffer"]
-    if momentum is None:
-        return True
-    if not isinstance(momentum, Tensor) or not momentum.is_floating_point():
+    return all(_can_be_remembered(name, values, parameters[index]) for name, values in memory.items())
+
+
+def _can_be_remembered(name: str, values: Any, parameter: Tensor) -> bool:
+    if values is None:
+        return name == "momentum_buffer"  # without momentum there is none
+    if not isinstance(values, Tensor) or not values.is_floating_point() or not bool(values.float().isfinite().all()):
         return False
-    return momentum.shape == parameters[index].shape and bool(momentum.float().isfinite().all())
+    if name == "step":  # a count
+        return values.shape == () and float(values) >= 0
+    return values.shape == parameter.shape and (name != "exp_avg_sq" or bool((values >= 0).all()))
 
 
 def _is_number(value: Any) -> bool:

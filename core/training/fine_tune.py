@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
 from core.training.features import Images, tail_inputs
 from core.training.inputs import EVALUATION_BATCH
+from core.training.optimizers import set_rates
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 
@@ -66,18 +68,20 @@ def _fine_tune(state: TrainingState) -> Iterator[Event]:
 
 def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
-    plan, losses = state.plan, Losses(state)
+    plan, losses, settings = state.plan, Losses(state), state.config.optimizer
     tail = plan.train()
+    autocast = partial(devices.autocast, state.device, plan.precision)
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
         seed_dropout(state.config.seed, state.step + 1)
         batch = inputs.for_training(rows)
         labels = state.train.labels[torch.from_numpy(rows).to(state.device)]
-        loss = train_step(tail, state.optimizer, batch, labels, lambda: devices.autocast(state.device, plan.precision))
+        rate = set_rates(state.optimizer, settings, state.step, state.total_steps)
+        loss = train_step(tail, state.optimizer, batch, labels, autocast, settings.label_smoothing)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
-        losses.add(loss, num_images=len(rows))
+        losses.add(loss, num_images=len(rows), learning_rate=rate)
         if losses.are_due or state.batch == state.steps_per_epoch:
             yield from losses.hand_over()
 
@@ -105,11 +109,12 @@ def train_step(
     inputs: Tensor,
     labels: Tensor,
     autocast: Callable[[], AbstractContextManager[object]],
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """One optimizer step on (batch, ...) inputs with (batch,) labels. Returns the batch's mean loss, on the device."""
     optimizer.zero_grad()
     with autocast():
-        loss = functional.cross_entropy(network(inputs), labels)
+        loss = functional.cross_entropy(network(inputs), labels, label_smoothing=label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()
@@ -133,14 +138,14 @@ class Losses:
     def __init__(self, state: TrainingState) -> None:
         self._state = state
         self._waiting: list[Tensor] = []
-        self._num_images: list[int] = []
+        self._notes: list[tuple[int, float]] = []
         self._handed_over = time.perf_counter()
         self._seconds = state.clock.seconds
 
-    def add(self, loss: Tensor, *, num_images: int) -> None:
+    def add(self, loss: Tensor, *, num_images: int, learning_rate: float) -> None:
         """Keep the loss of the step just done."""
         self._waiting.append(loss)
-        self._num_images.append(num_images)
+        self._notes.append((num_images, learning_rate))
 
     @property
     def are_due(self) -> bool:
@@ -160,7 +165,7 @@ class Losses:
         first, before = state.reported_step + 1, self._seconds
         self._seconds, self._handed_over = state.clock.seconds, time.perf_counter()
         each = (self._seconds - before) / len(values)
-        num_images, self._waiting, self._num_images = self._num_images, [], []
+        notes, self._waiting, self._notes = self._notes, [], []
         for index, loss in enumerate(values):
             if not math.isfinite(loss):
                 raise _diverged(loss, f"at step {first + index}", state)
@@ -168,9 +173,9 @@ class Losses:
             yield Step(
                 step=first + index,
                 loss=loss,
-                learning_rate=state.optimizer.param_groups[-1]["lr"],
+                learning_rate=notes[index][1],
                 seconds=before + each * (index + 1),
-                images=num_images[index],
+                images=notes[index][0],
             )
 
 
@@ -236,7 +241,7 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         validation_images=len(state.validation),
         test_images=len(state.test),
         steps_per_epoch=state.steps_per_epoch,
-        total_steps=state.steps_per_epoch * state.config.epochs,
+        total_steps=state.total_steps,
         first_step=state.step + 1,
         epochs_before=state.epoch,
         keeps_features=keeps_features,

@@ -5,7 +5,6 @@ The loop asks nothing: it trains a tail on its inputs.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -31,10 +30,10 @@ class Plan:
         """Those that learn, in the network's order."""
         return [self.tail.get_parameter(name) for name in self.rates]
 
-    def groups(self) -> Iterator[tuple[float, list[nn.Parameter]]]:
-        """The same, divided into those that follow each other and have one share of the learning rate."""
-        for share, names in groupby(self.rates, self.rates.__getitem__):
-            yield share, [self.tail.get_parameter(name) for name in names]
+    def learning(self) -> Iterator[tuple[nn.Parameter, float]]:
+        """The same, each with its share of the learning rate."""
+        for name, share in self.rates.items():
+            yield self.tail.get_parameter(name), share
 
     def train(self) -> nn.Module:
         """The tail as it learns."""

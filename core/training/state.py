@@ -23,7 +23,7 @@ from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
-from core.training.optimizers import make_optimizer
+from core.training.optimizers import MEMORY, make_optimizer
 from core.training.photos import PhotosOfSide
 from core.training.plan import Plan, make_plan
 
@@ -105,7 +105,7 @@ class TrainingState:
             model=model,
             head=heads.get_head(model, config.architecture),
             plan=plan,
-            optimizer=make_optimizer(plan.groups(), config.optimizer),
+            optimizer=make_optimizer(plan.learning(), config.optimizer),
         )
 
     @property
@@ -117,6 +117,11 @@ class TrainingState:
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
         return self.batches.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.steps_per_epoch * self.config.epochs
 
     @property
     def is_at_best_epoch(self) -> bool:
@@ -229,7 +234,7 @@ class TrainingState:
                 "others: start a new run with its settings."
             )
         check_head(state.head, state.classes, name)
-        restore_optimizer(state.optimizer, training["optimizer"], name)
+        restore_optimizer(state.optimizer, training["optimizer"], MEMORY[config.optimizer.algorithm], name)
         state.clock = Clock(training["seconds"])
         state.epoch, state.batch, state.step = training["epoch"], training["batch"], training["step"]
         state.reported_step = state.step

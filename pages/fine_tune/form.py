@@ -139,7 +139,7 @@ def _choose_depth(network: str) -> None:
         st.session_state[key_of("depth")] = len(names)
     about = numbers_of(FineTuneConfig)["depth"]
     st.selectbox(
-        "Learns from",
+        about.label,
         names,
         format_func=lambda depth: f"{names[depth]} on: {counted(depth, 'block')} and the new last layer",
         key=key_of("depth"),

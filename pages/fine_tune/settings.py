@@ -1,42 +1,64 @@
 """The settings of the form that are numbers and details, each checked where it is typed."""
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from core.models.catalog import Architecture
 from core.runs import known_devices, store
 from core.runs.config import FineTuneConfig
-from core.runs.settings import choices_of, numbers_of
+from core.runs.learning_settings import LearningSettings
+from core.runs.optimizer_settings import OptimizerSettings
+from core.runs.settings import choices_of, numbers_of, settings_of
 from pages.fine_tune.values import key_of, value_of
 from pages.ui.fields import choice_field, number_field
 
 # Choices that the form asks for first, each with more to say of it.
 _ELSEWHERE = ("architecture", "weights", "data", "mode", "depth")
-# What says nothing of a run in which these learn.
-_IDLE = {"frozen": ("backbone_rate", "layer_decay", "batch_norm"), "full": ("freezing",)}
+# Settings that have no effect, by the value of another one that makes them idle.
+_IDLE: dict[str, dict[str, tuple[str, ...]]] = {
+    "mode": {"frozen": ("backbone_rate", "layer_decay", "batch_norm"), "full": ("freezing",)},
+    "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
+    "schedule": {"one_cycle": ("warm_up",)},
+}
+_GROUPS = {"Optimizer": OptimizerSettings, "Trainable layers": LearningSettings}
 
 
 def choose_settings(known: Architecture) -> list[str]:
-    """Every number and option. Returns what is wrong with them."""
-    problems: list[str | None] = []
-    left, right = st.columns(2)
-    hidden = (*_ELSEWHERE, *_IDLE.get(value_of("mode"), ()))
-    numbers = {name: about for name, about in numbers_of(FineTuneConfig).items() if name not in hidden}
-    for index, (name, about) in enumerate(numbers.items()):
-        with left if index % 2 == 0 else right:
-            if name == "image_size" and known.image_size:
-                st.number_input(
-                    about.label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size."
-                )
-                continue
-            allowed = about.allowed
-            if name == "image_size":
-                allowed = allowed._replace(minimum=known.min_image_size)
-            problems.append(number_field(about, key=key_of(name), allowed=allowed))
-    for name, choice in choices_of(FineTuneConfig).items():
-        if name not in hidden:
-            choice_field(choice, key=key_of(name))
+    """Every number and option, by what they are about. Returns what is wrong with them."""
+    grouped = {title: settings_of(group) for title, group in _GROUPS.items()}
+    own = [name for name in settings_of(FineTuneConfig) if not any(name in names for names in grouped.values())]
+    problems = _draw(own, known)
     found = known_devices.remembered(store.home())
     if len(found) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
         st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
+    for title, names in grouped.items():
+        st.markdown(f"**{title}**")
+        problems += _draw(names, known)
+    return problems
+
+
+def _draw(names: Collection[str], known: Architecture) -> list[str]:
+    """Fields for those of these settings that have an effect: options first, and numbers side by side below."""
+    idle = [name for by, cases in _IDLE.items() for name in cases.get(value_of(by), ())]
+    shown = [name for name in names if name not in _ELSEWHERE and name not in idle]
+    for name in shown:
+        if name in (choices := choices_of(FineTuneConfig)):
+            choice_field(choices[name], key=key_of(name))
+    problems: list[str | None] = []
+    left, right = st.columns(2)
+    numbers = numbers_of(FineTuneConfig)
+    for index, name in enumerate(name for name in shown if name in numbers):
+        with left if index % 2 == 0 else right:
+            problems.append(_number(name, known))
     return [problem for problem in problems if problem]
+
+
+def _number(name: str, known: Architecture) -> str | None:
+    about = numbers_of(FineTuneConfig)[name]
+    if name == "image_size" and known.image_size:
+        st.number_input(about.label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size.")
+        return None
+    allowed = about.allowed._replace(minimum=known.min_image_size) if name == "image_size" else about.allowed
+    return number_field(about, key=key_of(name), allowed=allowed)

@@ -22,7 +22,7 @@ from pages.ui.fields import chosen_of
 
 FormMode = Literal["frozen", "last_stage", "blocks", "full", "race"]
 _MODES = choices_of(FineTuneConfig)["mode"]
-MODE = replace(_MODES, options={**_MODES.options, "race": "Race both"})
+MODE = replace(_MODES, options={**_MODES.options, "race": "Race"})
 _MODE_BEFORE = "fine_tune_mode_before"  # the mode for which the preset was filled in
 PRESET = Choice(
     label="Preset",
@@ -72,6 +72,7 @@ def follow_preset() -> None:
 
     A field that stays as it is is left alone: filling it in again would undo what is being typed there.
     """
+    _fill_in_missing()
     preset = _preset()
     before, after = preset.settings(st.session_state[_MODE_BEFORE]), preset.settings(_mode())
     _fill_in({name: value for name, value in after.items() if value_of(name) == before[name] != value})
@@ -98,9 +99,7 @@ def open_form() -> list[str]:
     Once another page was shown, the widgets' values are gone.
     """
     if not kept_address.is_opened(FINE_TUNE.address, (*settings_of(FineTuneConfig), "lanes")):
-        # A setting that the last network does not have was not drawn, and is forgotten.
-        missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
-        _fill_in({name: _defaults(value_of("mode"))[name] for name in missing})
+        _fill_in_missing()
         return []
     choices = _choices()
     mode, problems = read_settings(st.query_params, {"mode": "frozen"}, choices)
@@ -142,6 +141,12 @@ def _address(settings: Mapping[str, Any], raced: str) -> dict[str, str]:
 def _defaults(mode: FormMode) -> dict[str, Any]:
     """What an address need not say: the product's own settings for that way to fine-tune."""
     return FineTuneConfig().to_dict() | PRESETS["quick"].settings(mode) | {"mode": mode}
+
+
+def _fill_in_missing() -> None:
+    """A setting that had no effect was not drawn, and is forgotten: it has its default again."""
+    missing = [name for name in settings_of(FineTuneConfig) if key_of(name) not in st.session_state]
+    _fill_in({name: _defaults(_mode())[name] for name in missing})
 
 
 def _fill_in(settings: dict[str, Any]) -> None:

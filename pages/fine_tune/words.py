@@ -38,6 +38,10 @@ def _weights(value: str, values: Mapping[str, Any]) -> str:
     )
 
 
+def _choice(name: str, value: Any) -> str:
+    return plain(choices_of(FineTuneConfig)[name].in_words(value))
+
+
 _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "data": lambda value, _: plain(choices_of(FineTuneConfig)["data"].in_words(value)),
     "epochs": lambda value, _: "? epochs" if value is None else counted(value, "epoch"),
@@ -49,6 +53,11 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     ),
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
+    "algorithm": lambda value, _: "" if value == _DEFAULTS["algorithm"] else _choice("algorithm", value),
+    "schedule": lambda value, _: (
+        "" if value == _DEFAULTS["schedule"] else f"{_choice('schedule', value).lower()} schedule"
+    ),
+    "decayed": lambda value, _: "" if value == _DEFAULTS["decayed"] else "weight decay of weights alone",
     "batch_norm": lambda value, _: "BatchNorm keeps its statistics" if value == "eval" else "",
     "freezing": lambda value, _: "frozen by gradients alone" if value == "gradients" else "",
 }

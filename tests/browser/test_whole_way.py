@@ -73,7 +73,7 @@ def test_from_a_networks_layers_to_its_predictions(
 
     # Race both ways, on the bundled photos.
     expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible()
-    choose(page, "Race both")
+    choose(page, "Race")
     expect(page.get_by_role("button", name="Start the race")).to_be_visible()
     expect(page.get_by_text("171 steps")).to_be_visible(timeout=20_000)
     page.get_by_text("Settings", exact=True).click()

@@ -135,9 +135,19 @@ def test_no_two_settings_have_one_name(kind: type[RunConfig]) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("mode", ["frozen", "full"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_lesson_preset_is_the_lesson(mode: Mode) -> None:
     assert PRESETS["lesson"].settings(mode) == {
+        "algorithm": "sgd",
+        "schedule": "constant",
+        "warm_up": 0.0,
+        "decayed": "all",
+        "label_smoothing": 0.0,
+        "gradient_clip": 0.0,
+        "backbone_rate": 1.0,
+        "layer_decay": 1.0,
+        "batch_norm": "train",
+        "freezing": "layers",
         "augmentation": "random_resized_crop",
         "image_size": 224,
         "epochs": 3,
@@ -153,7 +163,7 @@ def test_quick_preset_is_the_default() -> None:
     assert all(default[name] == value for name, value in PRESETS["quick"].settings("frozen").items())
 
 
-@pytest.mark.parametrize("mode", ["frozen", "full"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid(preset: str, mode: Mode) -> None:
     assert FineTuneConfig.of(mode=mode, **PRESETS[preset].settings(mode)).mode == mode

@@ -50,7 +50,9 @@ def trained_and_asked(model: nn.Module, size: int) -> tuple[dict[str, Tensor], T
     with torch.inference_mode():
         logits = model.eval()(images)
     torch.manual_seed(0)  # of dropout
-    optimizer = make_optimizer([(1.0, list(model.parameters()))], OptimizerSettings(learning_rate=0.1))
+    optimizer = make_optimizer(
+        [(parameter, 1.0) for parameter in model.parameters()], OptimizerSettings(learning_rate=0.1)
+    )
     nn.functional.cross_entropy(model.train()(images), torch.tensor([0, 2])).backward()
     optimizer.step()
     return model.state_dict(), logits

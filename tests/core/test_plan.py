@@ -56,7 +56,7 @@ def test_only_what_learns_is_trained_at_any_depth(architecture: str, every: bool
         assert learning == plan.rates.keys()
         assert sum(model.get_parameter(name).numel() for name in learning) == sum(block.parameters for block in own)
         assert asked.parameters_that_learn(ARCHITECTURES[architecture].num_classes) == sum(b.parameters for b in own)
-        optimizer = make_optimizer(plan.groups(), asked.optimizer)
+        optimizer = make_optimizer(plan.learning(), asked.optimizer)
         handed = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         assert {*map(id, handed)} == {id(model.get_parameter(name)) for name in learning}
         assert len(handed) == len(learning)

@@ -9,6 +9,7 @@ from core.runs import jobs, known_devices, workers
 from core.runs.config import FineTuneConfig
 from core.runs.folder import RunFolder
 from core.runs.known_devices import DeviceInfo
+from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, INSPECTOR, RUNS
 from tests.pages import apps
 from tests.pages.apps import button, texts
@@ -61,25 +62,42 @@ def test_depth_of_a_deeper_network_becomes_all_of_this_one(started: list[FineTun
     assert not page.exception
 
 
-def test_settings_that_a_way_does_not_use_are_not_offered(started: list[FineTuneConfig]) -> None:
-    page = apps.open_page(FINE_TUNE)
-    shown = {mode: offered(page, mode) for mode in ("frozen", "last_stage", "full")}
-    assert shown["frozen"] == {"freezing"}
-    assert shown["last_stage"] == {"backbone_rate", "layer_decay", "batch_norm", "freezing"}
-    assert shown["full"] == {"backbone_rate", "layer_decay", "batch_norm"}
+IDLE = {
+    "mode": {
+        "frozen": {"backbone_rate", "layer_decay", "batch_norm"},
+        "last_stage": set(),
+        "full": {"freezing"},
+    },
+    "algorithm": {"sgd": set(), "adamw": {"momentum"}, "adam": {"momentum"}},
+    "schedule": {"cosine": set(), "one_cycle": {"warm_up"}},
+}
 
 
-def offered(page: apps.AppTest, mode: str) -> set[str]:
-    page.button_group(key="fine_tune_mode").set_value(mode).run()
-    keys = [element.key for kind in ("number_input", "button_group") for element in page.get(kind)]
-    return {name for name in ("backbone_rate", "layer_decay", "batch_norm", "freezing") if f"fine_tune_{name}" in keys}
+@pytest.mark.parametrize("by", IDLE)
+def test_settings_that_have_no_effect_are_not_offered(by: str, started: list[FineTuneConfig]) -> None:
+    every = set().union(*IDLE[by].values())
+    page = apps.open_page(FINE_TUNE, mode="last_stage")
+    for value, idle in IDLE[by].items():
+        page.button_group(key=f"fine_tune_{by}").set_value(value).run()
+        keys = {element.key for kind in ("number_input", "button_group") for element in page.get(kind)}
+        assert {name for name in every if f"fine_tune_{name}" not in keys} == idle, value
 
 
-def test_settings_that_are_not_offered_have_no_effect(started: list[FineTuneConfig]) -> None:
+def test_settings_that_are_not_offered_do_nothing(started: list[FineTuneConfig]) -> None:
     page = apps.open_page(FINE_TUNE, mode="full", layer_decay="0.5")
     page.button_group(key="fine_tune_mode").set_value("frozen").run()
     button(page, "Start fine-tuning").click().run()
     assert started == [FineTuneConfig()]
+
+
+def test_recipe_is_chosen_said_and_trained(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE, mode="full", algorithm="adamw", schedule="cosine", warm_up="0.1")
+    assert page.button_group(key="fine_tune_algorithm").value == "adamw"
+    button(page, "Start fine-tuning").click().run()
+    chosen = started[0].optimizer
+    assert (chosen.algorithm, chosen.schedule, chosen.warm_up) == ("adamw", "cosine", 0.1)
+    said = in_words(started[0].to_dict())
+    assert all(words in said for words in ("AdamW", "cosine schedule", r"warm\-up 0\.1"))
 
 
 def test_depth_stands_in_the_list_and_in_the_inspector(home: Path, started: list[FineTuneConfig]) -> None:

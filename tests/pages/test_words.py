@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from core.runs import known_devices, workers
-from core.runs.config import FineTuneConfig
+from core.runs.config import FineTuneConfig, Mode
 from core.runs.known_devices import DeviceInfo
 from core.runs.settings import settings_of
 from pages.fine_tune.words import in_words
@@ -43,8 +44,9 @@ def test_every_setting_of_a_fine_tuning_has_its_field(home: Path, monkeypatch: p
     monkeypatch.setattr(workers, "prepare", lambda: None)
     info = DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")
     known_devices.remember(home, [info, replace(info, name="cuda:0")])
-    page = apps.open_page(FINE_TUNE, weights="file")
-    fields = [*page.number_input, *page.selectbox, *page.button_group, *page.text_input]
-    labels = {field.label for field in fields}
+    labels: set[str] = set()
+    for mode in get_args(Mode):  # each has some that others do not use
+        page = apps.open_page(FINE_TUNE, weights="file", mode=mode)
+        labels |= {field.label for field in [*page.number_input, *page.selectbox, *page.button_group, *page.text_input]}
     # There is one source of photos so far, which is shown and not asked for.
     assert {about.label for name, about in settings_of(FineTuneConfig).items() if name != "data"} <= labels

@@ -1,0 +1,152 @@
+"""Optimizers and schedules are those of PyTorch: a plain loop takes the same steps."""
+
+import itertools
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import lr_scheduler
+
+from core.models.blocks import blocks_of
+from core.runs.config import FineTuneConfig
+from core.runs.events import Step
+from core.runs.optimizer_settings import Algorithm, OptimizerSettings, Schedule
+from core.runs.schedules import share_of_rate
+from core.training import features
+from core.training.fine_tune import fine_tune, seed_dropout
+from core.training.inputs import evaluation_batch, training_batch
+from core.training.optimizers import make_optimizer
+from core.training.state import TrainingState
+
+OPTIMIZERS, SCHEDULES = get_args(Algorithm), get_args(Schedule)
+RATES = {"sgd": 1e-2, "nesterov": 1e-2, "adamw": 1e-3, "adam": 1e-3}
+EXTRAS: dict[str, Any] = {"label_smoothing": 0.1, "gradient_clip": 1.0, "decayed": "weights", "weight_decay": 0.05}
+STEPS = 56
+
+
+def scheduler(name: str, optimizer: torch.optim.Optimizer, steps: int, warm_up: int = 0) -> lr_scheduler.LRScheduler:
+    """What PyTorch calls by that name."""
+    left = steps - warm_up
+    made: dict[str, Any] = {
+        "constant": lambda: lr_scheduler.LambdaLR(optimizer, lambda step: 1.0),
+        "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, T_max=left),
+        "linear": lambda: lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=left),
+        "step": lambda: lr_scheduler.LambdaLR(optimizer, lambda step: 0.1 ** (3 * step // left)),
+        "one_cycle": lambda: lr_scheduler.OneCycleLR(
+            optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps, cycle_momentum=False
+        ),
+    }
+    if not warm_up or name == "one_cycle":
+        return made[name]()
+    rising = lr_scheduler.LinearLR(optimizer, 1 / warm_up, 1.0, total_iters=warm_up - 1)
+    return lr_scheduler.SequentialLR(optimizer, [rising, made[name]()], milestones=[warm_up])
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize(("steps", "warm_up"), [(1, 0.0), (5, 0.0), (7, 0.0), (60, 0.0), (60, 0.1), (1_000, 0.05)])
+def test_schedules_are_those_of_pytorch(name: Schedule, steps: int, warm_up: float) -> None:
+    settings = OptimizerSettings(learning_rate=0.5, schedule=name, warm_up=warm_up)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
+    theirs = scheduler(name, optimizer, steps, round(warm_up * steps))
+    expected = []
+    for _ in range(steps):
+        expected.append(optimizer.param_groups[0]["lr"])
+        if len(expected) < steps:
+            theirs.step()
+    assert [0.5 * share_of_rate(settings, step, steps) for step in range(steps)] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_rates_are_possible_however_few_steps_there_are(name: Schedule) -> None:
+    for steps, warm_up in itertools.product(range(1, 12), (0.0, 0.1, 0.5, 0.9)):
+        settings = OptimizerSettings(schedule=name, warm_up=warm_up)
+        shares = [share_of_rate(settings, step, steps) for step in range(steps)]
+        assert all(0 <= share <= 1 for share in shares)
+        assert max(shares) > 0
+
+
+def pairs() -> list[Any]:
+    """Each optimizer and each schedule once or more; all of them together are rare."""
+    every = [*itertools.product(OPTIMIZERS, SCHEDULES)]
+    quick = {(OPTIMIZERS[index % len(OPTIMIZERS)], schedule) for index, schedule in enumerate(SCHEDULES)}
+    return [pytest.param(*pair, marks=[] if pair in quick else pytest.mark.long) for pair in every]
+
+
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize(("optimizer", "schedule"), pairs())
+@pytest.mark.parametrize("mode", ["last_stage", "full"])
+def test_plain_loop_takes_the_same_steps(
+    optimizer: str, schedule: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float64, so that nothing but another computation can tell them apart."""
+    asked = FineTuneConfig.of(
+        architecture="shufflenet_v2_x0_5", weights="random", image_size=32, epochs=8, batch_size=8, device="cpu",
+        precision="float32", mode=mode, algorithm=optimizer, schedule=schedule, learning_rate=RATES[optimizer],
+        warm_up=0.1, layer_decay=0.8, **EXTRAS,
+    )  # fmt: skip
+    monkeypatch.setattr(features, "training_batch", lambda state, rows: training_batch(state, rows).double())
+    monkeypatch.setattr(features, "evaluation_batch", lambda state, photos: evaluation_batch(state, photos).double())
+    state = TrainingState.new(asked)
+    state.model.double()
+    losses = [event.loss for event in fine_tune(state) if isinstance(event, Step)]
+    assert len(losses) == STEPS
+    assert losses == pytest.approx(plain_losses(asked), rel=1e-9)
+
+
+def plain_losses(asked: FineTuneConfig) -> list[float]:
+    state, settings = TrainingState.new(asked), asked.optimizer  # for its photos, and the network as it begins
+    model = state.model.double()
+    names = [block.name for block in blocks_of(asked.architecture)][asked.first_block :]
+    model.requires_grad_(False)
+    model.eval()
+    groups: list[dict[str, Any]] = []
+    for depth, name in enumerate(reversed(names)):
+        rate = settings.learning_rate * asked.learning.layer_decay**depth
+        for parameter in model.get_submodule(name).train().requires_grad_(True).parameters():
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            groups.append({"params": [parameter], "lr": rate, "weight_decay": decay})
+    made = {
+        "sgd": lambda: torch.optim.SGD(groups, momentum=0.9),
+        "nesterov": lambda: torch.optim.SGD(groups, momentum=0.9, nesterov=True),
+        "adamw": lambda: torch.optim.AdamW(groups),
+        "adam": lambda: torch.optim.Adam(groups),
+    }
+    optimizer: torch.optim.Optimizer = made[settings.algorithm]()
+    rates = scheduler(settings.schedule, optimizer, STEPS, round(0.1 * STEPS))
+    losses = []
+    for step in range(1, STEPS + 1):
+        rows = state.batches.rows(step)
+        seed_dropout(asked.seed, step)
+        optimizer.zero_grad()
+        labels = state.train.labels[torch.from_numpy(rows)]
+        loss = functional.cross_entropy(model(training_batch(state, rows).double()), labels, label_smoothing=0.1)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+        optimizer.step()
+        if step < STEPS:
+            rates.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_gradients_are_clipped_before_a_step() -> None:
+    parameter = nn.Parameter(torch.zeros(4))
+    settings = OptimizerSettings(learning_rate=1.0, momentum=0.0, weight_decay=0.0, gradient_clip=0.5)
+    optimizer = make_optimizer([(parameter, 1.0)], settings)
+    parameter.grad = torch.full((4,), 10.0)
+    optimizer.step()
+    assert float(parameter.detach().norm()) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_weights_alone_decay_where_that_is_asked() -> None:
+    weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+    settings = OptimizerSettings(learning_rate=0.1, momentum=0.0, weight_decay=0.5, decayed="weights")
+    optimizer = make_optimizer([(weight, 1.0), (bias, 1.0)], settings)
+    for parameter in (weight, bias):
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert torch.equal(bias, torch.ones(2))
+    assert torch.allclose(weight, torch.full((2, 2), 0.95))
