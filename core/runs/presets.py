@@ -58,7 +58,16 @@ PRESETS: dict[str, Preset] = {
         label="Quick start",
         description="A good model soon. Without random crops, so that layers that are frozen are computed only once.",
         frozen=_QUICK,
-        part={**_QUICK, "epochs": 5, "learning_rate": 3e-3},
+        # Pretrained blocks keep more of what they know with small steps of AdamW, and with BatchNorm as it is.
+        part={
+            **_QUICK,
+            "epochs": 5,
+            "algorithm": "adamw",
+            "learning_rate": 3e-4,
+            "schedule": "cosine",
+            "warm_up": 0.1,
+            "batch_norm": "eval",
+        },
         # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
         full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
         race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},

@@ -137,10 +137,21 @@ class _Kept:
     def keep(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
         """Keep the features of one block, and return them."""
         if self._values is None:
-            self._values = features.new_empty(self._count, *features.shape[1:])
+            self._values = self._room_for(features)
         self._values[torch.from_numpy(rows).to(features.device)] = features
         self._is_known[self._block_of[rows[0]]] = True
         return features
+
+    def _room_for(self, features: Tensor) -> Tensor:
+        """Room for all, laid out in memory as the first ones are: kernels differ with that in speed and last digits."""
+        is_last = features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last)
+        return torch.empty(
+            self._count,
+            *features.shape[1:],
+            dtype=features.dtype,
+            device=features.device,
+            memory_format=torch.channels_last if is_last else torch.contiguous_format,
+        )
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
         assert self._values is not None

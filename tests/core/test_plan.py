@@ -11,6 +11,7 @@ from core.models import blocks, build
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
 from core.runs.events import Event, Started, Step
+from core.training.features import tail_inputs
 from core.training.fine_tune import fine_tune, seed_dropout
 from core.training.inputs import training_batch
 from core.training.optimizers import make_optimizer
@@ -153,3 +154,12 @@ def test_features_of_any_depth_are_computed_once() -> None:
         )
         list(fine_tune(state))
         assert sum(computed) in (54 + 6 + 20, 54 + 6 + 20 + 1), "and one to see how much they take"
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_kept_features_lie_in_memory_as_they_were_computed() -> None:
+    state = TrainingState.new(config("resnet18", 7, epochs=2))
+    inputs, rows = tail_inputs(state), state.batches.rows(1)
+    computed, kept = inputs.for_training(rows), inputs.for_training(rows)
+    assert torch.equal(computed, kept)
+    assert computed.stride() == kept.stride()
