@@ -42,7 +42,7 @@ _MODE_HELP = {
     "What is before them is computed only once.",
     "blocks": "The new last layer is trained, and as many blocks before it as you say.",
     "full": "Every layer is trained, starting from its present weights. Slower, and it needs more photos.",
-    "race": "Trains both ways side by side: with the same new layer, on the same batches, in one chart.",
+    "race": "Trains several ways side by side: with the same new layer, on the same batches, in one chart.",
 }
 FORM = "fine_tune"
 
@@ -78,6 +78,8 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     is_race = _choose_what_learns(network) == "race"
     problems = [*_choose_settings(ARCHITECTURES[network]), *_photos_problem()]
     chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([{}], None)
+    if any(lane.get("mode") == "blocks" for lane in chosen):
+        _choose_depth(network)
     configs = [] if weights_problem or problems or lanes_problem else [_config(lane) for lane in chosen]
     race_problem = _race_problem(configs) if is_race and configs else None
     disk_problem = _disk_problem(configs)

@@ -178,8 +178,8 @@ def _proof(runs: Sequence[Snapshot]) -> None:
         return
     first_losses = {float(run.steps["loss"][0]) for run in runs if len(run.steps)}
     why_not_alike = (
-        " Their first losses still differ: full fine-tuning runs BatchNorm and dropout as in training, a frozen "
-        "network runs them as in prediction."
+        " Their first losses still differ: layers that are trained run BatchNorm and dropout as in training, frozen "
+        "layers run them as in prediction."
     )
     epochs = counted(start.epochs, "epoch")
     st.caption(

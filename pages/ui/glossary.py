@@ -5,6 +5,8 @@ import streamlit as st
 _WORDS = {
     "Network": "A function with millions of numbers, its *parameters* or *weights*, from a photo to a class.",
     "Head": "The last layer. It turns what the layers before it have found in a photo into a score for every class.",
+    "Block": "Some layers that belong together. A network is a chain of blocks, from the photo to the head.",
+    "Stage": "Blocks that work at one resolution. The last one works at the lowest.",
     "Frozen": "Not trained. With a frozen network, only the new head is trained.",
     "Fine-tuning": "To train a network further that was trained before, for classes of one's own.",
     "Batch": "The few photos that the network looks at together before its weights are changed once.",

@@ -107,3 +107,16 @@ def test_depth_stands_in_the_list_and_in_the_inspector(home: Path, started: list
     page = apps.open_page(INSPECTOR, mode="last_stage")
     assert "the blocks that work at the lowest resolution are trained" in texts(page)
     assert page.button_group(key="inspector_mode").value == "last_stage"
+
+
+def test_race_asks_how_deep_where_a_run_needs_it(
+    started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "race", lambda home, configs: [jobs.start(home, config) for config in configs])
+    page = apps.open_page(FINE_TUNE, mode="race", lanes="frozen,full")
+    assert "fine_tune_depth" not in {select.key for select in page.selectbox}
+    page = apps.open_page(FINE_TUNE, mode="race", lanes="last_stage,blocks", depth="4")
+    assert page.selectbox(key="fine_tune_depth").value == 4
+    page.selectbox(key="fine_tune_depth").set_value(2).run()
+    button(page, "Start the race").click().run()
+    assert [config.what_learns for config in started] == ["last stage", "last 2 blocks"]
