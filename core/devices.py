@@ -79,6 +79,11 @@ def memory_format(device: torch.device) -> torch.memory_format:
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """What sums of many numbers are kept in on it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @contextmanager
 def exact_float32(device: torch.device) -> Iterator[None]:
     """Float32 as written, without TF32 and autocast: how everything that is reported is computed."""

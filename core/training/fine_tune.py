@@ -193,23 +193,24 @@ def _evaluate(
     tail = state.plan.tail.eval()
     scored = weights if weights is not None else dict(tail.state_dict())
     are_known = inputs.are_known(split)
-    loss, num_correct = 0.0, 0
+    # On the device, and read once: reading one stalls an accelerator.
+    totals = torch.zeros(2, dtype=devices.widest_float(state.device), device=state.device)
     for rows in photos.blocks(EVALUATION_BATCH):
         done = int(rows[-1]) + 1
         batch = inputs.for_scoring(split, photos, rows)
-        batch_loss, batch_correct = _score(state, scored, batch, photos.labels[rows[0] : done])
-        loss, num_correct = loss + batch_loss, num_correct + batch_correct
+        totals += _score(state, scored, batch, photos.labels[rows[0] : done])
         if done < len(photos) and not are_known:
             yield Evaluating(split=split, images=done, total_images=len(photos))
+    loss, num_correct = totals.tolist()
     return loss / len(photos), num_correct / len(photos)
 
 
-def _score(state: TrainingState, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> tuple[float, int]:
-    """The sum of the losses of a batch, and how many of its images are right."""
+def _score(state: TrainingState, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> Tensor:
+    """(2,) the sum of the losses of a batch, and how many of its images are right."""
     with torch.no_grad(), devices.exact_float32(state.device):
         logits = functional_call(state.plan.tail, weights, (batch,))  # (batch, classes)
         loss = functional.cross_entropy(logits, labels, reduction="sum")
-        return float(loss), int((logits.argmax(dim=1) == labels).sum())
+        return torch.stack([loss, (logits.argmax(dim=1) == labels).sum().to(loss.dtype)])
 
 
 def _evaluated(
