@@ -38,6 +38,15 @@ def first_to_learn(architecture: str, mode: str, depth: int = 1) -> int:
     return max(len(found) - 1 - depth, 0)
 
 
+def first_thawed(architecture: str, thaws: int) -> int:
+    """The first block that learns once so many stages have thawed, the last one first; the head learns before."""
+    found = blocks_of(architecture)
+    if not thaws:
+        return len(found) - 1
+    least = found[-1].stage + 1 - thaws
+    return next(index for index, block in enumerate(found) if block.stage >= least)
+
+
 @cache
 def _table() -> dict[str, tuple[Block, ...]]:
     found: dict[str, tuple[Block, ...]] = {}

@@ -144,8 +144,15 @@ class FineTuneConfig(RunConfig):
 
     @property
     def first_block(self) -> int:
-        """The first block of the network that learns, see `core.models.blocks`."""
-        return blocks.first_to_learn(self.architecture, self.mode, self.learning.depth)
+        """The first block of the network that learns in the end, see `core.models.blocks`."""
+        return self.first_block_at(self.epochs - 1)
+
+    def first_block_at(self, epoch: int) -> int:
+        """The first block that learns in an epoch, which counts from 0. After the last one, all is as it was there."""
+        first = blocks.first_to_learn(self.architecture, self.mode, self.learning.depth)
+        if not (every := self.learning.thaw_every):
+            return first
+        return max(first, blocks.first_thawed(self.architecture, min(epoch, self.epochs - 1) // every))
 
     @property
     def has_body(self) -> bool:
@@ -174,12 +181,13 @@ class FineTuneConfig(RunConfig):
 
 def what_learns(values: Mapping[str, Any]) -> str:
     """In a word or two, for the middle of a line; from the settings in a run's file, which may say anything."""
-    mode, depth = values.get("mode", ""), values.get("depth")
+    mode, depth, about = values.get("mode", ""), values.get("depth"), settings_of(FineTuneConfig)["mode"]
+    if about.problem_with("mode", mode):
+        return about.in_words(mode)
+    words = about.in_words(mode).lower()
     if mode == "blocks" and type(depth) is int:
-        return "last block" if depth == 1 else f"last {depth:,} blocks"
-    about = settings_of(FineTuneConfig)["mode"]
-    words = about.in_words(mode)
-    return words.lower() if about.problem_with("mode", mode) is None else words
+        words = "last block" if depth == 1 else f"last {depth:,} blocks"
+    return f"{words}, gradual" if values.get("thaw_every") and mode != "frozen" else words
 
 
 MAX_LANES = 4

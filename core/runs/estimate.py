@@ -16,7 +16,17 @@ from core.runs.status import Status
 
 _LOOKED_AT = 100  # of the newest runs
 # What decides on how long one photo takes.
-_COSTLY = ("architecture", "mode", "depth", "freezing", "image_size", "augmentation", "precision", "device")
+_COSTLY = (
+    "architecture",
+    "mode",
+    "depth",
+    "thaw_every",
+    "freezing",
+    "image_size",
+    "augmentation",
+    "precision",
+    "device",
+)
 
 
 def seconds_of(configs: Sequence[FineTuneConfig], runs_home: Path) -> float | None:

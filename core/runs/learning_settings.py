@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from core.runs.quantities import NotNegative, Positive
+from core.runs.quantities import Count, NotNegative, Positive
 from core.runs.settings import Choice, Number, Range, setting
 
 BatchNorm = Literal["train", "eval"]
@@ -20,6 +20,16 @@ class LearningSettings:
             label="Trainable blocks",
             help="How many blocks learn beside the new last layer, counted from it. Used by “Depth” alone.",
             allowed=Range(1, 200),
+            is_whole=True,
+        ),
+    )
+    thaw_every: Count = setting(
+        0,
+        Number(
+            label="Thaw a stage every … epochs",
+            help="Gradual unfreezing: the new last layer is trained alone for so many epochs, and after each time as "
+            "many one more stage with it. 0 trains all of it from the start.",
+            allowed=Range(0, 1_000),
             is_whole=True,
         ),
     )

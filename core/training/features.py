@@ -1,8 +1,8 @@
 """What the part of a network that learns receives: images, or the features that the part before it computes.
 
-Where every epoch would compute the same features, they are kept, in the order in which the first epoch needs them:
+Where every epoch would compute the same features, they are kept, in the order in which a plan's first epoch needs them:
 losses stream from the first step, and later epochs cost next to nothing. Features are computed in blocks that depend on
-the seed alone: the batches of the first epoch for training, 32 rows at a time for validation. In other blocks their
+the seed alone: the batches of that epoch for training, 32 rows at a time for validation. In other blocks their
 last digits could differ; so, a resumed run finds the very same ones.
 """
 
@@ -29,7 +29,7 @@ class Images:
     are_kept = False
 
     def __init__(self, state: TrainingState) -> None:
-        self._state = state
+        self.plan, self._state = state.plan, state
 
     def catch_up(self) -> Iterator[Extracting]:
         """What has to be computed before an epoch can go on: nothing."""
@@ -54,20 +54,21 @@ class Features(Images):
     def __init__(self, state: TrainingState, body: nn.Module) -> None:
         super().__init__(state)
         self._body = body.eval()
-        # Decided once a run: a resumed one must compute as it began.
+        self._first_epoch = state.plans.phase(state.epoch).start
+        # Decided once for a plan: a resumed run must compute as it began.
         if state.keeps_features is None:
-            state.keeps_features = state.config.augmentation == "none" and state.config.epochs > 1
+            state.keeps_features = state.config.augmentation == "none" and len(state.plans.phase(state.epoch)) > 1
             state.keeps_features &= self._fit_into_memory()
         self.are_kept: bool = state.keeps_features
         if self.are_kept:
-            order, size = state.batches.order(epoch=0), state.config.batch_size
+            order, size = state.batches.order(epoch=self._first_epoch), state.config.batch_size
             blocks = [order[start : start + size].copy() for start in range(0, len(order), size)]
             self._train = _Kept(len(state.train), blocks)
             self._validation = _Kept(len(state.validation), list(state.validation.blocks(EVALUATION_BATCH)))
 
     def _fit_into_memory(self) -> bool:
         num_images = len(self._state.train) + len(self._state.validation)
-        needed_bytes = 4 * num_images * (self._state.plan.num_features or self._count_features())
+        needed_bytes = 4 * num_images * (self.plan.num_features or self._count_features())
         return needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(self._state.device)
 
     def _count_features(self) -> int:
@@ -76,8 +77,8 @@ class Features(Images):
         return self._compute(evaluation_batch(self._state, photos), "float32").numel()
 
     def catch_up(self) -> Iterator[Extracting]:
-        """After the first epoch: compute what is not there, because an earlier attempt had computed it."""
-        if not self.are_kept or self._state.epoch == 0:
+        """After the plan's first epoch: compute what is not there, because an earlier attempt had computed it."""
+        if not self.are_kept or self._state.epoch == self._first_epoch:
             return
         missing = self._train.missing
         done, total = 0, sum(map(len, missing))

@@ -48,8 +48,9 @@ def fine_tune(state: TrainingState) -> Iterator[Event]:
 
 def _fine_tune(state: TrainingState) -> Iterator[Event]:
     inputs = tail_inputs(state)
-    yield _started(state, keeps_features=inputs.are_kept)
+    yield _started(state, keeps_features=inputs.are_kept and state.plan is state.plans.widest)
     while state.epoch < state.config.epochs:
+        inputs = inputs if inputs.plan is state.plan else tail_inputs(state)
         yield from inputs.catch_up()
         yield from _train_epoch(state, inputs)
         state.check_numbers()
@@ -89,7 +90,7 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
 def _end_epoch(state: TrainingState, inputs: Images) -> Iterator[Event]:
     """Score the validation photos, if there are any, and keep the weights if no earlier epoch was better."""
     if not len(state.validation):
-        state.epoch, state.batch = state.epoch + 1, 0
+        state.end_epoch()
         state.keep_if_best(None)
         yield EpochDone(
             epoch=state.epoch, step=state.step, seconds=state.clock.seconds, rows_hash=state.rows_hash or ""
@@ -98,7 +99,7 @@ def _end_epoch(state: TrainingState, inputs: Images) -> Iterator[Event]:
     loss, accuracy = yield from _evaluate(state, inputs, "validation", state.validation)
     if not math.isfinite(loss):
         raise _diverged(loss, f"after step {state.step}", state)
-    state.epoch, state.batch = state.epoch + 1, 0
+    state.end_epoch()
     best = state.keep_if_best(accuracy)
     yield _evaluated(state, "validation", loss, accuracy, epoch=state.epoch, best=best)
 

@@ -56,7 +56,7 @@ class Keeper:
         """
         state.check_numbers()
         path = self._folder / f"last-{state.step:08d}.pt"
-        if state.plan.body is not None:
+        if state.plans.widest.body is not None:
             self._save_network(state)
             state.save(path, whole=False)
         else:

@@ -1,7 +1,7 @@
 """Building optimizers, and setting their rates. Knows nothing of data or losses."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,20 +18,26 @@ MEMORY = {
 }
 
 
-def make_optimizer(
-    learning: Iterable[tuple[nn.Parameter, float]], settings: OptimizerSettings
-) -> torch.optim.Optimizer:
+class Learning(NamedTuple):
+    """A parameter that learns."""
+
+    parameter: nn.Parameter
+    share: float  # of the learning rate
+    phase: int = 0  # in which it begins to
+
+
+def make_optimizer(learning: Iterable[Learning], settings: OptimizerSettings) -> torch.optim.Optimizer:
     """One over the parameters that learn alone: a frozen one, handed over, would still shrink by weight decay.
 
-    Each comes with its share of the learning rate.
+    What begins in one phase is a group of its own: a fused step takes either none or all of a group for new.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter, share in learning:
+    groups: dict[tuple[float, float, int], list[nn.Parameter]] = {}
+    for parameter, share, phase in learning:
         is_decayed = settings.decayed == "all" or parameter.ndim > 1
-        groups.setdefault((share, settings.weight_decay if is_decayed else 0.0), []).append(parameter)
+        groups.setdefault((share, settings.weight_decay if is_decayed else 0.0, phase), []).append(parameter)
     made = [
         {"params": parameters, "lr": share * settings.learning_rate, "share": share, "weight_decay": decay}
-        for (share, decay), parameters in groups.items()
+        for (share, decay, _), parameters in groups.items()
     ]
     optimizer = _BUILD[settings.algorithm](made, settings)
     if settings.gradient_clip:

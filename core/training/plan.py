@@ -1,6 +1,7 @@
 """What of a network learns, how fast, and what only computes: resolved once, while a run is built.
 
-The loop asks nothing: it trains a tail on its inputs.
+The loop asks nothing: it trains a tail on its inputs. Where a network thaws stage by stage, there is a plan for each of
+its phases, one after the other.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from core.models import heads
 from core.models.cuts import Chain
 from core.runs.config import FineTuneConfig
+from core.training.optimizers import Learning
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,13 +32,10 @@ class Plan:
         """Those that learn, in the network's order."""
         return [self.tail.get_parameter(name) for name in self.rates]
 
-    def learning(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """The same, each with its share of the learning rate."""
-        for name, share in self.rates.items():
-            yield self.tail.get_parameter(name), share
-
     def train(self) -> nn.Module:
         """The tail as it learns."""
+        for name, parameter in self.tail.named_parameters():
+            parameter.requires_grad_(name in self.rates)
         self.tail.train()
         for module in self.tail.modules() if self.keeps_statistics else ():
             if isinstance(module, _BatchNorm):
@@ -44,35 +43,62 @@ class Plan:
         return self.tail
 
 
-def make_plan(model: nn.Module, config: FineTuneConfig, precision: str) -> Plan:
-    """The plan that a configuration asks for. From now on, only what learns in it has gradients."""
+class Plans:
+    """Those of a run, one for each of its phases. From now on, only what learns in the first one has gradients."""
+
+    def __init__(self, model: nn.Module, config: FineTuneConfig, precision: str) -> None:
+        chain, model = Chain(model, config.architecture), model.requires_grad_(False)
+        self._firsts = [config.first_block_at(epoch) for epoch in range(config.epochs)]
+        self._plans = {first: _plan(model, chain, first, config, precision) for first in dict.fromkeys(self._firsts)}
+        self.at(0).train()
+
+    def at(self, epoch: int) -> Plan:
+        """What learns in an epoch, which counts from 0; after the last one, what has learnt in it."""
+        return self._plans[self._firsts[min(epoch, len(self._firsts) - 1)]]
+
+    @property
+    def widest(self) -> Plan:
+        """What learns in the end, and so all that ever does."""
+        return self._plans[self._firsts[-1]]
+
+    def phase(self, epoch: int) -> range:
+        """The epochs that have the plan of that one."""
+        own = self._firsts[min(epoch, len(self._firsts) - 1)]
+        return range(self._firsts.index(own), self._firsts.index(own) + self._firsts.count(own))
+
+    def learning(self) -> Iterator[Learning]:
+        """All that ever learns, in the network's order."""
+        plans = [*self._plans.values()]
+        for name, share in self.widest.rates.items():
+            phase = next(index for index, plan in enumerate(plans) if name in plan.rates)
+            yield Learning(self.widest.tail.get_parameter(name), share, phase)
+
+
+def _plan(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig, precision: str) -> Plan:
     body: nn.Module | None = None
-    tail, num_features, chain = model, 0, Chain(model, config.architecture)
-    if config.has_body:
-        body, tail = chain.split(config.first_block)
-    if config.has_body and config.mode == "frozen":
+    tail, num_features = model, 0
+    has_body = first > 0 and config.learning.freezing == "layers"
+    if has_body:
+        body, tail = chain.split(first)
+    if has_body and first == len(chain.block_names) - 1:
         precision = "float32"  # a head costs nothing
         head = heads.get_head(model, config.architecture)
         num_features = head.in_features if isinstance(head, nn.Linear) else 0
-    plan = Plan(
+    return Plan(
         body=body,
         tail=tail,
-        rates=_rates(model, chain, config),
+        rates=_rates(model, chain, first, config),
         keeps_statistics=config.learning.batch_norm == "eval",
         precision=precision,
         num_features=num_features,
     )
-    model.requires_grad_(False)
-    for parameter in plan.parameters:
-        parameter.requires_grad_(True)
-    return plan
 
 
-def _rates(model: nn.Module, chain: Chain, config: FineTuneConfig) -> dict[str, float]:
+def _rates(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig) -> dict[str, float]:
     """The share of the learning rate that each parameter has that learns."""
     behind = len(chain.parameter_names) - 1
     shares: dict[str, float] = {}
-    for index, names in enumerate(chain.parameter_names[config.first_block :], start=config.first_block):
+    for index, names in enumerate(chain.parameter_names[first:], start=first):
         share = config.learning.layer_decay ** (behind - index)
         shares |= dict.fromkeys(names, share if index == behind else share * config.learning.backbone_rate)
     return {name: shares[name] for name, _ in model.named_parameters() if name in shares}

@@ -25,7 +25,7 @@ from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer
 from core.training.optimizers import MEMORY, make_optimizer
 from core.training.photos import PhotosOfSide
-from core.training.plan import Plan, make_plan
+from core.training.plan import Plan, Plans
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,7 @@ class TrainingState:
     test: PhotosOfSide
     model: nn.Module
     head: heads.Head
-    plan: Plan
+    plans: Plans
     optimizer: torch.optim.Optimizer
     clock: Clock = field(default_factory=Clock)
     epoch: int = 0  # complete epochs, validation included
@@ -57,10 +57,10 @@ class TrainingState:
     accuracy: float | None = None  # on validation photos, after the newest complete epoch; None where there are none
     best_accuracy: float | None = None
     best_epoch: int = 0  # the last one, where none is scored
-    best_weights: dict[str, Tensor] = field(default_factory=dict)  # of the plan's tail
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # of the widest plan's tail
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
     lost_best: bool = False  # whether the best epoch's weights could not be found again
-    keeps_features: bool | None = None  # whether the frozen part is computed once; None before that is decided
+    keeps_features: bool | None = None  # whether this plan's body computes once; None before that is decided
 
     @classmethod
     def new(cls, config: FineTuneConfig) -> "TrainingState":
@@ -90,7 +90,7 @@ class TrainingState:
             )
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
         precision = devices.default_precision(device) if config.precision == "auto" else config.precision
-        plan = make_plan(model, config, precision)
+        plans = Plans(model, config, precision)
         return cls(
             config=config,
             device=device,
@@ -104,8 +104,8 @@ class TrainingState:
             test=test,
             model=model,
             head=heads.get_head(model, config.architecture),
-            plan=plan,
-            optimizer=make_optimizer(plan.learning(), config.optimizer),
+            plans=plans,
+            optimizer=make_optimizer(plans.learning(), config.optimizer),
         )
 
     @property
@@ -117,6 +117,18 @@ class TrainingState:
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
         return self.batches.steps_per_epoch
+
+    @property
+    def plan(self) -> Plan:
+        """What learns in the current epoch, and, after the last one, what has learnt."""
+        return self.plans.at(self.epoch)
+
+    def end_epoch(self) -> None:
+        """Go on to the next epoch, and to the next plan where it is time for that."""
+        before = self.plan
+        self.epoch, self.batch = self.epoch + 1, 0
+        if self.plan is not before:
+            self.keeps_features = None
 
     @property
     def total_steps(self) -> int:
@@ -135,7 +147,7 @@ class TrainingState:
             TrainingDivergedError: some are not.
         """
         momentum = [value for memory in self.optimizer.state.values() for value in memory.values()]
-        tensors = [*self.plan.tail.state_dict().values(), *momentum]
+        tensors = [*self.plans.widest.tail.state_dict().values(), *momentum]
         found = [tensor.isfinite().all() for tensor in tensors if isinstance(tensor, Tensor)]
         if not torch.stack(found).all():
             raise TrainingDivergedError(
@@ -149,7 +161,7 @@ class TrainingState:
         if accuracy is not None and self.best_accuracy is not None and accuracy <= self.best_accuracy:
             return False
         self.best_accuracy, self.best_epoch = accuracy, self.epoch
-        self.best_weights = _copy_of(self.plan.tail)
+        self.best_weights = _copy_of(self.plans.widest.tail)
         return True
 
     def save(self, path: Path, *, whole: bool = True) -> None:
@@ -169,9 +181,9 @@ class TrainingState:
             "rows_hash": self.rows_hash,
             "keeps_features": self.keeps_features,
             # Of a whole network, they are in a file of their own.
-            "best_weights": {} if self.plan.body is None else _on_cpu(self.best_weights),
+            "best_weights": {} if self.plans.widest.body is None else _on_cpu(self.best_weights),
         }
-        written = self.model if whole else self.plan.tail
+        written = self.model if whole else self.plans.widest.tail
         write_checkpoint(path, self._contents(written.state_dict()) | {"training": training})
 
     def save_best(self, path: Path) -> None:
@@ -250,7 +262,7 @@ class TrainingState:
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
         best = _under_whole_names(training.get("best_weights") or {}, self.config.architecture)
         if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
-            best = self.plan.tail.state_dict()
+            best = self.plans.widest.tail.state_dict()
         elif not best and whole is not None:
             best = whole["weights"]
             # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
@@ -258,10 +270,10 @@ class TrainingState:
             self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
         elif not best:  # of the epochs that are still to come the best counts, and the current one
             self.lost_best = True
-            best = self.plan.tail.state_dict() if self.batch == 0 else {}
+            best = self.plans.widest.tail.state_dict() if self.batch == 0 else {}
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (None, 0)
         # Copies: training must not write into what it will be scored with.
-        self.best_weights = copy_weights(best, self.plan.tail, name)
+        self.best_weights = copy_weights(best, self.plans.widest.tail, name)
 
 
 def _under_whole_names(weights: dict[str, Tensor], architecture: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from pages.ui.fields import choice_field, number_field
 _ELSEWHERE = ("architecture", "weights", "data", "mode", "depth")
 # Settings that have no effect, by the value of another one that makes them idle.
 _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
-    "mode": {"frozen": ("backbone_rate", "layer_decay", "batch_norm"), "full": ("freezing",)},
+    "mode": {"frozen": ("thaw_every", "backbone_rate", "layer_decay", "batch_norm"), "full": ("freezing",)},
     "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
     "schedule": {"one_cycle": ("warm_up",)},
 }

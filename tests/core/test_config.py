@@ -144,6 +144,7 @@ def test_lesson_preset_is_the_lesson(mode: Mode) -> None:
         "decayed": "all",
         "label_smoothing": 0.0,
         "gradient_clip": 0.0,
+        "thaw_every": 0,
         "backbone_rate": 1.0,
         "layer_decay": 1.0,
         "batch_norm": "train",

@@ -21,7 +21,7 @@ from core.models import build, files, fitting
 from core.models.catalog import ARCHITECTURES
 from core.models.gate.headers import read_headers
 from core.runs.optimizer_settings import OptimizerSettings
-from core.training.optimizers import make_optimizer
+from core.training.optimizers import Learning, make_optimizer
 from tests.hostile import FORMATS, REFUSED, REFUSED_STATISTICS, State, described_by, oddly, save
 
 NETWORKS = (
@@ -51,7 +51,7 @@ def trained_and_asked(model: nn.Module, size: int) -> tuple[dict[str, Tensor], T
         logits = model.eval()(images)
     torch.manual_seed(0)  # of dropout
     optimizer = make_optimizer(
-        [(parameter, 1.0) for parameter in model.parameters()], OptimizerSettings(learning_rate=0.1)
+        [Learning(parameter, 1.0) for parameter in model.parameters()], OptimizerSettings(learning_rate=0.1)
     )
     nn.functional.cross_entropy(model.train()(images), torch.tensor([0, 2])).backward()
     optimizer.step()

@@ -10,12 +10,12 @@ from torch.nn import functional
 from core.models import blocks, build
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
-from core.runs.events import Event, Started, Step
+from core.runs.events import Evaluated, Event, Started, Step
 from core.training.features import tail_inputs
 from core.training.fine_tune import fine_tune, seed_dropout
-from core.training.inputs import training_batch
+from core.training.inputs import evaluation_batch, training_batch
 from core.training.optimizers import make_optimizer
-from core.training.plan import make_plan
+from core.training.plan import Plans
 from core.training.state import TrainingState
 
 FAMILIES = {
@@ -51,13 +51,14 @@ def test_only_what_learns_is_trained_at_any_depth(architecture: str, every: bool
     for first in firsts(architecture, every=every):
         model = build.build_empty(architecture, ARCHITECTURES[architecture].num_classes)
         asked = config(architecture, first, layer_decay=0.5, backbone_rate=0.25, batch_norm="eval")
-        plan = make_plan(model, asked, "float32")
+        plans = Plans(model, asked, "float32")
+        plan = plans.at(0)
         learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         own = blocks.blocks_of(architecture)[first:]
         assert learning == plan.rates.keys()
         assert sum(model.get_parameter(name).numel() for name in learning) == sum(block.parameters for block in own)
         assert asked.parameters_that_learn(ARCHITECTURES[architecture].num_classes) == sum(b.parameters for b in own)
-        optimizer = make_optimizer(plan.learning(), asked.optimizer)
+        optimizer = make_optimizer(plans.learning(), asked.optimizer)
         handed = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         assert {*map(id, handed)} == {id(model.get_parameter(name)) for name in learning}
         assert len(handed) == len(learning)
@@ -163,3 +164,31 @@ def test_kept_features_lie_in_memory_as_they_were_computed() -> None:
     computed, kept = inputs.for_training(rows), inputs.for_training(rows)
     assert torch.equal(computed, kept)
     assert computed.stride() == kept.stride()
+
+
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("freezing", ["layers", "gradients"])
+def test_stages_thaw_one_after_the_other(freezing: str) -> None:
+    asked = config("resnet18", 5, epochs=7, thaw_every=2, freezing=freezing, batch_size=27)
+    state, seen = TrainingState.new(asked), []
+    before = {name: tensor.clone() for name, tensor in state.model.named_parameters()}
+    for event in fine_tune(state):
+        if isinstance(event, Evaluated) and event.split == "validation":
+            now = dict(state.model.named_parameters())
+            seen.append({name.split(".")[0] for name, tensor in now.items() if not torch.equal(tensor, before[name])})
+    assert seen[0] == seen[1] == {"fc"}
+    assert seen[2] == seen[3] == {"fc", "layer4"}
+    assert seen[4] == seen[5] == seen[6] == {"fc", "layer4", "layer3"}, "no further than to what learns at all"
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_run_that_thaws_is_scored_with_all_that_its_best_epoch_had() -> None:
+    """Whatever thaws after the best epoch is as it was then."""
+    state = TrainingState.new(config("resnet18", 7, epochs=4, thaw_every=2, learning_rate=0.05))
+    scores = [event for event in fine_tune(state) if isinstance(event, Evaluated)]
+    assert state.best_weights.keys() == state.plans.widest.tail.state_dict().keys()
+    state.plans.widest.tail.load_state_dict(state.best_weights)
+    with torch.no_grad():
+        logits = state.model.eval()(evaluation_batch(state, state.test.gather(slice(None))))
+    right = (logits.argmax(dim=1) == state.test.labels).float().mean()
+    assert float(right) == pytest.approx(scores[-1].accuracy)

@@ -17,7 +17,7 @@ from core.runs.schedules import share_of_rate
 from core.training import features
 from core.training.fine_tune import fine_tune, seed_dropout
 from core.training.inputs import evaluation_batch, training_batch
-from core.training.optimizers import make_optimizer
+from core.training.optimizers import Learning, make_optimizer
 from core.training.state import TrainingState
 
 OPTIMIZERS, SCHEDULES = get_args(Algorithm), get_args(Schedule)
@@ -135,7 +135,7 @@ def plain_losses(asked: FineTuneConfig) -> list[float]:
 def test_gradients_are_clipped_before_a_step() -> None:
     parameter = nn.Parameter(torch.zeros(4))
     settings = OptimizerSettings(learning_rate=1.0, momentum=0.0, weight_decay=0.0, gradient_clip=0.5)
-    optimizer = make_optimizer([(parameter, 1.0)], settings)
+    optimizer = make_optimizer([Learning(parameter, 1.0)], settings)
     parameter.grad = torch.full((4,), 10.0)
     optimizer.step()
     assert float(parameter.detach().norm()) == pytest.approx(0.5, rel=1e-4)
@@ -144,7 +144,7 @@ def test_gradients_are_clipped_before_a_step() -> None:
 def test_weights_alone_decay_where_that_is_asked() -> None:
     weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
     settings = OptimizerSettings(learning_rate=0.1, momentum=0.0, weight_decay=0.5, decayed="weights")
-    optimizer = make_optimizer([(weight, 1.0), (bias, 1.0)], settings)
+    optimizer = make_optimizer([Learning(weight, 1.0), Learning(bias, 1.0)], settings)
     for parameter in (weight, bias):
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()

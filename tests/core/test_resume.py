@@ -45,7 +45,7 @@ FULL = dataclasses.replace(QUICK, mode="full", epochs=3, batch_size=16)
 KINDS = {
     "kept features": [QUICK],
     "crops": [CROPS],
-    "a block": [dataclasses.replace(QUICK, mode="blocks")],
+    "thawing": [QUICK.changed(mode="last_stage", thaw_every=2, learning_rate=0.01)],
     "full": [FULL],
     "race": [CROPS, dataclasses.replace(CROPS, mode="full")],
 }

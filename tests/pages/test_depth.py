@@ -64,7 +64,7 @@ def test_depth_of_a_deeper_network_becomes_all_of_this_one(started: list[FineTun
 
 IDLE = {
     "mode": {
-        "frozen": {"backbone_rate", "layer_decay", "batch_norm"},
+        "frozen": {"thaw_every", "backbone_rate", "layer_decay", "batch_norm"},
         "last_stage": set(),
         "full": {"freezing"},
     },
@@ -88,6 +88,14 @@ def test_settings_that_are_not_offered_do_nothing(started: list[FineTuneConfig])
     page.button_group(key="fine_tune_mode").set_value("frozen").run()
     button(page, "Start fine-tuning").click().run()
     assert started == [FineTuneConfig()]
+
+
+def test_network_that_thaws_stage_by_stage_says_so(started: list[FineTuneConfig]) -> None:
+    page = apps.open_page(FINE_TUNE, mode="full", thaw_every="2", epochs="6")
+    button(page, "Start fine-tuning").click().run()
+    assert started[0].what_learns == "full, gradual"
+    names = [blocks_of("efficientnet_lite0")[started[0].first_block_at(epoch)].name for epoch in range(6)]
+    assert names == ["classifier.1"] * 2 + ["features.13"] * 2 + ["features.7"] * 2
 
 
 def test_recipe_is_chosen_said_and_trained(started: list[FineTuneConfig]) -> None:
