@@ -14,7 +14,7 @@ from core.runs.presets import PRESETS
 from core.runs.settings import numbers_of, settings_of
 from pages.fine_tune import lanes
 from pages.fine_tune.plan import choose_photos, show_photos, show_plan
-from pages.fine_tune.settings import choose_settings
+from pages.fine_tune.settings import choose_settings, without_effect
 from pages.fine_tune.values import (
     MODE,
     PRESET,
@@ -167,7 +167,10 @@ def _config(lane: dict[str, Any]) -> FineTuneConfig:
     values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
     values["weights_file"] = weights_path() if values["weights"] == "file" else None
     values["image_size"] = ARCHITECTURES[values["architecture"]].image_size or values["image_size"]
-    return FineTuneConfig.of(**{**values, **lane})
+    values |= lane
+    # What has no effect is not drawn, so whatever an address or an old run says there is nothing that one could mend.
+    defaults = FineTuneConfig().to_dict()
+    return FineTuneConfig.of(**values | {name: defaults[name] for name in without_effect(values)})
 
 
 def _race_problem(configs: list[FineTuneConfig]) -> str | None:

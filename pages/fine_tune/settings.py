@@ -1,6 +1,7 @@
 """The settings of the form that are numbers and details, each checked where it is typed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -17,11 +18,20 @@ from pages.ui.fields import choice_field, number_field
 _ELSEWHERE = ("architecture", "weights", "data", "mode", "depth")
 # Settings that have no effect, by the value of another one that makes them idle.
 _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
-    "mode": {"frozen": ("thaw_every", "backbone_rate", "layer_decay", "batch_norm"), "full": ("freezing",)},
+    "mode": {
+        "frozen": ("depth", "thaw_every", "backbone_rate", "layer_decay", "batch_norm"),
+        "last_stage": ("depth",),
+        "full": ("depth", "freezing"),
+    },
     "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
     "schedule": {"one_cycle": ("warm_up",)},
 }
 _GROUPS = {"Optimizer": OptimizerSettings, "Trainable layers": LearningSettings}
+
+
+def without_effect(values: Mapping[str, Any]) -> list[str]:
+    """The names of those settings that have none beside these values of others. Pure."""
+    return [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
 
 
 def choose_settings(known: Architecture) -> list[str]:
@@ -41,7 +51,7 @@ def choose_settings(known: Architecture) -> list[str]:
 
 def _draw(names: Collection[str], known: Architecture) -> list[str]:
     """Fields for those of these settings that have an effect: options first, and numbers side by side below."""
-    idle = [name for by, cases in _IDLE.items() for name in cases.get(value_of(by), ())]
+    idle = without_effect({name: value_of(name) for name in _IDLE})
     shown = [name for name in names if name not in _ELSEWHERE and name not in idle]
     for name in shown:
         if name in (choices := choices_of(FineTuneConfig)):

@@ -30,12 +30,19 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+# Each family, and all networks where there is time for it.
+QUICK_OR_LONG = pytest.mark.parametrize(
+    "architecture",
+    [pytest.param(name, marks=[] if name in FAMILIES else pytest.mark.long) for name in ARCHITECTURES],
+)
+
+
+@QUICK_OR_LONG
 def test_table_has_what_is_found_in_the_networks(architecture: str) -> None:
     assert blocks.blocks_of(architecture) == trace_blocks(architecture)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@QUICK_OR_LONG
 def test_blocks_have_every_parameter_once(architecture: str) -> None:
     known, found = ARCHITECTURES[architecture], blocks.blocks_of(architecture)
     model = build.build_empty(architecture, known.num_classes)

@@ -37,10 +37,10 @@ class Waits(TorchDispatchMode):
     "settings",
     [
         {"mode": "frozen"},
-        {"mode": "frozen", "augmentation": "random_resized_crop"},
+        pytest.param({"mode": "frozen", "augmentation": "random_resized_crop"}, marks=pytest.mark.long),
         {"mode": "last_stage", "algorithm": "adamw", "gradient_clip": 1.0, "schedule": "cosine"},
         {"mode": "full", "algorithm": "nesterov", "label_smoothing": 0.1, "layer_decay": 0.9, "batch_norm": "eval"},
-        {"mode": "full", "algorithm": "adam", "decayed": "weights", "augmentation": "random_resized_crop"},
+        pytest.param({"mode": "full", "algorithm": "adam", "decayed": "weights"}, marks=pytest.mark.long),
     ],
 )
 def test_nothing_waits_for_each_step_or_batch(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

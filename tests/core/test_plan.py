@@ -45,8 +45,13 @@ def firsts(architecture: str, *, every: bool) -> list[int]:
     return list(range(count)) if every else sorted({0, count // 2, count - 1})
 
 
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("architecture", "every"),
+    [
+        *((name, False) for name in FAMILIES),
+        *(pytest.param(name, True, marks=pytest.mark.long) for name in ARCHITECTURES),
+    ],
+)
 def test_only_what_learns_is_trained_at_any_depth(architecture: str, every: bool) -> None:
     for first in firsts(architecture, every=every):
         model = build.build_empty(architecture, ARCHITECTURES[architecture].num_classes)
@@ -76,7 +81,7 @@ def test_only_what_learns_is_trained_at_any_depth(architecture: str, every: bool
 
 
 @pytest.mark.usefixtures("tiny_data")
-@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("place", [pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long), 3])
 @pytest.mark.parametrize("architecture", FAMILIES)
 def test_what_is_frozen_keeps_every_bit(architecture: str, place: int) -> None:
     count = len(blocks.blocks_of(architecture))
@@ -92,7 +97,7 @@ def test_what_is_frozen_keeps_every_bit(architecture: str, place: int) -> None:
 
 
 @pytest.mark.usefixtures("tiny_data")
-@pytest.mark.parametrize("first", [3, 7, 9])
+@pytest.mark.parametrize("first", [pytest.param(3, marks=pytest.mark.long), 7, pytest.param(9, marks=pytest.mark.long)])
 @pytest.mark.parametrize("settings", [{}, {"layer_decay": 0.7, "backbone_rate": 0.5, "batch_norm": "eval"}])
 def test_plan_takes_the_steps_of_a_plain_loop(first: int, settings: dict[str, Any]) -> None:
     asked = config("resnet18", first, epochs=2, learning_rate=1e-3, **settings)
