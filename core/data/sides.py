@@ -189,7 +189,8 @@ class _Newcomers:
 
     def _units(self, links: Sequence[Pair], out: set[int]) -> list[int]:
         own = ((one, other) for one, other in links if one not in out and other not in out)
-        return units(self._count, own).tolist()  # type: ignore[no-any-return]
+        found: list[int] = units(self._count, own).tolist()
+        return found
 
     def _together(self, unit_of: Sequence[int], values: Mapping[int, set[int]], out: set[int]) -> dict[int, set[int]]:
         """For each bound look that is not left out, what all of its unit have together."""

@@ -238,7 +238,7 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         device_label=info.label,
         precision=state.precision,
         parameters=sum(parameter.numel() for parameter in state.model.parameters()),
-        trainable_parameters=sum(parameter.numel() for parameter in state.plan.parameters),
+        trainable_parameters=sum(parameter.numel() for parameter in state.plans.widest.parameters),
         train_images=len(state.train),
         validation_images=len(state.validation),
         test_images=len(state.test),

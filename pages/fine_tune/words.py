@@ -57,6 +57,9 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "schedule": lambda value, _: (
         "" if value == _DEFAULTS["schedule"] else f"{_choice('schedule', value).lower()} schedule"
     ),
+    "thaw_every": lambda value, _: (
+        f"a stage thaws every {'epoch' if value == 1 else counted(value, 'epoch')}" if value else ""
+    ),
     "decayed": lambda value, _: "" if value == _DEFAULTS["decayed"] else "weight decay of weights alone",
     "batch_norm": lambda value, _: "BatchNorm keeps its statistics" if value == "eval" else "",
     "freezing": lambda value, _: "frozen by gradients alone" if value == "gradients" else "",

@@ -177,10 +177,14 @@ def test_stages_thaw_one_after_the_other(freezing: str) -> None:
     asked = config("resnet18", 5, epochs=7, thaw_every=2, freezing=freezing, batch_size=27)
     state, seen = TrainingState.new(asked), []
     before = {name: tensor.clone() for name, tensor in state.model.named_parameters()}
+    trainable = 0
     for event in fine_tune(state):
+        if isinstance(event, Started):
+            trainable = event.trainable_parameters
         if isinstance(event, Evaluated) and event.split == "validation":
             now = dict(state.model.named_parameters())
             seen.append({name.split(".")[0] for name, tensor in now.items() if not torch.equal(tensor, before[name])})
+    assert trainable == asked.parameters_that_learn(2), "all that ever learns"
     assert seen[0] == seen[1] == {"fc"}
     assert seen[2] == seen[3] == {"fc", "layer4"}
     assert seen[4] == seen[5] == seen[6] == {"fc", "layer4", "layer3"}, "no further than to what learns at all"

@@ -5,30 +5,15 @@ from pathlib import Path
 import pytest
 
 from core.models.blocks import blocks_of
-from core.runs import jobs, known_devices, workers
+from core.runs import jobs
 from core.runs.config import FineTuneConfig
-from core.runs.folder import RunFolder
-from core.runs.known_devices import DeviceInfo
 from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, INSPECTOR, RUNS
 from tests.pages import apps
 from tests.pages.apps import button, texts
 from tests.samples import make_run
 
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]:
-    """The configurations of the runs that were started; nothing trains."""
-    configs: list[FineTuneConfig] = []
-
-    def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
-        configs.append(config)
-        return make_run(runs_home, config=config)
-
-    monkeypatch.setattr(workers, "prepare", lambda: None)
-    monkeypatch.setattr(jobs, "start", start)
-    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
-    return configs
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_last_stage_is_named_counted_and_trained(started: list[FineTuneConfig]) -> None:
@@ -94,6 +79,7 @@ def test_network_that_thaws_stage_by_stage_says_so(started: list[FineTuneConfig]
     page = apps.open_page(FINE_TUNE, mode="full", thaw_every="2", epochs="6")
     button(page, "Start fine-tuning").click().run()
     assert started[0].what_learns == "full, gradual"
+    assert "a stage thaws every 2 epochs" in in_words(started[0].to_dict())
     names = [blocks_of("efficientnet_lite0")[started[0].first_block_at(epoch)].name for epoch in range(6)]
     assert names == ["classifier.1"] * 2 + ["features.13"] * 2 + ["features.7"] * 2
 

@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.models import build
-from core.runs import jobs, known_devices, locks, workers
+from core.runs import jobs, locks
 from core.runs.config import FineTuneConfig
 from core.runs.events import (
     Checkpointed,
@@ -24,8 +24,6 @@ from core.runs.events import (
     Step,
     Stopped,
 )
-from core.runs.folder import RunFolder
-from core.runs.known_devices import DeviceInfo
 from core.runs.presets import PRESETS
 from core.runs.queue import DeviceQueue
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
@@ -41,24 +39,7 @@ VALIDATED = Evaluated(
 FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=21.4)
 
 
-@pytest.fixture(autouse=True)
-def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process is started but by a click, and the devices are known."""
-    monkeypatch.setattr(workers, "prepare", lambda: None)
-    known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch, home: Path) -> list[FineTuneConfig]:
-    """The configurations of the runs that were started: folders are made, workers are not."""
-    configs: list[FineTuneConfig] = []
-
-    def start(runs_home: Path, config: FineTuneConfig) -> RunFolder:
-        configs.append(config)
-        return make_run(runs_home, config=config)
-
-    monkeypatch.setattr(jobs, "start", start)
-    return configs
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def open_page(run_id: str | None = None, **query: str) -> AppTest:

@@ -17,8 +17,9 @@ from pages.places import FINE_TUNE, FINE_TUNE_RUN, LINEAR_FIT, RUNS, Place
 from pages.ui.once import forget_click, note_click, note_opened, start_once
 from tests.pages.apps import arrive, button, open_page
 from tests.pages.test_fine_tune_page import choose_mode
-from tests.pages.test_fine_tune_page import quiet as quiet
 from tests.samples import STARTED, make_run
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

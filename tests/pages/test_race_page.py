@@ -21,8 +21,9 @@ from tests.conftest import follow
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.pages.test_fine_tune_page import CONFIG, FINISHED, STEPS, VALIDATED, open_page
-from tests.pages.test_fine_tune_page import quiet as quiet
 from tests.samples import STARTED
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> list[RunFolder]:
