@@ -48,7 +48,7 @@ class _Block:
 def decoded(found: Iterable[Found], rule: PackRule, known: _Known, room: Path) -> Iterator[list[Packed]]:
     """What became of these files, in their order, some at a time. Those that are `known` are not decoded again.
 
-    Their pixels lie in a file at the path `room`, and there only until the next ones are asked for.
+    Their pixels lie in a file beside the path `room`, and there only until the next ones are asked for.
 
     Raises:
         OSError: the disk refuses.
@@ -70,7 +70,7 @@ class _Pool:
     def __init__(self, rule: PackRule, room: Path) -> None:
         self._processes = os.cpu_count() or 1
         self.slots = Slots(room, _AHEAD * self._processes)
-        self._prepared = (os.getpid(), room, rule)
+        self._prepared = (os.getpid(), self.slots.path, rule)
         self._executor = self._new()
 
     def submit(self, files: Sequence[Found], start: int) -> _Answer:
@@ -119,7 +119,8 @@ class _Pool:
             yield packed if record.problem else replace(packed, pixels=pixels)
 
     def _renew(self) -> None:
-        self._stop()
+        # Only once nobody writes into the slots any more: the same ones are filled anew.
+        self._executor.shutdown(wait=True, kill_workers=True)
         self._executor = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
@@ -131,23 +132,20 @@ class _Pool:
             initargs=self._prepared,
         )
 
-    def _stop(self) -> None:
-        self._executor.shutdown(wait=False, kill_workers=True)
-
     def end(self) -> None:
         """Let the processes go, whatever they are at."""
-        self._stop()
+        self._executor.shutdown(wait=False, kill_workers=True)
         self.slots.remove()
 
 
 _decoder: Decoder  # of a process that decodes
 
 
-def _prepare(parent: int, room: Path, rule: PackRule) -> None:
+def _prepare(parent: int, slots: Path, rule: PackRule) -> None:
     """Have this process decode, and end with its parent."""
     global _decoder
     end_with(parent)
-    _decoder = Decoder(mapped(room), rule)
+    _decoder = Decoder(mapped(slots), rule)
 
 
 def _decode(files: Sequence[Found], start: int) -> list[Packed]:

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,21 +18,26 @@ assert SLOT_BYTES >= 3 * MAX_SIZE**2, "the largest photo has to fit"
 class Slots:
     """So many slots, one behind the other. Slot number n is slot n modulo their number."""
 
-    def __init__(self, path: Path, count: int) -> None:
-        """Make the file.
+    def __init__(self, room: Path, count: int) -> None:
+        """Make the file. Its name is `room` with an ending that no earlier one had.
+
+        A process of an earlier packing that was slow to end, or to begin, must never find these slots. What a packing
+        that was killed has left in the same room is removed.
 
         Raises:
             OSError: the disk refuses: it is full, for example.
         """
-        self._path, self.count = path, count
-        with open(path, "wb") as file:
+        for left in room.parent.glob(f"{room.name}*"):
+            left.unlink(missing_ok=True)
+        self.path, self.count = room.with_name(f"{room.name}-{secrets.token_hex(8)}"), count
+        with open(self.path, "wb") as file:
             # A file with holes would end whoever writes to it once the disk is full.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, count * SLOT_BYTES)
             else:
                 for _ in range(count):
                     file.write(bytes(SLOT_BYTES))
-        self.pixels = mapped(path)
+        self.pixels = mapped(self.path)
 
     def start_of(self, number: int) -> int:
         """Where in `pixels` a slot begins."""
@@ -40,7 +46,7 @@ class Slots:
     def remove(self) -> None:
         """Remove the file. Whoever has mapped it keeps it until they end."""
         with suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.path)
 
 
 def mapped(path: Path) -> NDArray[np.uint8]:

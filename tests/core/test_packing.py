@@ -1,5 +1,6 @@
 """From a folder to a data set: every photo once, as its file shows it, on a side that never moves."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -113,15 +114,16 @@ def test_reading_that_the_folder_has_no_more_is_refused(home: Path, root: Path) 
         Packing(folder, "packing")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a version; an archive of arrays holds the time of its writing."""
-    return {
+def contents(folder: Path) -> dict[str, str]:
+    """The digest of each of a version's files; an archive of arrays holds the time of its writing."""
+    files = {
         path.name: b"".join(np.load(path)[name].tobytes() for name in sorted(np.load(path)))
         if path.suffix == ".npz"
         else path.read_bytes()
         for path in sorted(folder.iterdir())
         if path.name != "made-by"  # which run it was
     }
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 @pytest.mark.parametrize("at", range(5))
@@ -140,6 +142,26 @@ def test_packing_that_is_cut_off_ends_with_the_same_bytes(
     again = pack(folder)
     assert isinstance(again[-1], PackDone)
     assert contents(made.version(1)) == contents(whole.version(1))
+
+
+def test_process_of_an_earlier_packing_never_finds_the_pixels_of_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "end_with", lambda parent: None)
+    earlier = pool._Pool(PackRule(), tmp_path / "decoded")
+    late = earlier._prepared  # what a process of it is given that is slow to begin
+    earlier.end()
+    killed = pool._Pool(PackRule(), tmp_path / "decoded")  # which does not get to remove its own
+    later = pool._Pool(PackRule(), tmp_path / "decoded")
+    try:
+        for prepared in (late, killed._prepared):
+            with pytest.raises(FileNotFoundError):
+                pool._prepare(*prepared)
+        assert [path.stat().st_size for path in tmp_path.iterdir()] == [len(later.slots.pixels)]
+    finally:
+        killed.end()
+        later.end()
+    assert not list(tmp_path.iterdir())
 
 
 class _Deadly(PackRule):
