@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What a packing makes that nobody disturbs."""
     home = tmp_path_factory.mktemp("whole")
     made = _make(home, root)
@@ -55,7 +55,7 @@ def _look(home: Path, kept: StoredSet) -> Snapshot:
 
 
 @pytest.mark.parametrize("number", _KILLS)
-def test_killed_packing_ends_with_the_same_bytes(home: Path, root: Path, whole: dict[str, bytes], number: int) -> None:
+def test_killed_packing_ends_with_the_same_bytes(home: Path, root: Path, whole: dict[str, str], number: int) -> None:
     draw = random.Random(number)
     made = _make(home, root)
     time.sleep(draw.uniform(0, 2))
@@ -73,7 +73,7 @@ def test_killed_packing_ends_with_the_same_bytes(home: Path, root: Path, whole: 
     assert [kept.id for kept in stored.all_sets(home)] == [made.id]
 
 
-def test_stopped_packing_goes_on(home: Path, root: Path, whole: dict[str, bytes]) -> None:
+def test_stopped_packing_goes_on(home: Path, root: Path, whole: dict[str, str]) -> None:
     made = _make(home, root)
     wait_until(lambda: _look(home, made).last_step > 0)
     jobs.stop(_look(home, made).folder)
