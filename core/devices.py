@@ -43,6 +43,15 @@ def _cpu_label() -> str:
     return f"{name} CPU, {num_cores} cores"
 
 
+def arithmetic(device: torch.device) -> list[str]:
+    """What decides the last digits of what a device computes, beside the version of torch."""
+    if device.type == "cuda":
+        return [torch.cuda.get_device_name(device), str(torch.version.cuda), str(torch.backends.cudnn.version())]  # type: ignore[no-untyped-call]
+    if device.type == "cpu":
+        return [_cpu_label(), torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]
+    return [device.type, platform.platform()]
+
+
 def get_device(name: str) -> torch.device:
     """torch's device of that name; "auto" is the fastest.
 

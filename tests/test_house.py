@@ -15,6 +15,7 @@ PAGES = sorted(path.name for path in (ROOT / "pages").iterdir() if (path / "page
 # What any page may know of the house: nothing of torch.
 FOR_PAGES = {
     "core.errors",
+    "core.feature_files",
     "core.figures",
     "core.ask",
     "core.downloads",
@@ -57,6 +58,7 @@ MAY_IMPORT = {
     "core.words": set(),
     "core.cells": {"core.words"},
     "core.durable": {"core.errors"},
+    "core.feature_files": set(),
     "core.models.blocks": set(),
     "core.models.catalog": {"core.models.torchvision_classifiers", "core.words"},
     "core.models.torchvision_classifiers": set(),
@@ -173,6 +175,7 @@ MAY_IMPORT = {
     "core.training": {
         "core.durable",
         "core.errors",
+        "core.feature_files",
         "core.devices",
         "core.data",
         "core.hub",

@@ -1,11 +1,15 @@
 """What the part of a network that learns receives: images, or the features that the part before it computes.
 
-Where every epoch would compute the same features, they are kept, in the order in which a plan's first epoch needs them:
-losses stream from the first step, and later epochs cost next to nothing. Features are computed in blocks that depend on
-the seed alone: the batches of that epoch for training, 32 rows at a time for validation. In other blocks their
-last digits could differ; so, a resumed run finds the very same ones.
+Where every epoch would compute the same features, they are kept. They are computed in the order in which a plan's first
+epoch needs them: losses stream from the first step, and later epochs cost next to nothing. Other runs of the same
+photos find them in a file.
+
+Features are computed for 32 photos at a time, never fewer: in blocks of that size what comes out for a photo does not
+depend on the others, to the last digit (tests/core/test_features.py tries it on networks of every family), while in
+blocks of other sizes kernels add in other orders. So it does not matter who has computed them, and for which step.
 """
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,11 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import devices
+from core.data.gather import Photos
+from core.feature_files import FeatureFiles
 from core.runs.events import Extracting, Split
-from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
+from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batch
+from core.training.kept_features import KeptFeatures, Layout, key_of
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 
+BLOCK = EVALUATION_BATCH  # photos
 # Kept features may take this share of the memory that is free when the run starts.
 _FEATURES_SHARE = 0.25
 
@@ -51,114 +59,115 @@ class Images:
 class Features(Images):
     """What the frozen part computes. It stays in eval mode: no dropout, and BatchNorm keeps its statistics."""
 
-    def __init__(self, state: TrainingState, body: nn.Module) -> None:
+    def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
         super().__init__(state)
         self._body = body.eval()
-        self._first_epoch = state.plans.phase(state.epoch).start
         # Decided once for a plan: a resumed run must compute as it began.
-        if state.keeps_features is None:
-            state.keeps_features = state.config.augmentation == "none" and len(state.plans.phase(state.epoch)) > 1
-            state.keeps_features &= self._fit_into_memory()
-        self.are_kept: bool = state.keeps_features
-        if self.are_kept:
-            order, size = state.batches.order(epoch=self._first_epoch), state.config.batch_size
-            blocks = [order[start : start + size].copy() for start in range(0, len(order), size)]
-            self._train = _Kept(len(state.train), blocks)
-            self._validation = _Kept(len(state.validation), list(state.validation.blocks(EVALUATION_BATCH)))
+        is_same_each_time = state.config.augmentation == "none" and state.keeps_features is not False
+        self._kept = self._room(files, for_training=is_same_each_time)
+        state.keeps_features = self.are_kept = is_same_each_time and bool(self._kept)
 
-    def _fit_into_memory(self) -> bool:
-        num_images = len(self._state.train) + len(self._state.validation)
-        needed_bytes = 4 * num_images * (self.plan.num_features or self._count_features())
-        return needed_bytes < _FEATURES_SHARE * devices.free_memory_bytes(self._state.device)
+    def _room(self, files: FeatureFiles | None, *, for_training: bool) -> dict[str, KeptFeatures]:
+        """Room for photos' features, by the precision that they are computed in; none where memory is short."""
+        state = self._state
+        rows = {"float32": [state.validation.rows_of_set, state.test.rows_of_set]}
+        if for_training:
+            rows.setdefault(state.precision, []).append(state.train.rows_of_set)
+        layouts = {precision: self._layout(precision) for precision in rows}
+        needed = sum(layouts[name].row_bytes * len(side) for name, sides in rows.items() for side in sides)
+        if needed >= _FEATURES_SHARE * devices.free_memory_bytes(state.device):
+            return {}
+        manifest, kept = state.train.manifest, {}
+        for precision, sides in rows.items():
+            layout, file = layouts[precision], None
+            if files is not None:
+                key = key_of(self._body, self._facts(precision))
+                file = files.open(key, num_rows=len(manifest), row_bytes=layout.row_bytes)
+            kept[precision] = KeptFeatures(np.concatenate(sides), len(manifest), layout, state.device, file)
+        return kept
 
-    def _count_features(self) -> int:
-        """How many numbers the body makes of an image: tried, since that depends on the image's size."""
+    def _layout(self, precision: str) -> Layout:
+        """Tried, since it depends on the images' size."""
         photos = self._state.train.gather(np.zeros(1, np.int64))
-        return self._compute(evaluation_batch(self._state, photos), "float32").numel()
+        return Layout.of(self._compute(evaluation_batch(self._state, photos), precision))
+
+    def _facts(self, precision: str) -> dict[str, object]:
+        """What features depend on beside the weights."""
+        state = self._state
+        manifest = state.train.manifest
+        return {
+            "architecture": state.config.architecture,
+            "transform": state.transform.to_dict(),
+            "photos": [manifest.content, hashlib.sha256(manifest.sizes.astype("<i8").tobytes()).hexdigest()],
+            "precision": precision,
+            "device": devices.arithmetic(state.device),
+        }
 
     def catch_up(self) -> Iterator[Extracting]:
         """After the plan's first epoch: compute what is not there, because an earlier attempt had computed it."""
-        if not self.are_kept or self._state.epoch == self._first_epoch:
+        state = self._state
+        if not self.are_kept or state.epoch == state.plans.phase(state.epoch).start:
             return
-        missing = self._train.missing
-        done, total = 0, sum(map(len, missing))
-        for rows in missing:
-            self.for_training(rows)
-            done += len(rows)
-            if done < total:
-                yield Extracting(images=done, total_images=total)
+        unknown = self._kept[state.precision].unknown(state.train.rows_of_set)
+        for start in range(0, len(unknown), BLOCK):
+            self._compute_kept(state.train, unknown[start : start + BLOCK], state.precision)
+            if start + BLOCK < len(unknown):
+                yield Extracting(images=start + BLOCK, total_images=len(unknown))
 
     def for_training(self, rows: NDArray[np.int64]) -> Tensor:
         """What the tail trains on in the current step: (batch, ...) float32."""
-        if not self.are_kept or self._train.lacks(rows):
-            features = self._compute(super().for_training(rows), self._state.precision)
-            return self._train.keep(rows, features) if self.are_kept else features
-        return self._train[rows]
+        state = self._state
+        if not self.are_kept:
+            return _widened(self._compute(super().for_training(rows), state.precision))
+        kept, wanted = self._kept[state.precision], state.train.rows_of_set[rows]
+        if num_unknown := len(kept.unknown(wanted)):
+            # Those of the next steps fill up the last block.
+            order = state.batches.order(epoch=state.epoch)[state.batch * state.config.batch_size :]
+            ahead = kept.unknown(state.train.rows_of_set[order])
+            blocks = -(-num_unknown // BLOCK)
+            for start in range(0, blocks * BLOCK, BLOCK):
+                self._compute_kept(state.train, ahead[start : start + BLOCK], state.precision)
+        return kept[wanted]
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """What the tail is scored on: (batch, ...) float32, computed in float32."""
-        is_kept = self.are_kept and split == "validation"
-        if is_kept and not self._validation.lacks(rows):
-            return self._validation[rows]
-        features = self._compute(super().for_scoring(split, photos, rows), "float32")
-        return self._validation.keep(rows, features) if is_kept else features
+        if not self._kept:
+            return _widened(self._compute_block(photos.gather(rows), "float32"))
+        kept, wanted = self._kept["float32"], photos.rows_of_set[rows]
+        if len(unknown := kept.unknown(wanted)):
+            self._compute_kept(photos, unknown, "float32")
+        return kept[wanted]
 
     def are_known(self, split: Split) -> bool:
         """See `Images`."""
-        return self.are_kept and split == "validation" and not self._validation.missing
+        photos = self._state.validation if split == "validation" else self._state.test
+        return bool(self._kept) and not len(self._kept["float32"].unknown(photos.rows_of_set))
+
+    def _compute_kept(self, photos: PhotosOfSide, rows_of_set: NDArray[np.int64], precision: str) -> None:
+        """Compute a block, and keep it."""
+        features = self._compute_block(photos.gatherer(rows_of_set), precision)
+        self._kept[precision].keep(rows_of_set, features)
+
+    def _compute_block(self, photos: Photos, precision: str) -> Tensor:
+        """(photos, ...) features of at most a block, filled up to a whole one."""
+        batch = evaluation_batch(self._state, photos)
+        missing = BLOCK - len(batch)
+        if missing > 0:
+            batch = laid_out(self._state, torch.cat([batch, batch[:1].expand(missing, -1, -1, -1)]))
+        return self._compute(batch, precision)[: BLOCK - missing]
 
     def _compute(self, batch: Tensor, precision: str) -> Tensor:
         device = self._state.device
         # Not inference_mode: its tensors could not be used in the tail's backward pass.
         with torch.no_grad(), devices.exact_float32(device), devices.autocast(device, precision):
             features: Tensor = self._body(batch)
-            return features.to(torch.promote_types(features.dtype, torch.float32))
+            return features
 
 
-class _Kept:
-    """Features of all rows, as they become known: a block of rows at a time."""
-
-    def __init__(self, count: int, blocks: list[NDArray[np.int64]]) -> None:
-        self._count, self._blocks = count, blocks
-        self._block_of = np.empty(count, np.int64)
-        for number, rows in enumerate(blocks):
-            self._block_of[rows] = number
-        self._is_known = np.zeros(len(blocks), bool)
-        self._values: Tensor | None = None
-
-    @property
-    def missing(self) -> list[NDArray[np.int64]]:
-        """The blocks that are not known yet."""
-        return [rows for rows, is_known in zip(self._blocks, self._is_known, strict=True) if not is_known]
-
-    def lacks(self, rows: NDArray[np.int64]) -> bool:
-        """Whether some of these rows are not known yet."""
-        return not self._is_known[self._block_of[rows]].all()
-
-    def keep(self, rows: NDArray[np.int64], features: Tensor) -> Tensor:
-        """Keep the features of one block, and return them."""
-        if self._values is None:
-            self._values = self._room_for(features)
-        self._values[torch.from_numpy(rows).to(features.device)] = features
-        self._is_known[self._block_of[rows[0]]] = True
-        return features
-
-    def _room_for(self, features: Tensor) -> Tensor:
-        """Room for all, laid out in memory as the first ones are: kernels differ with that in speed and last digits."""
-        is_last = features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last)
-        return torch.empty(
-            self._count,
-            *features.shape[1:],
-            dtype=features.dtype,
-            device=features.device,
-            memory_format=torch.channels_last if is_last else torch.contiguous_format,
-        )
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
-        assert self._values is not None
-        return self._values[torch.from_numpy(rows).to(self._values.device)]
+def _widened(features: Tensor) -> Tensor:
+    return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
-def tail_inputs(state: TrainingState) -> Images:
-    """Where a run's tail has its inputs from."""
-    return Images(state) if state.plan.body is None else Features(state, state.plan.body)
+def tail_inputs(state: TrainingState, files: FeatureFiles | None = None) -> Images:
+    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run."""
+    return Images(state) if state.plan.body is None else Features(state, state.plan.body, files)

@@ -19,6 +19,7 @@ from core import devices
 from core.data.batches import chain_hash
 from core.data.streams import DROPOUT, random_stream
 from core.errors import TrainingDivergedError
+from core.feature_files import FeatureFiles
 from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
 from core.training.features import Images, tail_inputs
@@ -30,13 +31,15 @@ from core.training.state import TrainingState
 _HAND_OVER_EVERY_S = 0.2
 
 
-def fine_tune(state: TrainingState) -> Iterator[Event]:
+def fine_tune(state: TrainingState, files: FeatureFiles | None = None) -> Iterator[Event]:
     """Train to the end, an event at a time. After any event for which `state.is_settled`, it may be left and saved.
+
+    What the frozen part computes is kept in `files`, if given, for other runs.
 
     Raises:
         TrainingDivergedError: a loss is not finite. No step from that one on was yielded.
     """
-    events = _fine_tune(state)
+    events = _fine_tune(state, files)
     while True:
         state.clock.start()
         event = next(events, None)
@@ -46,11 +49,11 @@ def fine_tune(state: TrainingState) -> Iterator[Event]:
         yield event
 
 
-def _fine_tune(state: TrainingState) -> Iterator[Event]:
-    inputs = tail_inputs(state)
+def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Event]:
+    inputs = tail_inputs(state, files)
     yield _started(state, keeps_features=inputs.are_kept and state.plan is state.plans.widest)
     while state.epoch < state.config.epochs:
-        inputs = inputs if inputs.plan is state.plan else tail_inputs(state)
+        inputs = inputs if inputs.plan is state.plan else tail_inputs(state, files)
         yield from inputs.catch_up()
         yield from _train_epoch(state, inputs)
         state.check_numbers()

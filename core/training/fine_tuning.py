@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from core.feature_files import FeatureFiles
 from core.job import Job
 from core.runs.events import (
     Checkpointed,
@@ -26,6 +27,7 @@ class FineTuning(Job):
 
     def __init__(self, folder: RunFolder, device: str) -> None:
         self._keeper = Keeper(folder.checkpoints)
+        self._features = FeatureFiles(folder.path.parents[1])
         state, self.problem = self._keeper.load(device)
         self.step = state.step if state else 0
         self._state = state or TrainingState.new(replace(folder.config(), device=device))
@@ -33,7 +35,7 @@ class FineTuning(Job):
     def events(self) -> Iterator[Event]:
         """See `Job`."""
         self._keeper.put_damaged_aside()  # only now that it was said
-        yield from fine_tune(self._state)
+        yield from fine_tune(self._state, self._features)
 
     def before(self, event: Event) -> None:
         """Whoever hears that the run is finished finds its network."""

@@ -20,13 +20,14 @@ def training_batch(state: TrainingState, rows: NDArray[np.int64]) -> Tensor:
     else:
         stream = crops.crop_stream(seed=state.config.seed, step=state.step + 1)
         batch = state.transform.random_resized_crops(photos, stream)
-    return _laid_out(state, batch)
+    return laid_out(state, batch)
 
 
 def evaluation_batch(state: TrainingState, photos: Photos) -> Tensor:
     """Photos as the network reads them outside of training: (batch, 3, size, size)."""
-    return _laid_out(state, state.transform(photos))
+    return laid_out(state, state.transform(photos))
 
 
-def _laid_out(state: TrainingState, batch: Tensor) -> Tensor:
+def laid_out(state: TrainingState, batch: Tensor) -> Tensor:
+    """A batch in the memory format that the device computes fastest in."""
     return batch.contiguous(memory_format=devices.memory_format(state.device))

@@ -19,6 +19,7 @@ class PhotosOfSide:
     labels: Tensor  # (photos,) class indices, on the device
     gatherer: Gatherer
     rows_of_set: NDArray[np.int64]  # (photos,) where they stand in the data set
+    manifest: Manifest  # of that
 
     @classmethod
     def of(
@@ -26,7 +27,8 @@ class PhotosOfSide:
     ) -> "PhotosOfSide":
         """Those of a side, as a run of that seed has them."""
         rows = manifest.rows(side, seed=seed)
-        return cls(labels=torch.from_numpy(manifest.labels[rows]).to(device), gatherer=gatherer, rows_of_set=rows)
+        labels = torch.from_numpy(manifest.labels[rows]).to(device)
+        return cls(labels=labels, gatherer=gatherer, rows_of_set=rows, manifest=manifest)
 
     def __len__(self) -> int:
         return len(self.rows_of_set)

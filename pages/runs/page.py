@@ -13,6 +13,7 @@ from core.runs.kinds import KINDS
 from core.runs.overview import Summary
 from pages import places
 from pages.runs.deletion import offer_undo, show_disk
+from pages.runs.kept_features import show_kept_features
 from pages.runs.one import show_one
 from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
@@ -38,6 +39,7 @@ def main() -> None:
         st.markdown("No run yet. Train a network, and it will be listed here with all its results.")
         st.page_link(places.FINE_TUNE.script, label="Set up the first run", icon=":material/model_training:")
     show_disk(listed)
+    show_kept_features()
 
 
 def _list(listed: Sequence[Summary]) -> None:

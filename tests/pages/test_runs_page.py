@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.feature_files import FeatureFiles
 from core.runs import control, jobs, known_devices, locks, overview, results, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
@@ -305,6 +307,18 @@ def test_what_runs_take_on_the_disk_is_said_in_one_place(home: Path) -> None:
     deleted.best_checkpoint.write_bytes(b"x" * 3_000_000)
     trash.delete(home, deleted)
     assert "Runs take 7 MB, deleted runs 3 MB, " in texts(open_page())
+
+
+def test_kept_features_are_shown_and_cleared(home: Path) -> None:
+    assert not open_page().expander
+    file = FeatureFiles(home).open("a" * 64, num_rows=2, row_bytes=500_000)
+    assert file is not None
+    file.write(np.arange(2), np.ones((2, 500_000), np.uint8))
+    page = open_page()
+    assert page.expander[0].label == "Kept features: 1 MB of 10 GB"
+    page.button(key="runs_features_clear").click().run()
+    assert not page.expander
+    assert FeatureFiles(home).on_disk == (0, 0)
 
 
 def test_what_was_deleted_can_be_restored_after_a_reload_or_removed_for_good(home: Path) -> None:
