@@ -156,7 +156,7 @@ def budget_bytes() -> int:
         gigabytes = float(said or _BUDGET_GB)
         if 0 <= gigabytes < math.inf:
             return int(gigabytes * 1e9)
-    _log.warning("%s must be a number of gigabytes, got %r: it is taken for %g", BUDGET_SETTING, said[:20], _BUDGET_GB)
+    _log.warning("%s must be a number of gigabytes, got %r: %g is used", BUDGET_SETTING, said[:20], _BUDGET_GB)
     return int(_BUDGET_GB * 1e9)
 
 

@@ -315,7 +315,7 @@ def test_kept_features_are_shown_and_cleared(home: Path) -> None:
     assert file is not None
     file.write(np.arange(2), np.ones((2, 500_000), np.uint8))
     page = open_page()
-    assert page.expander[0].label == "Kept features: 1 MB of 10 GB"
+    assert page.expander[0].label == f"Kept features: {size(FeatureFiles(home).on_disk.num_bytes)} of 10 GB"
     page.button(key="runs_features_clear").click().run()
     assert not page.expander
     assert FeatureFiles(home).on_disk == (0, 0)
