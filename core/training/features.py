@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core import devices
 from core.runs.events import Extracting, Split
-from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batch
+from core.training.inputs import EVALUATION_BATCH, evaluation_batch, training_batches
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 
@@ -30,14 +30,18 @@ class Images:
 
     def __init__(self, state: TrainingState) -> None:
         self.plan, self._state = state.plan, state
+        self._training_batch = training_batches(state)
 
     def catch_up(self) -> Iterator[Extracting]:
         """What has to be computed before an epoch can go on: nothing."""
         yield from ()
 
-    def for_training(self, rows: NDArray[np.int64]) -> Tensor:
-        """(batch, 3, size, size) float32, as the current step sees them."""
-        return training_batch(self._state, rows)
+    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """(batch, 3, size, size) float32, as the current step sees them, and what they are.
+
+        That is (batch,) labels or, where photos are mixed, (batch, classes) shares of them.
+        """
+        return self._training_batch(rows)
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """(batch, 3, size, size) float32, as they are."""
@@ -57,7 +61,7 @@ class Features(Images):
         self._first_epoch = state.plans.phase(state.epoch).start
         # Decided once for a plan: a resumed run must compute as it began.
         if state.keeps_features is None:
-            state.keeps_features = state.config.augmentation == "none" and len(state.plans.phase(state.epoch)) > 1
+            state.keeps_features = not state.config.is_augmented and len(state.plans.phase(state.epoch)) > 1
             state.keeps_features &= self._fit_into_memory()
         self.are_kept: bool = state.keeps_features
         if self.are_kept:
@@ -88,12 +92,13 @@ class Features(Images):
             if done < total:
                 yield Extracting(images=done, total_images=total)
 
-    def for_training(self, rows: NDArray[np.int64]) -> Tensor:
-        """What the tail trains on in the current step: (batch, ...) float32."""
-        if not self.are_kept or self._train.lacks(rows):
-            features = self._compute(super().for_training(rows), self._state.precision)
-            return self._train.keep(rows, features) if self.are_kept else features
-        return self._train[rows]
+    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """What the tail trains on in the current step: (batch, ...) float32; and what that is, see `Images`."""
+        if self.are_kept and not self._train.lacks(rows):
+            return self._train[rows], self._state.train.labels_of(rows)
+        images, targets = super().for_training(rows)
+        features = self._compute(images, self._state.precision)
+        return self._train.keep(rows, features) if self.are_kept else features, targets
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """What the tail is scored on: (batch, ...) float32, computed in float32."""
