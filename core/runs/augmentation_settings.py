@@ -65,8 +65,8 @@ class AugmentationSettings:
         0.0,
         Number(
             label="Mixup",
-            help="Each photo of a batch is blended with another one, and so are their classes: the network learns "
-            "shares. The larger this is, the more even; 0.2 is usual, 0 is off.",
+            help="Each photo of a batch is blended with another one, and so are their classes, so the training loss "
+            "stays higher. The larger this is, the more even is the blend; 0.2 is usual, 0 is off.",
             allowed=_ALPHA,
         ),
     )

@@ -34,8 +34,9 @@ _SECTIONS = {
     "Trainable layers": tuple(settings_of(LearningSettings)),
 }
 _ABOUT_SECTION = {
-    "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. Whatever is "
-    "on, a frozen network computes them anew in every epoch. Validation, test and Predict see photos as they are."
+    "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "
+    "it, frozen layers compute them anew in every epoch, which is slower. Validation, test and Predict see photos as "
+    "they are."
 }
 
 
