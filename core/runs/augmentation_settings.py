@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.runs.quantities import NotNegative, Share
+from core.runs.quantities import NotNegative
 from core.runs.settings import Number, Range, setting, values_of
 
 _PROBABILITY = Range(0, 1)
@@ -13,7 +13,7 @@ _ALPHA = Range(0, 10)
 class AugmentationSettings:
     """Those of each change; all are off by default. Checked by the configuration that they belong to."""
 
-    crop_scale: Share = setting(
+    crop_scale: NotNegative = setting(
         0.08,
         Number(
             label="Smallest crop",
@@ -21,7 +21,7 @@ class AugmentationSettings:
             allowed=Range(0.01, 1),
         ),
     )
-    flip: Share = setting(
+    flip: NotNegative = setting(
         0.0,
         Number(
             label="Horizontal flip",
@@ -29,7 +29,7 @@ class AugmentationSettings:
             allowed=_PROBABILITY,
         ),
     )
-    colour_jitter: Share = setting(
+    colour_jitter: NotNegative = setting(
         0.0,
         Number(
             label="Colour jitter",
@@ -37,7 +37,7 @@ class AugmentationSettings:
             allowed=Range(0, 1),
         ),
     )
-    hue: Share = setting(
+    hue: NotNegative = setting(
         0.0,
         Number(
             label="Hue jitter",
@@ -53,7 +53,7 @@ class AugmentationSettings:
             allowed=Range(0, 180),
         ),
     )
-    erasing: Share = setting(
+    erasing: NotNegative = setting(
         0.0,
         Number(
             label="Random erasing",

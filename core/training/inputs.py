@@ -25,17 +25,16 @@ def training_batches(state: TrainingState) -> Callable[[NDArray[np.int64]], tupl
     """
     config = state.config
     augmentation = Augmentation(config.augmenting, seed=config.seed, num_classes=len(state.classes))
-    read = _reader(config, state.transform.unnormalised() if augmentation.colours else state.transform)
-
-    def coloured(images: Tensor, step: int) -> Tensor:
-        for change in augmentation.colours:
-            images = change(images, step)
-        return state.transform.normalise(images * 255) if augmentation.colours else images
+    transform, changes = state.transform, augmentation.shapes
+    if augmentation.colours:  # which are changed before the transform's last step
+        transform = transform.unnormalised()
+        changes = [*augmentation.colours, lambda pixels, step: state.transform.normalise(pixels * 255), *changes]
+    read = _reader(config, transform)
 
     def training_batch(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         step = state.step + 1
-        images = coloured(read(state.train.gather(rows), step), step)
-        for change in augmentation.shapes:
+        images = read(state.train.gather(rows), step)
+        for change in changes:
             images = change(images, step)
         images, targets = augmentation.mix(images, state.train.labels_of(rows), step)
         return _laid_out(state, images), targets
