@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "core.data.streams": set(),
     "core.data.batches": {"core.data.streams"},
     "core.data.crops": {"core.data.streams"},
+    "core.data.draws": {"core.data.crops"},
     "core.data.splits": {"core.data.streams"},
     "core.data.pack_rule": set(),
     "core.data.published": {"core.data.sources.cifar", "core.home", "core.published_file"},
@@ -238,7 +239,7 @@ NEVER = {
     **{
         f"core.data.{name}": {"torch", "torchvision", "streamlit"}
         for name in (  # noqa: SIM905
-            "arrays arrival batches bundled crops dataset decoding findings library near overlay pack pack_rule "
+            "arrays arrival batches bundled crops dataset decoding draws findings library near overlay pack pack_rule "
             "photo_route pixels points published sides sources splits stored streams"
         ).split()
     },

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data.crops import sample_crops
+from core.data.crops import SMALLEST, sample_crops
 from core.data.gather import Photos
 from core.data.transforms import Transform, checked_values
 
@@ -32,11 +32,12 @@ class FirstTransform(Transform):
         middle = images[:, first_row : first_row + rows.shape[2], first_column : first_column + columns.shape[2]]
         return self.normalise(_resize(middle, rows, columns))
 
-    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator, smallest: float = SMALLEST) -> Tensor:
         """See `Transform.random_resized_crops`."""
         images = photos if isinstance(photos, Tensor) else torch.stack(photos)  # the first version knew no other sizes
         batch, height, width, _ = images.shape
-        tops, lefts, heights, widths = sample_crops(stream, np.full(batch, height), np.full(batch, width))
+        sizes = np.full(batch, height), np.full(batch, width)
+        tops, lefts, heights, widths = sample_crops(stream, *sizes, smallest=smallest)
         # A crop is cut out before it is resized, so nothing from outside of it bleeds in.
         rows = resize_matrices(tops, heights, height, self.image_size, from_crop_only=True)
         columns = resize_matrices(lefts, widths, width, self.image_size, from_crop_only=True)

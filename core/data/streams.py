@@ -3,7 +3,7 @@
 import numpy as np
 
 # What a random stream is for: streams of the same run and step must not repeat each other.
-SPLIT, ORDER, CROP, DROPOUT = range(4)
+SPLIT, ORDER, CROP, DROPOUT, FLIP, JITTER, HUE, ROTATION, ERASING, MIX, MIXUP, CUTMIX = range(12)
 
 
 def random_stream(purpose: int, *, seed: int, position: int = 0) -> np.random.Generator:

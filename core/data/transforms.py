@@ -5,7 +5,7 @@ validation and prediction here, by torchvision's own functions. What was done is
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from core.data.crops import sample_crops
+from core.data.crops import SMALLEST, sample_crops
 from core.data.gather import Photos
 from core.data.pack_rule import PackRule
 from core.data.side_by_side import each
@@ -54,13 +54,20 @@ class Transform:
         """The same of (batch, H, W, 3) uint8 images, which are of one size."""
         raise NotImplementedError
 
-    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
-        """Of each photo a random crop, as torchvision's `RandomResizedCrop` draws it: shapes as above."""
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator, smallest: float = SMALLEST) -> Tensor:
+        """Of each photo a random crop, as torchvision's `RandomResizedCrop` draws it: shapes as above.
+
+        `smallest` is the least share of the area.
+        """
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint: all that another program needs to do the same."""
         raise NotImplementedError
+
+    def unnormalised(self) -> Self:
+        """The same but for its last step: it gives pixels from 0 to 1, whose colours can be changed."""
+        return replace(self, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(batch, 3, size, size) pixels from 0 to 255 as the network reads them."""
@@ -100,10 +107,10 @@ class EvaluationTransform(Transform):
         resized = functional.resize(pixels, [self.resize_size], self._interpolation, antialias=True)
         return self.normalise(functional.center_crop(resized, [self.image_size]))
 
-    def random_resized_crops(self, photos: Photos, stream: np.random.Generator) -> Tensor:
+    def random_resized_crops(self, photos: Photos, stream: np.random.Generator, smallest: float = SMALLEST) -> Tensor:
         """See `Transform.random_resized_crops`."""
         sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
-        boxes = np.stack(sample_crops(stream, *sizes.T), axis=1).tolist()  # top, left, height, width
+        boxes = np.stack(sample_crops(stream, *sizes.T, smallest=smallest), axis=1).tolist()  # top, left, height, width
         size = [self.image_size, self.image_size]
 
         def crop(index: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from core.data import library
 from core.models import blocks
 from core.models.catalog import ARCHITECTURES
+from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
 from core.runs.quantities import BelowOne, Count, NotNegative, Positive
@@ -72,12 +73,13 @@ class FineTuneConfig(RunConfig):
     augmentation: Augmentation = setting(
         "none",
         Choice(
-            label="Augmentation",
+            label="Crops",
             help="Random crops show a different part of every photo each time. They make a frozen network compute it "
             "anew.",
-            options={"none": "None", "random_resized_crop": "Random crops"},
+            options={"none": "Middle", "random_resized_crop": "Random crops"},
         ),
     )
+    augmenting: AugmentationSettings = group(AugmentationSettings)
     image_size: Positive = setting(
         224,
         Number(
@@ -153,6 +155,11 @@ class FineTuneConfig(RunConfig):
         if not (every := self.learning.thaw_every):
             return first
         return max(first, blocks.first_thawed(self.architecture, min(epoch, self.epochs - 1) // every))
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether each epoch sees other pixels of the same photos: then nothing of them can be computed ahead."""
+        return self.augmentation != "none" or bool(self.augmenting.changes)
 
     @property
     def has_body(self) -> bool:

@@ -50,7 +50,8 @@ def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
             continue
         try:
             earlier = folder.config_of(FineTuneConfig)
-            if all(earlier.value_of(name) == config.value_of(name) for name in _COSTLY):
+            is_alike = all(earlier.value_of(name) == config.value_of(name) for name in _COSTLY)
+            if is_alike and earlier.augmenting.changes == config.augmenting.changes:
                 return run.seconds * _work_of(config) / _work_of(earlier)
         except (RunNotFoundError, DataSetError):  # of another kind, or damaged; or its photos are gone
             continue
@@ -77,6 +78,6 @@ def _work_of(config: FineTuneConfig) -> float:
             steps_per_epoch=steps_per_epoch,
             total_steps=steps_per_epoch * config.epochs,
             first_step=1,
-            keeps_features=config.has_body and config.augmentation == "none" and config.epochs > 1,
+            keeps_features=config.has_body and not config.is_augmented and config.epochs > 1,
         )
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import Mode
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings
@@ -28,6 +29,7 @@ class Preset:
 
 # Everything that a preset decides on, so that one takes back what another has set.
 _RECIPE = {
+    **values_of(AugmentationSettings()),
     **values_of(OptimizerSettings()),
     **{name: value for name, value in values_of(LearningSettings()).items() if name != "depth"},
 }

@@ -21,7 +21,7 @@ from core import devices
 from core.data.gather import Photos
 from core.feature_files import FeatureFiles
 from core.runs.events import Extracting, Split
-from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batch
+from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batches
 from core.training.kept_features import KeptFeatures, Layout, key_of
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
@@ -38,14 +38,18 @@ class Images:
 
     def __init__(self, state: TrainingState) -> None:
         self.plan, self._state = state.plan, state
+        self._training_batch = training_batches(state)
 
     def catch_up(self) -> Iterator[Extracting]:
         """What has to be computed before an epoch can go on: nothing."""
         yield from ()
 
-    def for_training(self, rows: NDArray[np.int64]) -> Tensor:
-        """(batch, 3, size, size) float32, as the current step sees them."""
-        return training_batch(self._state, rows)
+    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """(batch, 3, size, size) float32, as the current step sees them, and what they are.
+
+        That is (batch,) labels or, where photos are mixed, (batch, classes) shares of them.
+        """
+        return self._training_batch(rows)
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """(batch, 3, size, size) float32, as they are."""
@@ -63,7 +67,7 @@ class Features(Images):
         super().__init__(state)
         self._body = body.eval()
         # Decided once for a plan: a resumed run must compute as it began.
-        is_same_each_time = state.config.augmentation == "none" and state.keeps_features is not False
+        is_same_each_time = not state.config.is_augmented and state.keeps_features is not False
         self._kept = self._room(files, for_training=is_same_each_time)
         state.keeps_features = self.are_kept = is_same_each_time and bool(self._kept)
 
@@ -114,20 +118,21 @@ class Features(Images):
             if start + BLOCK < len(unknown):
                 yield Extracting(images=start + BLOCK, total_images=len(unknown))
 
-    def for_training(self, rows: NDArray[np.int64]) -> Tensor:
-        """What the tail trains on in the current step: (batch, ...) float32."""
+    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """What the tail trains on in the current step: (batch, ...) float32; and what that is, see `Images`."""
         state = self._state
         if not self.are_kept:
-            return _widened(self._compute(super().for_training(rows), state.precision))
+            images, targets = super().for_training(rows)
+            return _widened(self._compute(images, state.precision)), targets
         kept, wanted = self._kept[state.precision], state.train.rows_of_set[rows]
         if num_unknown := len(kept.unknown(wanted)):
             # Those of the next steps fill up the last block.
-            order = state.batches.order(epoch=state.epoch)[state.batch * state.config.batch_size :]
-            ahead = kept.unknown(state.train.rows_of_set[order])
-            blocks = -(-num_unknown // BLOCK)
-            for start in range(0, blocks * BLOCK, BLOCK):
+            start = state.batch * state.config.batch_size
+            coming = state.batches.order(epoch=state.epoch)[start : start + len(rows) + BLOCK]
+            ahead = kept.unknown(state.train.rows_of_set[coming])
+            for start in range(0, num_unknown, BLOCK):
                 self._compute_kept(state.train, ahead[start : start + BLOCK], state.precision)
-        return kept[wanted]
+        return kept[wanted], state.train.labels_of(rows)
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """What the tail is scored on: (batch, ...) float32, computed in float32."""

@@ -78,10 +78,9 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
         seed_dropout(state.config.seed, state.step + 1)
-        batch = inputs.for_training(rows)
-        labels = state.train.labels[torch.from_numpy(rows).to(state.device)]
+        batch, targets = inputs.for_training(rows)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps)
-        loss = train_step(tail, state.optimizer, batch, labels, autocast, settings.label_smoothing)
+        loss = train_step(tail, state.optimizer, batch, targets, autocast, settings.label_smoothing)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
@@ -111,14 +110,17 @@ def train_step(
     network: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     autocast: Callable[[], AbstractContextManager[object]],
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """One optimizer step on (batch, ...) inputs with (batch,) labels. Returns the batch's mean loss, on the device."""
+    """One optimizer step on (batch, ...) inputs with (batch,) labels, or (batch, classes) shares of them.
+
+    Returns the batch's mean loss, on the device.
+    """
     optimizer.zero_grad()
     with autocast():
-        loss = functional.cross_entropy(network(inputs), labels, label_smoothing=label_smoothing)
+        loss = functional.cross_entropy(network(inputs), targets, label_smoothing=label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()

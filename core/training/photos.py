@@ -37,6 +37,10 @@ class PhotosOfSide:
         """The photos of these rows, in their order, on the device."""
         return self.gatherer(self.rows_of_set[rows])
 
+    def labels_of(self, rows: NDArray[np.int64]) -> Tensor:
+        """(rows,) their class indices, on the device."""
+        return self.labels[torch.from_numpy(rows).to(self.labels.device)]
+
     def blocks(self, size: int) -> Iterator[NDArray[np.int64]]:
         """All rows in their order, so many at a time."""
         for start in range(0, len(self), size):

@@ -9,6 +9,7 @@ from core.errors import UnfreezeError
 from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
+from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
 from core.runs.settings import numbers_of, settings_of
@@ -157,7 +158,9 @@ def _choose_settings(known: Architecture) -> list[str]:
     with st.expander("Settings", icon=":material/tune:"):
         problems = choose_settings(known)
     changed = "" if is_preset(preset) else " · changed from the preset"
-    shown = {name: value_of(name) for name in ("epochs", "learning_rate", "batch_size", "augmentation")}
+    named = ("epochs", "learning_rate", "batch_size", "augmentation", *settings_of(AugmentationSettings))
+    idle = without_effect({name: value_of(name) for name in settings_of(FineTuneConfig)})
+    shown = {name: value_of(name) for name in named if name not in idle}
     st.caption(in_words({**shown, "image_size": known.image_size or value_of("image_size")}) + changed)
     return problems
 

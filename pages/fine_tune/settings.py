@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.models.catalog import Architecture
 from core.runs import known_devices, store
+from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings
@@ -23,10 +24,20 @@ _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
         "last_stage": ("depth",),
         "full": ("depth", "freezing"),
     },
+    "augmentation": {"none": ("crop_scale",)},
     "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
     "schedule": {"one_cycle": ("warm_up",)},
 }
-_GROUPS = {"Optimizer": OptimizerSettings, "Trainable layers": LearningSettings}
+_SECTIONS = {
+    "Augmentation": ("augmentation", *settings_of(AugmentationSettings)),
+    "Optimizer": tuple(settings_of(OptimizerSettings)),
+    "Trainable layers": tuple(settings_of(LearningSettings)),
+}
+_ABOUT_SECTION = {
+    "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "
+    "it, frozen layers compute them anew in every epoch, which is slower. Validation, test and Predict see photos as "
+    "they are."
+}
 
 
 def without_effect(values: Mapping[str, Any]) -> list[str]:
@@ -36,15 +47,16 @@ def without_effect(values: Mapping[str, Any]) -> list[str]:
 
 def choose_settings(known: Architecture) -> list[str]:
     """Every number and option, by what they are about. Returns what is wrong with them."""
-    grouped = {title: settings_of(group) for title, group in _GROUPS.items()}
-    own = [name for name in settings_of(FineTuneConfig) if not any(name in names for names in grouped.values())]
+    own = [name for name in settings_of(FineTuneConfig) if not any(name in names for names in _SECTIONS.values())]
     problems = _draw(own, known)
     found = known_devices.remembered(store.home())
     if len(found) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
         st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
-    for title, names in grouped.items():
+    for title, names in _SECTIONS.items():
         st.markdown(f"**{title}**")
+        if title in _ABOUT_SECTION:
+            st.caption(_ABOUT_SECTION[title])
         problems += _draw(names, known)
     return problems
 

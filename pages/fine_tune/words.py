@@ -51,6 +51,8 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "augmentation": lambda value, _: (
         "" if value == "none" else plain(choices_of(FineTuneConfig)["augmentation"].in_words(value).lower())
     ),
+    "crop_scale": lambda value, _: "" if value in (None, _DEFAULTS["crop_scale"]) else f"crops from {value:.0%} on",
+    "rotation": lambda value, _: f"rotation up to {value:g}°" if value else "",
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
     "algorithm": lambda value, _: "" if value == _DEFAULTS["algorithm"] else _choice("algorithm", value),

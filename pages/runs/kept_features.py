@@ -17,9 +17,9 @@ def show_kept_features() -> None:
     label = f"Kept features: {size(there.num_bytes)} of {size(budget_bytes())}"
     with st.expander(label, icon=":material/bolt:", key="runs_features"):
         st.caption(
-            "What frozen layers have computed of photos is kept here: the next run on the same photos begins to train at "
-            "once. What was not used for longest makes room for new ones. "
-            f"{BUDGET_SETTING} sets how many gigabytes they may take. Whatever is cleared, is computed again when it is "
+            "What frozen layers have computed of photos is kept here: the next run on the same photos begins to train "
+            "at once. What was not used for longest makes room for new ones. "
+            f"{BUDGET_SETTING} sets how many gigabytes they may take. What is cleared is computed again when it is "
             "needed."
         )
         st.button("Clear", icon=":material/mop:", on_click=_clear, key="runs_features_clear")

@@ -150,6 +150,8 @@ def test_lesson_preset_is_the_lesson(mode: Mode) -> None:
         "batch_norm": "train",
         "freezing": "layers",
         "augmentation": "random_resized_crop",
+        "crop_scale": 0.08,
+        **dict.fromkeys(("flip", "colour_jitter", "hue", "rotation", "erasing", "mixup", "cutmix"), 0.0),
         "image_size": 224,
         "epochs": 3,
         "batch_size": 32,

@@ -67,6 +67,7 @@ def test_work_of_more_epochs_is_in_proportion(home: Path) -> None:
         {"mode": "frozen"},
         {"image_size": 96},
         {"augmentation": "none"},
+        {"rotation": 10.0},
         {"architecture": "resnet18"},
         {"precision": "float32"},
         {"device": "cuda:0"},

@@ -16,6 +16,9 @@ from core.training.state import TrainingState
 WAITS = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::masked_select"}
 
 
+MIXED = {"mixup": 0.2, "cutmix": 1.0, "label_smoothing": 0.1}
+
+
 class Waits(TorchDispatchMode):
     """Counts them."""
 
@@ -41,6 +44,7 @@ class Waits(TorchDispatchMode):
         {"mode": "last_stage", "algorithm": "adamw", "gradient_clip": 1.0, "schedule": "cosine"},
         {"mode": "full", "algorithm": "nesterov", "label_smoothing": 0.1, "layer_decay": 0.9, "batch_norm": "eval"},
         pytest.param({"mode": "full", "algorithm": "adam", "decayed": "weights"}, marks=pytest.mark.long),
+        {"mode": "frozen", "flip": 0.5, "colour_jitter": 0.4, "hue": 0.1, "rotation": 30.0, "erasing": 0.5, **MIXED},
     ],
 )
 def test_nothing_waits_for_each_step_or_batch(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

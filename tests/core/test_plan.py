@@ -13,7 +13,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Started, Step
 from core.training.features import tail_inputs
 from core.training.fine_tune import fine_tune, seed_dropout
-from core.training.inputs import evaluation_batch, training_batch
+from core.training.inputs import evaluation_batch, training_batches
 from core.training.optimizers import make_optimizer
 from core.training.plan import Plans
 from core.training.state import TrainingState
@@ -130,7 +130,8 @@ def plain_losses(asked: FineTuneConfig, first: int, count: int) -> list[float]:
         rows = state.batches.rows(step)
         seed_dropout(asked.seed, step)
         optimizer.zero_grad()
-        loss = functional.cross_entropy(model(training_batch(state, rows)), state.train.labels[torch.from_numpy(rows)])
+        images, labels = training_batches(state)(rows)
+        loss = functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -166,7 +167,7 @@ def test_features_of_any_depth_are_computed_once() -> None:
 def test_kept_features_lie_in_memory_as_they_were_computed() -> None:
     state = TrainingState.new(config("resnet18", 7, epochs=2))
     inputs, rows = tail_inputs(state), state.batches.rows(1)
-    computed, kept = inputs.for_training(rows), inputs.for_training(rows)
+    (computed, _), (kept, _) = inputs.for_training(rows), inputs.for_training(rows)
     assert torch.equal(computed, kept)
     assert computed.stride() == kept.stride()
 

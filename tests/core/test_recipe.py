@@ -1,11 +1,13 @@
 """Optimizers and schedules are those of PyTorch: a plain loop takes the same steps."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 from torch.optim import lr_scheduler
@@ -17,7 +19,7 @@ from core.runs.optimizer_settings import Algorithm, OptimizerSettings, Schedule
 from core.runs.schedules import share_of_rate
 from core.training import features
 from core.training.fine_tune import fine_tune, seed_dropout
-from core.training.inputs import evaluation_batch, training_batch
+from core.training.inputs import evaluation_batch, training_batches
 from core.training.optimizers import Learning, make_optimizer
 from core.training.state import TrainingState
 
@@ -88,7 +90,7 @@ def test_plain_loop_takes_the_same_steps(
         precision="float32", mode=mode, algorithm=optimizer, schedule=schedule, learning_rate=RATES[optimizer],
         warm_up=0.1, layer_decay=0.8, **EXTRAS,
     )  # fmt: skip
-    monkeypatch.setattr(features, "training_batch", lambda state, rows: training_batch(state, rows).double())
+    monkeypatch.setattr(features, "training_batches", doubled_batches)
     monkeypatch.setattr(features, "evaluation_batch", lambda state, photos: evaluation_batch(state, photos).double())
     state = TrainingState.new(asked)
     state.model.double()
@@ -97,9 +99,20 @@ def test_plain_loop_takes_the_same_steps(
     assert losses == pytest.approx(plain_losses(asked), rel=1e-9)
 
 
+def doubled_batches(state: TrainingState) -> Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]:
+    batches = training_batches(state)
+
+    def doubled(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        images, labels = batches(rows)
+        return images.double(), labels
+
+    return doubled
+
+
 def plain_losses(asked: FineTuneConfig) -> list[float]:
     steps = asked.epochs * STEPS_PER_EPOCH
     state, settings = TrainingState.new(asked), asked.optimizer  # for its photos, and the network as it begins
+    batches = doubled_batches(state)
     model = state.model.double()
     names = [block.name for block in blocks_of(asked.architecture)][asked.first_block :]
     model.requires_grad_(False)
@@ -123,8 +136,8 @@ def plain_losses(asked: FineTuneConfig) -> list[float]:
         rows = state.batches.rows(step)
         seed_dropout(asked.seed, step)
         optimizer.zero_grad()
-        labels = state.train.labels[torch.from_numpy(rows)]
-        loss = functional.cross_entropy(model(training_batch(state, rows).double()), labels, label_smoothing=0.1)
+        images, labels = batches(rows)
+        loss = functional.cross_entropy(model(images), labels, label_smoothing=0.1)
         loss.backward()
         nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
         optimizer.step()

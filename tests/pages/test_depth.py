@@ -53,6 +53,7 @@ IDLE = {
         "last_stage": set(),
         "full": {"freezing"},
     },
+    "augmentation": {"random_resized_crop": set(), "none": {"crop_scale"}},
     "algorithm": {"sgd": set(), "adamw": {"momentum"}, "adam": {"momentum"}},
     "schedule": {"cosine": set(), "one_cycle": {"warm_up"}},
 }

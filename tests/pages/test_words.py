@@ -46,7 +46,7 @@ def test_every_setting_of_a_fine_tuning_has_its_field(home: Path, monkeypatch: p
     known_devices.remember(home, [info, replace(info, name="cuda:0")])
     labels: set[str] = set()
     for mode in get_args(Mode):  # each has some that others do not use
-        page = apps.open_page(FINE_TUNE, weights="file", mode=mode)
+        page = apps.open_page(FINE_TUNE, weights="file", mode=mode, augmentation="random_resized_crop")
         labels |= {field.label for field in [*page.number_input, *page.selectbox, *page.button_group, *page.text_input]}
     # There is one source of photos so far, which is shown and not asked for.
     assert {about.label for name, about in settings_of(FineTuneConfig).items() if name != "data"} <= labels
