@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core.data.first_transforms import FirstTransform
 from core.data.transforms import EvaluationTransform, Transform
@@ -49,6 +49,20 @@ class TrainedNetwork:
 def write_checkpoint(path: Path, contents: dict[str, Any]) -> None:
     """Put a checkpoint in place, atomically."""
     replace_file(path, lambda file: torch.save({"format": FORMAT, **contents}, file))
+
+
+def on_cpu(values: Any) -> Any:
+    """The same nested dictionaries and lists, with tensors that a machine without the device can read."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu()
+    if isinstance(values, dict):
+        return {name: on_cpu(value) for name, value in values.items()}
+    return [on_cpu(value) for value in values] if isinstance(values, list) else values
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """As anybody can read it: on the CPU, contiguous."""
+    return tensor.detach().cpu().contiguous()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

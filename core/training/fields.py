@@ -108,6 +108,12 @@ def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) ->
     }
 
 
+def under_whole_names(weights: dict[str, Tensor], architecture: str) -> dict[str, Tensor]:
+    """Weights under their names in the network: earlier versions wrote those of a head alone under the head's own."""
+    head = catalog.ARCHITECTURES[architecture].head
+    return {name if "." in name else f"{head}.{name}": tensor for name, tensor in weights.items()}
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Any, names: Set[str], source: str) -> None:
     """Give an optimizer the memory that a checkpoint holds of it. Its settings stay those of the configuration.
 

@@ -17,12 +17,12 @@ from core.data.dataset import SIDES
 from core.data.gather import Gatherer
 from core.data.transforms import Transform
 from core.errors import DataChangedError, DataSetError, NetworkMissingError, TrainingDivergedError, WeightsFileError
-from core.models import blocks, build, catalog, heads
+from core.models import blocks, build, heads
 from core.runs.config import FineTuneConfig
 from core.training.beginnings import transform_for, untrained, untrained_weights
-from core.training.checkpoints import read_checkpoint, read_transform, write_checkpoint
+from core.training.checkpoints import on_cpu, plain, read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
-from core.training.fields import check_head, copy_weights, restore_optimizer
+from core.training.fields import check_head, copy_weights, restore_optimizer, under_whole_names
 from core.training.optimizers import MEMORY, make_optimizer
 from core.training.photos import PhotosOfSide
 from core.training.plan import Plan, Plans
@@ -171,7 +171,7 @@ class TrainingState:
         """
         assert self.is_settled, (self.step, self.reported_step)
         training = {
-            "optimizer": _on_cpu(self.optimizer.state_dict()),
+            "optimizer": on_cpu(self.optimizer.state_dict()),
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
@@ -181,7 +181,7 @@ class TrainingState:
             "rows_hash": self.rows_hash,
             "keeps_features": self.keeps_features,
             # Of a whole network, they are in a file of their own.
-            "best_weights": {} if self.plans.widest.body is None else _on_cpu(self.best_weights),
+            "best_weights": {} if self.plans.widest.body is None else on_cpu(self.best_weights),
         }
         written = self.model if whole else self.plans.widest.tail
         write_checkpoint(path, self._contents(written.state_dict()) | {"training": training})
@@ -200,7 +200,7 @@ class TrainingState:
             "architecture": self.config.architecture,
             "classes": list(self.classes),
             "transform": self.transform.to_dict(),
-            "weights": {name: _plain(tensor) for name, tensor in weights.items()},
+            "weights": {name: plain(tensor) for name, tensor in weights.items()},
             "configuration": self.config.to_dict(),
             "data_digest": self.data_digest,
             "metrics": {"epoch": self.epoch, "step": self.step, "validation_accuracy": self.accuracy},
@@ -260,7 +260,7 @@ class TrainingState:
     def _take_best(self, training: dict[str, Any], whole: dict[str, Any] | None, name: str) -> None:
         """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
-        best = _under_whole_names(training.get("best_weights") or {}, self.config.architecture)
+        best = under_whole_names(training.get("best_weights") or {}, self.config.architecture)
         if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
             best = self.plans.widest.tail.state_dict()
         elif not best and whole is not None:
@@ -276,25 +276,5 @@ class TrainingState:
         self.best_weights = copy_weights(best, self.plans.widest.tail, name)
 
 
-def _under_whole_names(weights: dict[str, Tensor], architecture: str) -> dict[str, Tensor]:
-    """Weights under their names in the network: earlier versions wrote those of a head alone under the head's own."""
-    head = catalog.ARCHITECTURES[architecture].head
-    return {name if "." in name else f"{head}.{name}": tensor for name, tensor in weights.items()}
-
-
-def _on_cpu(values: Any) -> Any:
-    """The same nested dictionaries and lists, with tensors that a machine without the device can read."""
-    if isinstance(values, Tensor):
-        return values.detach().cpu()
-    if isinstance(values, dict):
-        return {name: _on_cpu(value) for name, value in values.items()}
-    return [_on_cpu(value) for value in values] if isinstance(values, list) else values
-
-
 def _copy_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    """As anybody can read it: on the CPU, contiguous."""
-    return tensor.detach().cpu().contiguous()
