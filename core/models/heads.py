@@ -4,10 +4,18 @@ import hashlib
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from core.models import catalog
 
 Head = nn.Linear | nn.Conv2d  # SqueezeNet's is a 1x1 convolution
+
+
+def drop_features(head: Head, share: float) -> None:
+    """From now on, while the head learns, leave out that share of its inputs at random. Its names stay as they are."""
+    head.register_forward_pre_hook(
+        lambda module, inputs: (functional.dropout(inputs[0], share, training=module.training), *inputs[1:])
+    )
 
 
 def get_head(model: nn.Module, architecture: str) -> Head:

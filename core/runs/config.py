@@ -8,6 +8,7 @@ from core.data import library
 from core.models import blocks
 from core.models.catalog import ARCHITECTURES
 from core.runs.augmentation_settings import AugmentationSettings
+from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
 from core.runs.quantities import BelowOne, Count, NotNegative, Positive
@@ -103,6 +104,7 @@ class FineTuneConfig(RunConfig):
     )
     optimizer: OptimizerSettings = group(OptimizerSettings)
     learning: LearningSettings = group(LearningSettings)
+    goal: GoalSettings = group(GoalSettings)
     seed: Count = setting(
         0,
         Number(
@@ -181,6 +183,7 @@ class FineTuneConfig(RunConfig):
         known = ARCHITECTURES[self.architecture]
         learning = self.parameters_that_learn(known.num_classes)
         memory = learning * (2 if self.optimizer.algorithm in ("adamw", "adam") else 1)
+        memory += learning if self.goal.averaging else 0
         if self.has_body:
             return 4 * (2 * known.parameters + 3 * (2 * learning + memory))
         return 4 * (known.parameters + 3 * (known.parameters + memory))

@@ -78,6 +78,6 @@ def _work_of(config: FineTuneConfig) -> float:
             steps_per_epoch=steps_per_epoch,
             total_steps=steps_per_epoch * config.epochs,
             first_step=1,
-            keeps_features=config.has_body and not config.is_augmented and config.epochs > 1,
+            keeps_features=config.has_body and not config.is_augmented,
         )
     )

@@ -151,7 +151,9 @@ class Evaluated(RareEvent):
     loss: float  # mean cross-entropy, in nats
     accuracy: Share  # 0 to 1
     seconds: Seconds  # the run's own clock
-    best: bool  # the best validation accuracy so far
+    best: bool  # the best epoch so far
+    # The mean of the classes' own accuracies; told where some classes have far more photos than others.
+    balanced_accuracy: Share | None = None
     rows_hash: Hash = ""  # of which images were trained on so far, in which order: alike in the lanes of a race
 
 
@@ -192,6 +194,8 @@ class Finished(Ending):
     best_epoch: Positive
     best_accuracy: Share | None  # on validation photos, 0 to 1
     test_accuracy: Share | None
+    test_balanced_accuracy: Share | None = None  # see `Evaluated`
+    stopped_early: bool = False  # no epoch was better for as long as was allowed
 
 
 @dataclass(frozen=True, slots=True)

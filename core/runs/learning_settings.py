@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from core.runs.quantities import Count, NotNegative, Positive
+from core.runs.quantities import BelowOne, Count, NotNegative, Positive
 from core.runs.settings import Choice, Number, Range, setting
 
 BatchNorm = Literal["train", "eval"]
@@ -56,6 +56,14 @@ class LearningSettings:
             label="BatchNorm of trainable layers",
             help="Whether it normalises by each batch and learns from it, or by what it knows from its weights.",
             options={"train": "By the batch", "eval": "By what it knows"},
+        ),
+    )
+    head_dropout: BelowOne = setting(
+        0.0,
+        Number(
+            label="Head dropout",
+            help="The share of features that are left out at random before the new last layer; 0 is none.",
+            allowed=Range(0, 0.9),
         ),
     )
     freezing: Freezing = setting(

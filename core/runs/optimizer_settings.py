@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from core.runs.quantities import BelowOne, NotNegative
+from core.runs.quantities import BelowOne, Count, NotNegative, Positive
 from core.runs.settings import Choice, Number, Range, setting
 
 LEARNING_RATE = Range(0, 10, excludes_minimum=True)
 WEIGHT_DECAY = Range(0, 1)
 MOMENTUM = Number(label="Momentum", help="How much of the last step's direction is kept.", allowed=Range(0, 0.999))
 Algorithm = Literal["sgd", "nesterov", "adamw", "adam"]
-Schedule = Literal["constant", "cosine", "linear", "step", "one_cycle"]
+Schedule = Literal["constant", "cosine", "linear", "step", "one_cycle", "plateau"]
 Decayed = Literal["all", "weights"]
 
 
@@ -35,14 +35,25 @@ class OptimizerSettings:
         Choice(
             label="Schedule",
             help="How the learning rate goes on: it stays; falls to nothing in a curve or a line; falls to a tenth "
-            "twice; or rises for a third of the run and falls again.",
+            "twice; rises for a third of the run and falls again; or falls to a tenth whenever no epoch was better "
+            "for a while.",
             options={
                 "constant": "Constant",
                 "cosine": "Cosine",
                 "linear": "Linear",
                 "step": "Steps",
                 "one_cycle": "One-cycle",
+                "plateau": "Plateau",
             },
+        ),
+    )
+    plateau_epochs: Count = setting(
+        2,
+        Number(
+            label="Plateau",
+            help="Epochs in a row that may be no better than the best, before the learning rate falls to a tenth.",
+            allowed=Range(0, 100),
+            is_whole=True,
         ),
     )
     warm_up: BelowOne = setting(
@@ -72,6 +83,25 @@ class OptimizerSettings:
             label="Label smoothing",
             help="The share of the target that all classes have alike: the network learns to be less sure.",
             allowed=Range(0, 0.9),
+        ),
+    )
+    balance: NotNegative = setting(
+        0.0,
+        Number(
+            label="Class balance",
+            help="How much more a photo of a rare class counts: 0 counts all photos alike, 1 all classes alike, 0.5 is "
+            "between the two.",
+            allowed=Range(0, 1),
+        ),
+    )
+    accumulation: Positive = setting(
+        1,
+        Number(
+            label="Pieces of a batch",
+            help="Gradient accumulation: a batch is computed in so many pieces, one after the other, and learnt from "
+            "together. That takes less memory, and more time. BatchNorm by the batch sees each piece alone.",
+            allowed=Range(1, 1_024),
+            is_whole=True,
         ),
     )
     gradient_clip: NotNegative = setting(

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import Mode
+from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings
 from core.runs.settings import values_of
@@ -32,6 +33,7 @@ _RECIPE = {
     **values_of(AugmentationSettings()),
     **values_of(OptimizerSettings()),
     **{name: value for name, value in values_of(LearningSettings()).items() if name != "depth"},
+    **values_of(GoalSettings()),
 }
 # The lesson's training settings, exactly.
 _LESSON = {

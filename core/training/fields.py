@@ -69,9 +69,13 @@ def _check_part(part: str, values: dict[str, Any]) -> None:
         raise ValueError(f"{part} without its numbers")
     if values[_ACCURACIES[part]] is not None and not _is_number(values[_ACCURACIES[part]]):
         raise ValueError(f"{part} with an accuracy that is none")
-    best = values.get("best_weights")
-    if best and not is_state_dict(best):
-        raise ValueError("best weights that are none")
+    if any(values.get(name) and not is_state_dict(values[name]) for name in ("best_weights", "average")):
+        raise ValueError("weights that are none")
+    scores = values.get("scores", [])
+    if not isinstance(scores, list) or not all(
+        score is None or _is_number(score) for score in (*scores, values.get("best_score"), values.get("score"))
+    ):
+        raise ValueError("scores that are none")
     if not isinstance(values.get("rows_hash"), str | None) or values.get("keeps_features") not in (None, True, False):
         raise ValueError("other notes than a run makes")
 

@@ -18,14 +18,16 @@ from torch.nn import functional
 from core import devices
 from core.data.batches import chain_hash
 from core.data.streams import DROPOUT, random_stream
-from core.errors import TrainingDivergedError
 from core.feature_files import FeatureFiles
 from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
+from core.training.divergence import check_numbers, loss_diverged
 from core.training.features import Images, tail_inputs
 from core.training.inputs import EVALUATION_BATCH
+from core.training.losses import Loss, make_loss
 from core.training.optimizers import set_rates
 from core.training.photos import PhotosOfSide
+from core.training.scored import Scored
 from core.training.state import TrainingState
 
 _HAND_OVER_EVERY_S = 0.2
@@ -52,20 +54,22 @@ def fine_tune(state: TrainingState, files: FeatureFiles | None = None) -> Iterat
 def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Event]:
     inputs = tail_inputs(state, files)
     yield _started(state, keeps_features=inputs.are_kept and state.plan is state.plans.widest)
-    while state.epoch < state.config.epochs:
+    while not state.is_over:
         inputs = inputs if inputs.plan is state.plan else tail_inputs(state, files)
         yield from inputs.catch_up()
         yield from _train_epoch(state, inputs)
-        state.check_numbers()
+        check_numbers(state)
         yield from _end_epoch(state, inputs)
-    accuracy = None
+    tested: Scored | None = None
     if len(state.test):
-        loss, accuracy = yield from _evaluate(state, inputs, "test", state.test, weights=state.best_weights)
-        yield _evaluated(state, "test", loss, accuracy, epoch=state.best_epoch, best=True)
+        tested = yield from _evaluate(state, inputs, "test", state.test, state.best_weights)
+        yield _evaluated(state, "test", tested, epoch=state.best_epoch, best=True)
     yield Finished(
         best_epoch=state.best_epoch,
         best_accuracy=state.best_accuracy,
-        test_accuracy=accuracy,
+        test_accuracy=tested.accuracy if tested else None,
+        test_balanced_accuracy=tested.told_balanced_accuracy if tested else None,
+        stopped_early=state.epoch < state.config.epochs,
         seconds=state.clock.seconds,
     )
 
@@ -74,13 +78,14 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
     """The rest of the current epoch, a step for every batch."""
     plan, losses, settings = state.plan, Losses(state), state.config.optimizer
     tail = plan.train()
+    loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
         seed_dropout(state.config.seed, state.step + 1)
         batch, targets = inputs.for_training(rows)
-        rate = set_rates(state.optimizer, settings, state.step, state.total_steps)
-        loss = train_step(tail, state.optimizer, batch, targets, autocast, settings.label_smoothing)
+        rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
+        loss = train_step(tail, state.optimizer, batch, targets, autocast, loss_of, settings.accumulation)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
@@ -93,17 +98,17 @@ def _end_epoch(state: TrainingState, inputs: Images) -> Iterator[Event]:
     """Score the validation photos, if there are any, and keep the weights if no earlier epoch was better."""
     if not len(state.validation):
         state.end_epoch()
-        state.keep_if_best(None)
+        state.keep_if_best(None, None)
         yield EpochDone(
             epoch=state.epoch, step=state.step, seconds=state.clock.seconds, rows_hash=state.rows_hash or ""
         )
         return
-    loss, accuracy = yield from _evaluate(state, inputs, "validation", state.validation)
-    if not math.isfinite(loss):
-        raise _diverged(loss, f"after step {state.step}", state)
+    scored = yield from _evaluate(state, inputs, "validation", state.validation, state.scored_weights)
+    if not math.isfinite(scored.loss):
+        raise loss_diverged(state, scored.loss, f"after step {state.step}")
     state.end_epoch()
-    best = state.keep_if_best(accuracy)
-    yield _evaluated(state, "validation", loss, accuracy, epoch=state.epoch, best=best)
+    best = state.keep_if_best(scored.accuracy, scored.by(state.config.goal.best_by))
+    yield _evaluated(state, "validation", scored, epoch=state.epoch, best=best)
 
 
 def train_step(
@@ -112,30 +117,26 @@ def train_step(
     inputs: Tensor,
     targets: Tensor,
     autocast: Callable[[], AbstractContextManager[object]],
-    label_smoothing: float = 0.0,
+    loss_of: Loss = functional.cross_entropy,
+    num_pieces: int = 1,
 ) -> Tensor:
     """One optimizer step on (batch, ...) inputs with (batch,) labels, or (batch, classes) shares of them.
 
     Returns the batch's mean loss, on the device.
     """
     optimizer.zero_grad()
-    with autocast():
-        loss = functional.cross_entropy(network(inputs), targets, label_smoothing=label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]
+    losses: list[Tensor] = []
+    for own, their in zip(inputs.chunk(num_pieces), targets.chunk(num_pieces), strict=True):
+        with autocast():
+            losses.append(loss_of(network(own), their) * (len(own) / len(inputs)))
+        losses[-1].backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    return loss.detach()
+    return torch.stack(losses).detach().sum()
 
 
 def seed_dropout(seed: int, step: int) -> None:
     """Make the step's dropout a function of seed and step, whatever else has drawn random numbers."""
     torch.manual_seed(int(random_stream(DROPOUT, seed=seed, position=step).integers(2**63)))
-
-
-def _diverged(loss: float, where: str, state: TrainingState) -> TrainingDivergedError:
-    return TrainingDivergedError(
-        f"The loss became {loss} {where}: training diverged. Start again with a smaller learning rate than "
-        f"{state.config.optimizer.learning_rate:g}."
-    )
 
 
 class Losses:
@@ -174,7 +175,7 @@ class Losses:
         notes, self._waiting, self._notes = self._notes, [], []
         for index, loss in enumerate(values):
             if not math.isfinite(loss):
-                raise _diverged(loss, f"at step {first + index}", state)
+                raise loss_diverged(state, loss, f"at step {first + index}")
             state.reported_step = first + index
             yield Step(
                 step=first + index,
@@ -190,44 +191,41 @@ def _evaluate(
     inputs: Images,
     split: Split,
     photos: PhotosOfSide,
-    weights: dict[str, Tensor] | None = None,
-) -> Generator[Evaluating, None, tuple[float, float]]:
-    """Score a split in float32, with the current or with other weights of the tail.
-
-    Returns the mean loss in nats and the accuracy from 0 to 1.
-    """
-    tail = state.plan.tail.eval()
-    scored = weights if weights is not None else dict(tail.state_dict())
+    weights: dict[str, Tensor],
+) -> Generator[Evaluating, None, Scored]:
+    """Score a split in float32, with these weights of the widest plan's tail."""
+    own = state.plan.tail.eval().state_dict().keys()
+    weights = {name: tensor for name, tensor in weights.items() if name in own}
     are_known = inputs.are_known(split)
     # On the device, and read once: reading one stalls an accelerator.
-    totals = torch.zeros(2, dtype=devices.widest_float(state.device), device=state.device)
+    totals = torch.zeros(1 + len(state.classes), dtype=devices.widest_float(state.device), device=state.device)
     for rows in photos.blocks(EVALUATION_BATCH):
         done = int(rows[-1]) + 1
         batch = inputs.for_scoring(split, photos, rows)
-        totals += _score(state, scored, batch, photos.labels[rows[0] : done])
+        totals += _score(state, weights, batch, photos.labels[rows[0] : done])
         if done < len(photos) and not are_known:
             yield Evaluating(split=split, images=done, total_images=len(photos))
-    loss, num_correct = totals.tolist()
-    return loss / len(photos), num_correct / len(photos)
+    loss, *correct = totals.tolist()
+    return Scored(loss / len(photos), [round(count) for count in correct], photos.counts)
 
 
 def _score(state: TrainingState, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> Tensor:
-    """(2,) the sum of the losses of a batch, and how many of its images are right."""
+    """(1 + classes,) the sum of the losses of a batch, and how many of each class are right."""
     with torch.no_grad(), devices.exact_float32(state.device):
         logits = functional_call(state.plan.tail, weights, (batch,))  # (batch, classes)
         loss = functional.cross_entropy(logits, labels, reduction="sum")
-        return torch.stack([loss, (logits.argmax(dim=1) == labels).sum().to(loss.dtype)])
+        is_right = (logits.argmax(dim=1) == labels).to(loss.dtype)
+        return torch.cat([loss[None], loss.new_zeros(logits.shape[1]).index_add_(0, labels, is_right)])
 
 
-def _evaluated(
-    state: TrainingState, split: Split, loss: float, accuracy: float, *, epoch: int, best: bool
-) -> Evaluated:
+def _evaluated(state: TrainingState, split: Split, scored: Scored, *, epoch: int, best: bool) -> Evaluated:
     return Evaluated(
         split=split,
         epoch=epoch,
         step=state.step,
-        loss=loss,
-        accuracy=accuracy,
+        loss=scored.loss,
+        accuracy=scored.accuracy,
+        balanced_accuracy=scored.told_balanced_accuracy,
         seconds=state.clock.seconds,
         best=best,
         rows_hash=state.rows_hash or "",

@@ -18,6 +18,7 @@ from typing import Any
 from core import durable
 from core.errors import NetworkMissingError, WeightsFileError
 from core.training.checkpoints import is_intact, read_checkpoint
+from core.training.divergence import check_numbers
 from core.training.state import TrainingState
 
 # A crash costs at most a minute of steps, where a step and a save take less than 15 s together.
@@ -54,7 +55,7 @@ class Keeper:
         Raises:
             TrainingDivergedError: the state holds numbers that no resumed run could go on with; nothing is written.
         """
-        state.check_numbers()
+        check_numbers(state)
         path = self._folder / f"last-{state.step:08d}.pt"
         if state.plans.widest.body is not None:
             self._save_network(state)

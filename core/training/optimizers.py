@@ -1,6 +1,6 @@
 """Building optimizers, and setting their rates. Knows nothing of data or losses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -54,9 +54,15 @@ def _clip_before_steps(optimizer: torch.optim.Optimizer, most: float) -> None:
     optimizer.register_step_pre_hook(clip)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, settings: OptimizerSettings, step: int, total_steps: int) -> float:
-    """Give every parameter its learning rate for a step, which counts from 0. Returns that of the head."""
-    rate = settings.learning_rate * share_of_rate(settings, step, total_steps)
+def set_rates(
+    optimizer: torch.optim.Optimizer,
+    settings: OptimizerSettings,
+    step: int,
+    total_steps: int,
+    scores: Sequence[float | None] = (),
+) -> float:
+    """Give every parameter its learning rate for a step, see `share_of_rate`. Returns that of the head."""
+    rate = settings.learning_rate * share_of_rate(settings, step, total_steps, scores)
     for group in optimizer.param_groups:
         group["lr"] = group["share"] * rate
     return rate

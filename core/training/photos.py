@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,6 +41,13 @@ class PhotosOfSide:
     def labels_of(self, rows: NDArray[np.int64]) -> Tensor:
         """(rows,) their class indices, on the device."""
         return self.labels[torch.from_numpy(rows).to(self.labels.device)]
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many of each class there are."""
+        labels = self.manifest.labels[self.rows_of_set]
+        counts: list[int] = np.bincount(labels, minlength=len(self.manifest.classes)).tolist()
+        return counts
 
     def blocks(self, size: int) -> Iterator[NDArray[np.int64]]:
         """All rows in their order, so many at a time."""

@@ -16,9 +16,10 @@ from core.data.batches import Batches
 from core.data.dataset import SIDES
 from core.data.gather import Gatherer
 from core.data.transforms import Transform
-from core.errors import DataChangedError, DataSetError, NetworkMissingError, TrainingDivergedError, WeightsFileError
+from core.errors import DataChangedError, DataSetError, NetworkMissingError, WeightsFileError
 from core.models import blocks, build, heads
 from core.runs.config import FineTuneConfig
+from core.training.averaging import Average, average_of
 from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import on_cpu, plain, read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
@@ -49,6 +50,7 @@ class TrainingState:
     head: heads.Head
     plans: Plans
     optimizer: torch.optim.Optimizer
+    average: Average | None  # of the widest plan's tail, which is then scored in its place
     clock: Clock = field(default_factory=Clock)
     epoch: int = 0  # complete epochs, validation included
     batch: int = 0  # batches done in the current epoch
@@ -56,6 +58,8 @@ class TrainingState:
     reported_step: int = 0  # steps whose event was yielded
     accuracy: float | None = None  # on validation photos, after the newest complete epoch; None where there are none
     best_accuracy: float | None = None
+    best_score: float | None = None  # what the best epoch was chosen by; the higher, the better
+    scores: list[float | None] = field(default_factory=list)  # of every complete epoch
     best_epoch: int = 0  # the last one, where none is scored
     best_weights: dict[str, Tensor] = field(default_factory=dict)  # of the widest plan's tail
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
@@ -91,6 +95,10 @@ class TrainingState:
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
         precision = devices.default_precision(device) if config.precision == "auto" else config.precision
         plans = Plans(model, config, precision)
+        head = heads.get_head(model, config.architecture)
+        if config.learning.head_dropout:
+            heads.drop_features(head, config.learning.head_dropout)
+        optimizer = make_optimizer(plans.learning(), config.optimizer)
         return cls(
             config=config,
             device=device,
@@ -103,9 +111,10 @@ class TrainingState:
             validation=validation,
             test=test,
             model=model,
-            head=heads.get_head(model, config.architecture),
+            head=head,
             plans=plans,
-            optimizer=make_optimizer(plans.learning(), config.optimizer),
+            optimizer=optimizer,
+            average=average_of(plans.widest.tail, optimizer, config.goal.averaging),
         )
 
     @property
@@ -140,28 +149,26 @@ class TrainingState:
         """Whether the current weights are those of the best epoch."""
         return self.batch == 0 and 0 < self.epoch == self.best_epoch
 
-    def check_numbers(self) -> None:
-        """See that all that a checkpoint would hold are finite numbers: losses may be, and a BatchNorm's variance not.
+    @property
+    def is_over(self) -> bool:
+        """Whether no further epoch is to come: all are done, or none was better for as long as was allowed."""
+        patience = self.config.goal.patience
+        has_waited = bool(self.best_epoch and patience) and self.epoch - self.best_epoch >= patience
+        return self.batch == 0 and (self.epoch >= self.config.epochs or has_waited)
 
-        Raises:
-            TrainingDivergedError: some are not.
-        """
-        momentum = [value for memory in self.optimizer.state.values() for value in memory.values()]
-        tensors = [*self.plans.widest.tail.state_dict().values(), *momentum]
-        found = [tensor.isfinite().all() for tensor in tensors if isinstance(tensor, Tensor)]
-        if not torch.stack(found).all():
-            raise TrainingDivergedError(
-                f"The network holds infinite numbers after step {self.step}: training diverged. Start again with a "
-                f"smaller learning rate than {self.config.optimizer.learning_rate:g}."
-            )
+    @property
+    def scored_weights(self) -> dict[str, Tensor]:
+        """Of the widest plan's tail: those that an epoch is judged by."""
+        return self.average.values if self.average else dict(self.plans.widest.tail.state_dict())
 
-    def keep_if_best(self, accuracy: float | None) -> bool:
+    def keep_if_best(self, accuracy: float | None, score: float | None) -> bool:
         """Remember the current weights if no epoch scored higher, or none is scored. Returns whether it did."""
         self.accuracy = accuracy
-        if accuracy is not None and self.best_accuracy is not None and accuracy <= self.best_accuracy:
+        self.scores.append(score)
+        if score is not None and self.best_score is not None and score <= self.best_score:
             return False
-        self.best_accuracy, self.best_epoch = accuracy, self.epoch
-        self.best_weights = _copy_of(self.plans.widest.tail)
+        self.best_accuracy, self.best_score, self.best_epoch = accuracy, score, self.epoch
+        self.best_weights = {name: tensor.detach().clone() for name, tensor in self.scored_weights.items()}
         return True
 
     def save(self, path: Path, *, whole: bool = True) -> None:
@@ -177,6 +184,9 @@ class TrainingState:
             "step": self.step,
             "seconds": self.clock.seconds,
             "best_accuracy": self.best_accuracy,
+            "best_score": self.best_score,
+            "scores": self.scores,
+            "average": on_cpu(self.average.values) if self.average else {},
             "best_epoch": self.best_epoch,
             "rows_hash": self.rows_hash,
             "keeps_features": self.keeps_features,
@@ -192,6 +202,7 @@ class TrainingState:
             "epoch": self.best_epoch,
             "step": self.best_epoch * self.steps_per_epoch,
             "validation_accuracy": self.best_accuracy,
+            "score": self.best_score,
         }
         write_checkpoint(path, self._contents(self.model.state_dict() | self.best_weights) | {"metrics": metrics})
 
@@ -253,6 +264,9 @@ class TrainingState:
         state.accuracy = contents["metrics"]["validation_accuracy"]
         state.rows_hash = training.get("rows_hash")  # the first format has none
         state.keeps_features = training.get("keeps_features")
+        state.scores = training.get("scores", [])
+        if state.average:
+            state.average.restore(copy_weights(training.get("average", {}), state.plans.widest.tail, name), state.step)
         if training["best_epoch"]:
             state._take_best(training, whole, name)
         return state
@@ -260,21 +274,20 @@ class TrainingState:
     def _take_best(self, training: dict[str, Any], whole: dict[str, Any] | None, name: str) -> None:
         """Find the best epoch's weights: the current ones, those in the checkpoint itself, or those of another file."""
         self.best_accuracy, self.best_epoch = training["best_accuracy"], training["best_epoch"]
+        self.best_score = training.get("best_score", self.best_accuracy)  # earlier versions chose by accuracy alone
         best = under_whole_names(training.get("best_weights") or {}, self.config.architecture)
         if self.is_at_best_epoch:  # a run that was killed between its two files has them only here
-            best = self.plans.widest.tail.state_dict()
+            best = self.scored_weights
         elif not best and whole is not None:
             best = whole["weights"]
             # The file says itself whose weights it has: of a later epoch, if `last` is not the newest that there was.
             metrics = whole["metrics"]
             self.best_accuracy, self.best_epoch = metrics["validation_accuracy"], metrics["epoch"]
+            self.best_score = metrics.get("score", self.best_accuracy)
         elif not best:  # of the epochs that are still to come the best counts, and the current one
             self.lost_best = True
-            best = self.plans.widest.tail.state_dict() if self.batch == 0 else {}
+            best = self.scored_weights if self.batch == 0 else {}
             self.best_accuracy, self.best_epoch = (self.accuracy, self.epoch) if best else (None, 0)
+            self.best_score = self.scores[-1] if best and self.scores else None
         # Copies: training must not write into what it will be scored with.
         self.best_weights = copy_weights(best, self.plans.widest.tail, name)
-
-
-def _copy_of(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}

@@ -1,7 +1,7 @@
 """The settings of the form that are numbers and details, each checked where it is typed."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -9,8 +9,9 @@ from core.models.catalog import Architecture
 from core.runs import known_devices, store
 from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig
+from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
-from core.runs.optimizer_settings import OptimizerSettings
+from core.runs.optimizer_settings import OptimizerSettings, Schedule
 from core.runs.settings import choices_of, numbers_of, settings_of
 from pages.fine_tune.values import key_of, value_of
 from pages.ui.fields import choice_field, number_field
@@ -26,12 +27,14 @@ _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "augmentation": {"none": ("crop_scale",)},
     "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
-    "schedule": {"one_cycle": ("warm_up",)},
+    "schedule": {name: ("plateau_epochs",) for name in get_args(Schedule) if name != "plateau"}
+    | {"one_cycle": ("plateau_epochs", "warm_up")},
 }
 _SECTIONS = {
     "Augmentation": ("augmentation", *settings_of(AugmentationSettings)),
     "Optimizer": tuple(settings_of(OptimizerSettings)),
     "Trainable layers": tuple(settings_of(LearningSettings)),
+    "Best epoch": tuple(settings_of(GoalSettings)),
 }
 _ABOUT_SECTION = {
     "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "

@@ -18,9 +18,11 @@ from core.data.draws import Rectangle
 from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Started, Step
+from core.runs.optimizer_settings import OptimizerSettings
 from core.training.augmentation import Augmentation
 from core.training.fine_tune import fine_tune, train_step
 from core.training.inputs import evaluation_batch, training_batches
+from core.training.losses import make_loss
 from core.training.state import TrainingState
 
 EVERY: dict[str, float] = {
@@ -120,7 +122,8 @@ def test_mixed_batches_their_targets_and_their_loss_are_torchvisions(
     logits = head(expected_images)
     loss = functional.cross_entropy(logits, expected, label_smoothing=smoothing)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.0)
-    taken = train_step(head, optimizer, *made, contextlib.nullcontext, smoothing)
+    loss_of = make_loss(OptimizerSettings(label_smoothing=smoothing), labels, 4)
+    taken = train_step(head, optimizer, *made, contextlib.nullcontext, loss_of)
     torch.testing.assert_close(taken, loss.detach())
 
 
