@@ -63,6 +63,8 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
         f"a stage thaws every {'epoch' if value == 1 else counted(value, 'epoch')}" if value else ""
     ),
     "decayed": lambda value, _: "" if value == _DEFAULTS["decayed"] else "weight decay of weights alone",
+    "patience": lambda value, _: f"stops after {counted(value, 'epoch')} without a better one" if value else "",
+    "accumulation": lambda value, _: f"batches in {value:,} pieces" if value and value > 1 else "",
     "batch_norm": lambda value, _: "BatchNorm keeps its statistics" if value == "eval" else "",
     "freezing": lambda value, _: "frozen by gradients alone" if value == "gradients" else "",
 }
@@ -80,6 +82,7 @@ def scores(finished: Finished, started: Started | None) -> str:
         return (
             f"**{validation:.1%} of the validation photos are recognised** with the weights of epoch {epoch}, which "
             "were chosen by just these photos. There are no test photos to check that on."
+            + (f" {_why_early(finished)}" if finished.stopped_early else "")
         )
     photos = f"{started.test_images:,} test photos" if started else "test photos"
     why = (
@@ -87,7 +90,14 @@ def scores(finished: Finished, started: Started | None) -> str:
         if validation is None
         else f"the best on validation ({validation:.1%})"
     )
+    balanced = finished.test_balanced_accuracy
+    by_class = "" if balanced is None else f" On average over the classes, it is {balanced:.1%} of a class's photos."
+    early = f" {_why_early(finished)}" if finished.stopped_early else ""
     return (
-        f"**{finished.test_accuracy:.1%} of the {photos} are recognised.** Scored once, with the weights of epoch "
-        f"{epoch}, {why}."
+        f"**{finished.test_accuracy:.1%} of the {photos} are recognised.**{by_class} Scored once, with the weights of "
+        f"epoch {epoch}, {why}.{early}"
     )
+
+
+def _why_early(finished: Finished) -> str:
+    return f"No epoch after epoch {finished.best_epoch} was better, so training ended early."
