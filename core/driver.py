@@ -14,15 +14,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.durable import said_plainly
-from core.errors import DataChangedError, TrainingDivergedError, UnfreezeError
+from core.errors import DataChangedError, TrainingDivergedError, TrainingImpossibleError, UnfreezeError
 from core.job import Job
 from core.lane import LISTEN_EVERY_S, Lane, StopRequestedError, explain_fault
 from core.runs import known_devices
-from core.runs.events import Event, Failed, Preparing, RareEvent, Recovered
+from core.runs.events import Event, Failed, Noted, Preparing, RareEvent, Recovered
 from core.runs.folder import RunFolder
 from core.runs.kinds import Kind
 from core.runs.queue import DeviceQueue
 from core.runs.writer import append_event
+from core.words import shown
+
+_FOR_GOOD = (TrainingDivergedError, TrainingImpossibleError, DataChangedError)  # another attempt gets no further
 
 
 def work(lanes: list[Lane]) -> None:
@@ -74,7 +77,7 @@ def _live(lane: Lane, lanes: list[Lane]) -> Iterator[None]:
         last = lane.stopped()
     except (UnfreezeError, ValueError) as error:
         lane.log.error("%s", error)
-        can_resume = kind.is_resumable and not isinstance(error, TrainingDivergedError | DataChangedError)
+        can_resume = kind.is_resumable and not isinstance(error, _FOR_GOOD)
         last = Failed(message=str(error), step=writer.last_step, can_resume=can_resume)
     except BaseException as error:
         lane.log.exception("the run failed")
@@ -118,7 +121,15 @@ def _find_device(lane: Lane, lanes: list[Lane]) -> str:
         names = [info.name for info in remember_devices(lane.folder.path.parents[1])]
     config = lane.folder.config_of(lane.folder.kind.config)
     queued, wanted = lane.queue.device, getattr(config, "device", "auto")
-    return queued if queued in names or wanted != "auto" else names[0]
+    if queued in names:
+        return queued
+    if wanted == "auto":
+        return names[0]
+    if lane.writer.attempt == 1:
+        return wanted  # which is refused, by its name
+    message = f"This computer has no device {shown(wanted)}, on which the run was begun: it goes on on {names[0]}."
+    lane.writer.append(Noted(message=message))
+    return names[0]
 
 
 def _prepare(lane: Lane, lanes: list[Lane], device: str) -> Job:

@@ -13,6 +13,7 @@
     ├── DownloadStoppedError     a download that was asked to stop
     ├── ReadingError             a user's file that was not read this time, though it may be sound
     ├── TrainingDivergedError    the loss is not a number any more
+    ├── TrainingImpossibleError   settings that these photos, or this device, do not allow
     ├── DataSetError             a data set that cannot be read, or made
     ├── DataChangedError         photos that are not those that a run began with
     ├── StorageError             a disk that refuses to be written to
@@ -80,6 +81,10 @@ class ReadingError(UnfreezeError):
 
 class TrainingDivergedError(UnfreezeError):
     """The loss of a step, or of a validation, is infinite or not a number."""
+
+
+class TrainingImpossibleError(UnfreezeError):
+    """Settings with which no step can be taken on these photos, or on this device."""
 
 
 class DataSetError(UnfreezeError):

@@ -82,6 +82,13 @@ class Recovered(RareEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted(RareEvent):
+    """The run goes on in another way than was asked. `message` is a sentence for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing(RareEvent):
     """The worker has its device and builds the training. `what` is a phrase for the user."""
 
@@ -224,7 +231,7 @@ class Failed(RareEvent):
 
 
 # What may happen in a run of any kind.
-_COMMON = (Queued, Resumed, Recovered, Preparing, Checkpointed, Stopped, Failed)
+_COMMON = (Queued, Resumed, Recovered, Noted, Preparing, Checkpointed, Stopped, Failed)
 
 
 def known_events(own: Sequence[type[RareEvent]]) -> dict[str, type[RareEvent]]:

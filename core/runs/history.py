@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.runs.events import Checkpointed, EpochDone, Evaluated, RareEvent, Recovered, Resumed, Started
+from core.runs.events import Checkpointed, EpochDone, Evaluated, Noted, RareEvent, Recovered, Resumed, Started
 
 
 def started(run_events: Sequence[RareEvent]) -> Started | None:
@@ -56,9 +56,9 @@ def _rows_hashes(run_events: Sequence[RareEvent]) -> dict[int, str]:
 
 
 def recoveries(run_events: Sequence[RareEvent]) -> list[str]:
-    """What was damaged when the newest attempt began, in sentences."""
+    """What went otherwise than was asked in the newest attempt, in sentences."""
     since = next((index for index, event in reversed(list(enumerate(run_events))) if isinstance(event, Resumed)), 0)
-    return [event.message for event in run_events[since:] if isinstance(event, Recovered)]
+    return [event.message for event in run_events[since:] if isinstance(event, Recovered | Noted)]
 
 
 def has_checkpoint(run_events: Sequence[RareEvent]) -> bool:

@@ -71,6 +71,8 @@ def _check_part(part: str, values: dict[str, Any]) -> None:
         raise ValueError(f"{part} with an accuracy that is none")
     if any(values.get(name) and not is_state_dict(values[name]) for name in ("best_weights", "average")):
         raise ValueError("weights that are none")
+    if type(values.get("num_pieces", 1)) is not int or not 1 <= values.get("num_pieces", 1) <= 2**20:
+        raise ValueError("pieces that cannot be")
     scores = values.get("scores", [])
     if not isinstance(scores, list) or not all(
         score is None or _is_number(score) for score in (*scores, values.get("best_score"), values.get("score"))

@@ -20,9 +20,10 @@ from core.data.batches import chain_hash
 from core.data.streams import DROPOUT, random_stream
 from core.feature_files import FeatureFiles
 from core.models import heads
-from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Split, Started, Step
+from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Noted, Split, Started, Step
 from core.training.divergence import check_numbers, loss_diverged
 from core.training.features import Images, tail_inputs
+from core.training.fitting_steps import step_that_fits
 from core.training.inputs import EVALUATION_BATCH
 from core.training.losses import Loss, make_loss
 from core.training.optimizers import set_rates
@@ -74,7 +75,7 @@ def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Eve
     )
 
 
-def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
+def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]:
     """The rest of the current epoch, a step for every batch."""
     plan, losses, settings = state.plan, Losses(state), state.config.optimizer
     tail = plan.train()
@@ -85,7 +86,8 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step]:
         seed_dropout(state.config.seed, state.step + 1)
         batch, targets = inputs.for_training(rows)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
-        loss = train_step(tail, state.optimizer, batch, targets, autocast, loss_of, settings.accumulation)
+        step = partial(train_step, tail, state.optimizer, batch, targets, autocast, loss_of)
+        loss = yield from step_that_fits(state, step)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)

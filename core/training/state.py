@@ -64,6 +64,7 @@ class TrainingState:
     best_weights: dict[str, Tensor] = field(default_factory=dict)  # of the widest plan's tail
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
     lost_best: bool = False  # whether the best epoch's weights could not be found again
+    num_pieces: int = 1  # in which a batch is computed
     keeps_features: bool | None = None  # whether this plan's body computes once; None before that is decided
 
     @classmethod
@@ -114,6 +115,7 @@ class TrainingState:
             head=head,
             plans=plans,
             optimizer=optimizer,
+            num_pieces=config.optimizer.accumulation,
             average=average_of(plans.widest.tail, optimizer, config.goal.averaging),
         )
 
@@ -190,6 +192,7 @@ class TrainingState:
             "best_epoch": self.best_epoch,
             "rows_hash": self.rows_hash,
             "keeps_features": self.keeps_features,
+            "num_pieces": self.num_pieces,
             # Of a whole network, they are in a file of their own.
             "best_weights": {} if self.plans.widest.body is None else on_cpu(self.best_weights),
         }
@@ -265,6 +268,7 @@ class TrainingState:
         state.rows_hash = training.get("rows_hash")  # the first format has none
         state.keeps_features = training.get("keeps_features")
         state.scores = training.get("scores", [])
+        state.num_pieces = training.get("num_pieces", state.num_pieces)
         if state.average:
             state.average.restore(copy_weights(training.get("average", {}), state.plans.widest.tail, name), state.step)
         if training["best_epoch"]:
