@@ -25,6 +25,7 @@ DARK_COLORS = {
     "#00808A": "#4CC9D1",
     "#7A7A7A": "#B5B5B5",
 }
+QUIET_COLOR = "#7A7A7A"  # of marks that belong to no run alone
 MAX_POINTS = 2_000
 _FONT = "'Source Sans', 'Source Sans 3', sans-serif"
 

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from core.figures import style
 from core.figures import training as figures
+from core.figures.view import View
 from core.runs.kinds import KINDS
 from tests.core.test_progress import validated
 
@@ -24,20 +25,36 @@ def steps(losses: np.ndarray) -> np.ndarray:
     return made
 
 
-def draw(losses: np.ndarray, **changes: Any) -> style.Figure:
-    settings: dict[str, Any] = {"mode": "frozen", "steps_per_epoch": 10, "chart_id": "run"} | changes
-    return figures.live_training(steps(losses), figures.smooth(losses, 20), [validated(1)], **settings)
+def training(losses: np.ndarray, **changes: Any) -> figures.Training:
+    settings: dict[str, Any] = {
+        "color": style.LANE_COLORS["frozen"],
+        "steps": steps(losses),
+        "smoothed": figures.smooth(losses, 20),
+        "validations": [validated(1)],
+        "steps_per_epoch": 10,
+    }
+    return figures.Training(**settings | changes)
+
+
+def draw(losses: np.ndarray, *, chart_id: str = "run", view: View | None = None, **changes: Any) -> style.Figure:
+    return figures.live_training(training(losses, **changes), chart_id=chart_id, view=view)
+
+
+def sent(values: dict[str, str]) -> list[float]:
+    """The numbers of a typed array."""
+    found: list[float] = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+    return found
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 5_000])
 def test_figure_is_valid_plotly(count: int) -> None:
     figure = go.Figure(draw(np.linspace(2, 1, count)))
-    assert [trace.name for trace in figure.data] == ["Loss of every step", "Loss, smoothed", "Validation accuracy"]
+    names = ["Loss of every step", "Loss, smoothed", "Validation loss", "Validation accuracy"]
+    assert [trace.name for trace in figure.data] == names
 
 
 def test_points_are_typed_arrays_of_the_losses() -> None:
-    y = draw(np.array([2.5, 1.5]))["data"][0]["y"]
-    assert np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"]).tolist() == [2.5, 1.5]
+    assert sent(draw(np.array([2.5, 1.5]))["data"][0]["y"]) == [2.5, 1.5]
 
 
 def test_view_belongs_to_the_run() -> None:
@@ -46,7 +63,7 @@ def test_view_belongs_to_the_run() -> None:
 
 
 def test_ways_to_fine_tune_have_their_own_colours() -> None:
-    colors = {mode: draw(np.ones(3), mode=mode)["data"][0]["line"]["color"] for mode in ("frozen", "full")}
+    colors = {mode: figures.lane_colors([mode])[0] for mode in ("frozen", "full")}
     assert colors == style.LANE_COLORS
     assert set(style.DARK_COLORS) == {*colors.values(), *style.MORE_COLORS}
 
@@ -99,13 +116,12 @@ def test_accuracy_axis_shows_every_value(accuracies: list[float], low: float) ->
 
 
 @pytest.mark.parametrize(
-    ("values", "sent"),
+    ("values", "numbers"),
     [
         (np.array([1, 2**32 - 1], np.uint32), [1, 2**31 - 1]),
         (np.array([-(2**40)], np.int64), [-(2**31)]),
         (np.array([1.5, 1e308, -1e308]), [1.5, float(np.finfo(np.float32).max), float(np.finfo(np.float32).min)]),
     ],
 )
-def test_numbers_beyond_32_bits_are_the_greatest_that_there_are(values: np.ndarray, sent: list[float]) -> None:
-    typed = style.typed(values)
-    assert np.frombuffer(base64.b64decode(typed["bdata"]), typed["dtype"]).tolist() == sent
+def test_numbers_beyond_32_bits_are_the_greatest_that_there_are(values: np.ndarray, numbers: list[float]) -> None:
+    assert sent(style.typed(values)) == numbers
