@@ -1,18 +1,30 @@
 """Quiet marks on the chart of a training: its best epochs, and vertical lines where something happened. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 _POINT, _RING = 7, 13  # pixels
-_APART = 0.045  # of the axis: labels closer than that would lie upon one another on a phone
+_APART = 0.14  # of the axis: words closer than that would lie upon one another on a phone
+_NO_ROOM = "\u00a0\u00a0"  # stands for a label: what it says is still there to be hovered over
 
 
-def best_marked(count: int, best: int | None, word: str) -> dict[str, Any]:
-    """What makes of the points of `count` epochs a line with a ring at the best one, and the word above it.
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A vertical line."""
 
-    A single epoch is the best of nothing.
+    x: float
+    label: str  # a word
+    detail: str  # a sentence, to hover over
+    color: str
+
+
+def best_marked(count: int, best: int | None, word: str, *, at_an_end: str) -> dict[str, Any]:
+    """What makes of the points of `count` epochs a line with a ring at the best one, and the word beside it.
+
+    The word stands above, but `at_an_end` where nothing comes before or after. A single epoch is the best of nothing.
     """
     if best is None or count < 2:
         return {"mode": "lines+markers", "marker": {"size": _POINT, "symbol": "diamond"}}
@@ -24,59 +36,65 @@ def best_marked(count: int, best: int | None, word: str) -> dict[str, Any]:
             "symbol": np.where(is_best, "circle-open-dot", "diamond").tolist(),
         },
         "text": np.where(is_best, word, "").tolist(),
-        "textposition": "top left" if best == count - 1 else "top right" if best == 0 else "top center",
+        "textposition": at_an_end if best in (0, count - 1) else "top center",
         "textfont": {"size": 12},
         "cliponaxis": False,
     }
 
 
 def lines_at(
-    marks: Sequence[tuple[float, str, str, str]], *, end: float, is_log: bool
+    marks: Sequence[Mark], *, end: float, is_log: bool, y: float
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A thin line through the chart at each x, with its label and a detail to hover over, in a colour.
+    """A thin line through the chart for each mark. Returns shapes and annotations of a layout.
 
-    `end` is how far the axis goes. Returns shapes and annotations of a layout. Where labels would not fit beside one
-    another, some are left out; and on a logarithmic axis what stands at 0.
+    `end` is how far the axis goes, `y` where on the paper there is room for labels. Where these would not fit beside
+    one another, some are left out. On a logarithmic axis, so is what stands at 0.
     """
-    shapes: list[dict[str, Any]] = []
-    labels: list[dict[str, Any]] = []
-    free_from = -np.inf
-    for x, label, detail, color in sorted(marks):
-        if is_log and x <= 0:
-            continue
-        shapes.append(
-            {
-                "type": "line",
-                "layer": "below",
-                "xref": "x",
-                "yref": "paper",
-                "x0": x,
-                "x1": x,
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": color, "width": 1, "dash": "dot"},
-            }
-        )
-        place = float(np.log10(x)) if is_log else x
-        width = _APART * (float(np.log10(max(end, 10.0))) if is_log else end)
-        if place >= free_from:
-            labels.append(_label(place, label, detail))
-            free_from = place + width
-    return shapes, labels
+    shown = [mark for mark in marks if mark.x > 0 or not is_log]
+    places = [float(np.log10(mark.x)) if is_log else mark.x for mark in shown]
+    length = float(np.log10(max(end, 10.0))) if is_log else end
+    named = _with_room([mark.label for mark in shown], places, apart=_APART * length)
+    labels = [
+        _label(place, y, mark.label if index in named else _NO_ROOM, mark.detail)
+        for index, (mark, place) in enumerate(zip(shown, places, strict=True))
+    ]
+    return [_line(mark) for mark in shown], labels
 
 
-def _label(x: float, label: str, detail: str) -> dict[str, Any]:
-    """Along its line, at the top."""
+def _with_room(labels: Sequence[str], places: Sequence[float], *, apart: float) -> set[int]:
+    """Which labels fit beside one another: the first of each word goes before its repetitions."""
+    order = sorted(range(len(labels)), key=lambda index: (labels.index(labels[index]) != index, places[index]))
+    named: set[int] = set()
+    for index in order:
+        if all(abs(places[index] - places[other]) >= apart for other in named):
+            named.add(index)
+    return named
+
+
+def _line(mark: Mark) -> dict[str, Any]:
     return {
-        "text": label,
+        "type": "line",
+        "layer": "below",
+        "xref": "x",
+        "x0": mark.x,
+        "x1": mark.x,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "opacity": 0.7,
+        "line": {"color": mark.color, "width": 1, "dash": "dot"},
+    }
+
+
+def _label(x: float, y: float, text: str, detail: str) -> dict[str, Any]:
+    return {
+        "text": text,
         "hovertext": detail,
-        "textangle": -90,
         "showarrow": False,
         "font": {"size": 11},
         "xref": "x",
         "x": x,
-        "xanchor": "right",
         "yref": "paper",
-        "y": 1,
-        "yanchor": "top",
+        "y": y,
+        "yanchor": "middle",
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.figures.marks import best_marked, lines_at
+from core.figures.marks import Mark, best_marked, lines_at
 from core.figures.style import (
     LANE_COLORS,
     MAX_POINTS,
@@ -134,7 +134,8 @@ def _validation_loss(run: Training, view: View, word: str) -> dict[str, Any]:
     lowest = history.lowest(run.validations)
     best = None if lowest is None else run.validations.index(lowest)
     return {
-        **_scored(run, view, losses, best, word),
+        # At an end the line comes down to its lowest point.
+        **_scored(run, view, losses, best_marked(len(losses), best, word, at_an_end="bottom center")),
         "hovertemplate": f"%{{y:.4~g}} after epoch %{{customdata}}{_whose(run, 'validation loss')}",
     }
 
@@ -144,20 +145,18 @@ def _accuracy(run: Training, view: View, word: str) -> dict[str, Any]:
     first = history.most_accurate(run.validations)
     best = None if first is None else run.validations.index(first)
     return {
-        **_scored(run, view, accuracies, best, word),
+        **_scored(run, view, accuracies, best_marked(len(accuracies), best, word, at_an_end="top center")),
         "yaxis": "y2",
         "hovertemplate": f"%{{y:.1%}} after epoch %{{customdata}}{_whose(run, 'validation')}",
     }
 
 
-def _scored(run: Training, view: View, values: Sequence[float], best: int | None, word: str) -> dict[str, Any]:
-    """A value for each epoch, with its best one marked."""
+def _scored(run: Training, view: View, values: Sequence[float], look: dict[str, Any]) -> dict[str, Any]:
+    """A value for each epoch."""
     epochs = np.array([evaluated.epoch for evaluated in run.validations], np.int64)
     x = place(epochs * run.steps_per_epoch, run.steps, view.x, run.steps_per_epoch)
     if view.x == "seconds":
         x = np.array([evaluated.seconds for evaluated in run.validations])  # when it was known
-    look = best_marked(len(values), best, word)
-    look["marker"]["color"] = run.color
     return {
         "type": "scatter",
         "x": typed(x),
@@ -165,6 +164,7 @@ def _scored(run: Training, view: View, values: Sequence[float], best: int | None
         "customdata": typed(epochs),
         "line": {"color": run.color, "width": 2, "dash": "dot"},
         **look,
+        "marker": {**look["marker"], "color": run.color},
     }
 
 
@@ -205,7 +205,9 @@ def _layout(runs: Sequence[Training], view: View, chart_id: str, mark_colors: Se
     loss, accuracy = ([0.5, 1], [0.22, 0.42]) if has_rates else ([0.4, 1], [0, 0.3])
     accuracies = [evaluated.accuracy for run in runs for evaluated in run.validations]
     last_step = max((run.last_step for run in runs), default=0)
-    shapes, labels = _marks(runs, view, mark_colors)
+    between = (loss[0] + accuracy[1]) / 2
+    end, marks = _marks(runs, view, mark_colors)
+    shapes, labels = lines_at(marks, end=end, is_log=view.is_x_log, y=between)
     layout = {
         **base_layout(chart_id),
         "hovermode": "x",
@@ -234,20 +236,18 @@ def _layout(runs: Sequence[Training], view: View, chart_id: str, mark_colors: Se
     return layout
 
 
-def _marks(
-    runs: Sequence[Training], view: View, colors: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Lines where something has happened in the runs, see `core.figures.marks`."""
-    marks: list[tuple[float, str, str, str]] = []
+def _marks(runs: Sequence[Training], view: View, colors: Sequence[str]) -> tuple[float, list[Mark]]:
+    """How far the runs have come, and what has happened on their way."""
+    marks: list[Mark] = []
     ends = [0.0]
     for run, color in zip(runs, colors, strict=True):
         passed = [milestone for milestone in run.milestones if milestone.step <= run.last_step]
         found = place([*(each.step for each in passed), run.last_step], run.steps, view.x, run.steps_per_epoch)
         ends.append(float(found[-1]))
+        whose = f"{literal(run.label)}: " if run.label else ""
         for x, each in zip(found[:-1].tolist(), passed, strict=True):
-            detail = f"{literal(run.label)}: {each.detail}" if run.label else each.detail
-            marks.append((x, each.label, detail, color))
-    return lines_at(marks, end=max(ends), is_log=view.is_x_log)
+            marks.append(Mark(x=x, label=each.label, detail=whose + each.detail, color=color))
+    return max(ends), marks
 
 
 def accuracy_range(accuracies: Sequence[float]) -> list[float]:

@@ -12,6 +12,7 @@ SCALES: dict[Scale, str] = {"linear": "Linear", "log_loss": "Log loss", "log_bot
 _FEW_STEPS = 8
 # Small losses and rates read as numbers, and neither as 0.000 nor with a prefix of the SI.
 SIGNIFICANT = ".8~g"
+_LOG = {"type": "log", "nticks": 3}  # as few as say the decades; more lie upon one another
 _TITLES = {"step": "Step", "epoch": "Epoch", "images": "Images seen", "seconds": "Seconds of a run's own work"}
 _TICKS = {"step": ",d", "epoch": ",~f", "images": ",d", "seconds": ",~f"}
 _HOVER = {"step": ",d", "epoch": ".2f", "images": ",d", "seconds": ",.1f"}
@@ -40,7 +41,7 @@ def x_axis(view: View, chart_id: str, last_step: int) -> dict[str, Any]:
     is_stepwise = view.x == "step" and last_step < _FEW_STEPS and not view.is_x_log  # or it would say 0 0 1 1
     return {
         "title": {"text": _TITLES[view.x], "standoff": 6},
-        "type": "log" if view.is_x_log else "linear",
+        **(_LOG if view.is_x_log else {}),
         "rangemode": "tozero",
         "zeroline": False,
         "tickformat": _TICKS[view.x],
@@ -54,7 +55,7 @@ def loss_axis(view: View, chart_id: str) -> dict[str, Any]:
     """The axis of the loss."""
     return {
         "title": {"text": "Loss"},
-        "type": "log" if view.is_loss_log else "linear",
+        **(_LOG if view.is_loss_log else {}),
         "rangemode": "tozero",
         "zeroline": False,
         "tickformat": SIGNIFICANT,

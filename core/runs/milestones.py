@@ -14,7 +14,7 @@ class Milestone:
     """Something that happened between two steps."""
 
     step: int  # the last one before it
-    label: str  # a word or two
+    label: str  # a word
     detail: str  # a sentence
 
 
@@ -32,7 +32,7 @@ def milestones(config: FineTuneConfig, run_events: Sequence[RareEvent]) -> list[
         found += [
             Milestone(
                 step=epoch * attempts[-1].steps_per_epoch,
-                label="stage thaws",
+                label="thaws",
                 detail=f"From epoch {epoch + 1} on, one more stage is trained: all from {layer} on.",
             )
             for epoch, layer in _thaws(config)

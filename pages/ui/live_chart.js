@@ -57,6 +57,8 @@ function withPageColors(layout, element) {
     ...layout,
     ...Object.fromEntries(axes.map(([name, settings]) => [name, axis(settings)])),
     ...(shapes && { shapes }),
+    // Words that stand upon a line hide it, where there are any.
+    annotations: layout.annotations?.map((note) => (note.text.trim() ? { ...note, bgcolor: color("--st-background-color") } : note)),
     font: { ...layout.font, color: color("--st-text-color") },
     hoverlabel: {
       bgcolor: color("--st-secondary-background-color"),

@@ -1,6 +1,7 @@
 """Figures are valid Plotly, keep every extreme, and do not shuffle what is drawn already."""
 
 import base64
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from hypothesis.extra import numpy as hnp
 
 from core.figures import style
 from core.figures import training as figures
-from core.figures.view import View
+from core.figures.marks import Mark, lines_at
+from core.figures.view import Scale, View
 from core.runs.kinds import KINDS
+from core.runs.milestones import Milestone
+from core.runs.positions import Unit
 from tests.core.test_progress import validated
 
 SERIES = hnp.arrays(np.float64, st.integers(1, 30_000), elements=st.floats(-1e3, 1e3, width=32))
@@ -80,6 +84,76 @@ def test_eight_compared_runs_have_eight_colours_and_each_way_its_own(modes: list
 @pytest.mark.parametrize(("count", "is_stepwise"), [(0, True), (3, True), (7, True), (8, False), (5_000, False)])
 def test_axis_of_few_steps_names_each_once(count: int, is_stepwise: bool) -> None:
     assert ("dtick" in draw(np.ones(count))["layout"]["xaxis"]) == is_stepwise
+
+
+@pytest.mark.parametrize("scale", ["linear", "log_loss", "log_both"])
+@pytest.mark.parametrize(("unit", "last"), [("step", 20), ("epoch", 2), ("images", 600), ("seconds", 10)])
+def test_chart_is_drawn_across_what_was_chosen(unit: Unit, last: float, scale: Scale) -> None:
+    losses = np.ones(20)
+    made = steps(losses)
+    made["images"], made["seconds"] = 30, made["step"] / 2
+    marks = [Milestone(step=10, label="thaws", detail="One more.")]
+    view = View(x=unit, scale=scale)
+    figure = draw(losses, view=view, steps=made, milestones=marks, validations=[validated(1, seconds=5.5)])
+    go.Figure(figure)
+    raw, smoothed, loss, accuracy = figure["data"]
+    assert sent(raw["x"])[-1] == sent(smoothed["x"])[-1] == pytest.approx(last)
+    # The validation is known when it is done.
+    assert sent(loss["x"]) == sent(accuracy["x"]) == [pytest.approx(5.5 if unit == "seconds" else last / 2)]
+    layout = figure["layout"]
+    assert layout["shapes"][0]["x0"] == pytest.approx(last / 2)
+    assert layout["annotations"][0]["x"] == pytest.approx(np.log10(last / 2) if view.is_x_log else last / 2)
+    assert layout["xaxis"].get("type") == ("log" if scale == "log_both" else None)
+    assert layout["yaxis"].get("type") == (None if scale == "linear" else "log")
+
+
+def test_zoom_into_an_axis_ends_where_it_becomes_another_one() -> None:
+    step, seconds, log = (
+        draw(np.ones(3), view=view)["layout"]
+        for view in (View(), View(x="seconds"), View(x="seconds", scale="log_loss"))
+    )
+    assert step["xaxis"]["uirevision"] != seconds["xaxis"]["uirevision"] == log["xaxis"]["uirevision"]
+    assert step["yaxis"]["uirevision"] == seconds["yaxis"]["uirevision"] != log["yaxis"]["uirevision"]
+
+
+def test_best_epochs_are_marked_as_soon_as_there_are_two() -> None:
+    worse = dataclasses.replace(validated(2), loss=2.0, accuracy=0.9)
+    loss, accuracy = draw(np.ones(20), validations=[validated(1), worse])["data"][2:]
+    assert (loss["text"], accuracy["text"]) == (["lowest", ""], ["", "best"])
+    assert loss["marker"]["size"][0] > loss["marker"]["size"][1]
+    assert "text" not in draw(np.ones(20))["data"][2]
+
+
+def test_learning_rate_has_a_line_of_its_own_where_it_has_a_schedule() -> None:
+    made = steps(np.ones(20))
+    made["learning_rate"] = np.linspace(1, 0, 20)
+    figure = draw(np.ones(20), steps=made, has_schedule=True)
+    go.Figure(figure)
+    assert sent(figure["data"][-1]["y"]) == pytest.approx(np.linspace(1, 0, 20))
+    assert figure["data"][-1]["yaxis"] == figure["layout"]["xaxis"]["anchor"] == "y3"
+    assert "yaxis3" not in draw(np.ones(20), steps=made)["layout"]
+
+
+def test_labels_that_would_not_fit_are_left_out_but_for_the_first_of_each_kind() -> None:
+    marks = [Mark(x=x, label="thaws", detail="More.", color="#000000") for x in range(1, 6)]
+    marks.append(Mark(x=51, label="resumed", detail="Again.", color="#000000"))
+    marks.append(Mark(x=50, label="thaws", detail="More.", color="#000000"))
+    shapes, labels = lines_at(marks, end=100, is_log=False, y=0.5)
+    assert len(shapes) == len(labels) == 7
+    assert {label["x"]: label["text"] for label in labels if label["text"].strip()} == {1: "thaws", 51: "resumed"}
+    assert {label["hovertext"] for label in labels} == {"More.", "Again."}
+
+
+def test_milestone_that_is_still_to_come_is_not_drawn() -> None:
+    ahead = [Milestone(step=21, label="thaws", detail="One more.")]
+    assert draw(np.ones(20), milestones=ahead)["layout"]["shapes"] == []
+
+
+def test_long_runs_are_sent_as_few_points_whatever_they_are_drawn_across() -> None:
+    lanes = [training(np.ones(100_000), label=name, has_schedule=True) for name in "ab"]
+    figure = figures.compare_training(lanes, chart_id="race", view=View(x="images"))
+    go.Figure(figure)
+    assert all(len(sent(trace["x"])) <= style.MAX_POINTS for trace in figure["data"])
 
 
 @given(values=SERIES)
