@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-_POINT, _RING = 7, 13  # pixels
+from core.figures.style import one_of
+
+_RING = 14  # pixels
 _APART = 0.14  # of the axis: words closer than that would lie upon one another on a phone
 _NO_ROOM = "\u00a0\u00a0"  # stands for a label: what it says is still there to be hovered over
 
@@ -21,24 +23,26 @@ class Mark:
     color: str
 
 
-def best_marked(count: int, best: int | None, word: str, *, at_an_end: str) -> dict[str, Any]:
-    """What makes of the points of `count` epochs a line with a ring at the best one, and the word beside it.
+def ring(line: dict[str, Any], best: int, count: int, word: str, *, at_an_end: str) -> dict[str, Any]:
+    """A ring around the best of a line's `count` points, and a word beside it.
 
-    The word stands above, but `at_an_end` where nothing comes before or after. A single epoch is the best of nothing.
+    The word stands above, but `at_an_end` where nothing comes before or after.
     """
-    if best is None or count < 2:
-        return {"mode": "lines+markers", "marker": {"size": _POINT, "symbol": "diamond"}}
-    is_best = np.arange(count) == best
     return {
-        "mode": "lines+markers+text" if word else "lines+markers",
-        "marker": {
-            "size": np.where(is_best, _RING, _POINT).tolist(),
-            "symbol": np.where(is_best, "circle-open-dot", "diamond").tolist(),
-        },
-        "text": np.where(is_best, word, "").tolist(),
+        "type": "scatter",
+        "mode": "markers+text" if word else "markers",
+        "x": one_of(line["x"], best),
+        "y": one_of(line["y"], best),
+        "yaxis": line.get("yaxis", "y"),
+        "text": [word],
         "textposition": at_an_end if best in (0, count - 1) else "top center",
         "textfont": {"size": 12},
+        "marker": {"size": _RING, "symbol": "circle-open", "color": line["line"]["color"]},
         "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "name": line["name"],
+        "legendgroup": line["legendgroup"],
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.figures.marks import Mark, best_marked, lines_at
+from core.figures.marks import Mark, lines_at, ring
 from core.figures.style import (
     LANE_COLORS,
     MAX_POINTS,
@@ -59,10 +59,11 @@ def live_training(run: Training, *, chart_id: str, view: View | None = None) -> 
     data = [
         {**_raw(run, view, MAX_POINTS // 2), "name": "Loss of every step", "opacity": 0.45},
         {**_smooth_line(run, view, MAX_POINTS // 2), "name": "Loss, smoothed"},
-        {**_validation_loss(run, view, "lowest"), "name": "Validation loss"},
-        {**_accuracy(run, view, "best"), "name": "Validation accuracy"},
+        {**_validation_loss(run, view), "name": "Validation loss", "legendgroup": "loss"},
+        {**_accuracy(run, view), "name": "Validation accuracy", "legendgroup": "accuracy"},
     ]
-    return {"data": [*data, *_rates([run], view)], "layout": _layout([run], view, chart_id, [QUIET_COLOR])}
+    rings = _rings(run, data[2], data[3], ("lowest", "best"))
+    return {"data": [*data, *rings, *_rates([run], view)], "layout": _layout([run], view, chart_id, [QUIET_COLOR])}
 
 
 def compare_training(lanes: Sequence[Training], *, chart_id: str, view: View | None = None) -> Figure:
@@ -73,17 +74,20 @@ def compare_training(lanes: Sequence[Training], *, chart_id: str, view: View | N
     view = view or View()
     buckets = max(MAX_POINTS // (2 * max(len(lanes), 1)), 100)
     data: list[dict[str, Any]] = []
+    rings: list[dict[str, Any]] = []
     for index, lane in enumerate(lanes):
         raw = {"opacity": 0.25, "hoverinfo": "skip", "hovertemplate": None}
         parts = [
             {**_raw(lane, view, buckets), **raw},
             _smooth_line(lane, view, buckets),
-            _validation_loss(lane, view, ""),
-            _accuracy(lane, view, ""),
+            _validation_loss(lane, view),
+            _accuracy(lane, view),
         ]
-        data += [{**part, **_of_lane(lane, index), "showlegend": number == 1} for number, part in enumerate(parts)]
+        drawn = [{**part, **_of_lane(lane, index), "showlegend": number == 1} for number, part in enumerate(parts)]
+        data += drawn
+        rings += _rings(lane, drawn[2], drawn[3], ("", ""))
     return {
-        "data": [*data, *_rates(lanes, view)],
+        "data": [*data, *rings, *_rates(lanes, view)],
         "layout": _layout(lanes, view, chart_id, [lane.color for lane in lanes]),
     }
 
@@ -129,29 +133,22 @@ def _smooth_line(run: Training, view: View, max_buckets: int) -> dict[str, Any]:
     }
 
 
-def _validation_loss(run: Training, view: View, word: str) -> dict[str, Any]:
-    losses = [evaluated.loss for evaluated in run.validations]
-    lowest = history.lowest(run.validations)
-    best = None if lowest is None else run.validations.index(lowest)
+def _validation_loss(run: Training, view: View) -> dict[str, Any]:
     return {
-        # At an end the line comes down to its lowest point.
-        **_scored(run, view, losses, best_marked(len(losses), best, word, at_an_end="bottom center")),
+        **_scored(run, view, [evaluated.loss for evaluated in run.validations]),
         "hovertemplate": f"%{{y:.4~g}} after epoch %{{customdata}}{_whose(run, 'validation loss')}",
     }
 
 
-def _accuracy(run: Training, view: View, word: str) -> dict[str, Any]:
-    accuracies = [evaluated.accuracy for evaluated in run.validations]
-    first = history.most_accurate(run.validations)
-    best = None if first is None else run.validations.index(first)
+def _accuracy(run: Training, view: View) -> dict[str, Any]:
     return {
-        **_scored(run, view, accuracies, best_marked(len(accuracies), best, word, at_an_end="top center")),
+        **_scored(run, view, [evaluated.accuracy for evaluated in run.validations]),
         "yaxis": "y2",
         "hovertemplate": f"%{{y:.1%}} after epoch %{{customdata}}{_whose(run, 'validation')}",
     }
 
 
-def _scored(run: Training, view: View, values: Sequence[float], look: dict[str, Any]) -> dict[str, Any]:
+def _scored(run: Training, view: View, values: Sequence[float]) -> dict[str, Any]:
     """A value for each epoch."""
     epochs = np.array([evaluated.epoch for evaluated in run.validations], np.int64)
     x = place(epochs * run.steps_per_epoch, run.steps, view.x, run.steps_per_epoch)
@@ -159,13 +156,28 @@ def _scored(run: Training, view: View, values: Sequence[float], look: dict[str, 
         x = np.array([evaluated.seconds for evaluated in run.validations])  # when it was known
     return {
         "type": "scatter",
+        "mode": "lines+markers",
         "x": typed(x),
         "y": typed(np.array(values, np.float64)),
         "customdata": typed(epochs),
         "line": {"color": run.color, "width": 2, "dash": "dot"},
-        **look,
-        "marker": {**look["marker"], "color": run.color},
+        "marker": {"color": run.color, "size": 7, "symbol": "diamond"},
     }
+
+
+def _rings(
+    run: Training, loss: dict[str, Any], accuracy: dict[str, Any], words: tuple[str, str]
+) -> list[dict[str, Any]]:
+    """Around the lowest loss and the best accuracy of the validations. A single epoch is the best of nothing."""
+    count = len(run.validations)
+    lowest, best = history.lowest(run.validations), history.most_accurate(run.validations)
+    if lowest is None or best is None or count < 2:
+        return []
+    return [
+        # At an end, the line comes down to its lowest point.
+        ring(loss, run.validations.index(lowest), count, words[0], at_an_end="bottom center"),
+        ring(accuracy, run.validations.index(best), count, words[1], at_an_end="top center"),
+    ]
 
 
 def _rates(runs: Sequence[Training], view: View) -> list[dict[str, Any]]:
@@ -207,6 +219,7 @@ def _layout(runs: Sequence[Training], view: View, chart_id: str, mark_colors: Se
     last_step = max((run.last_step for run in runs), default=0)
     between = (loss[0] + accuracy[1]) / 2
     end, marks = _marks(runs, view, mark_colors)
+    across = _ends([along(run.steps[[0, -1]], view.x, run.steps_per_epoch) for run in runs if len(run.steps)])
     shapes, labels = lines_at(marks, end=end, is_log=view.is_x_log, y=between)
     layout = {
         **base_layout(chart_id),
@@ -214,8 +227,8 @@ def _layout(runs: Sequence[Training], view: View, chart_id: str, mark_colors: Se
         "hoversubplots": "axis",
         "shapes": shapes,
         "annotations": labels,
-        "xaxis": {**x_axis(view, chart_id, last_step), "anchor": "y3" if has_rates else "y2"},
-        "yaxis": {**loss_axis(view, chart_id), "domain": loss},
+        "xaxis": {**x_axis(view, chart_id, last_step, across), "anchor": "y3" if has_rates else "y2"},
+        "yaxis": {**loss_axis(view, chart_id, _ends([run.steps["loss"] for run in runs])), "domain": loss},
         "yaxis2": {
             "title": {"text": "Accuracy"},
             "domain": accuracy,
@@ -248,6 +261,12 @@ def _marks(runs: Sequence[Training], view: View, colors: Sequence[str]) -> tuple
         for x, each in zip(found[:-1].tolist(), passed, strict=True):
             marks.append(Mark(x=x, label=each.label, detail=whose + each.detail, color=color))
     return max(ends), marks
+
+
+def _ends(values: Sequence[NDArray[Any]]) -> tuple[float, float]:
+    """The least and the greatest number above 0, as a logarithmic axis shows them."""
+    positive = [float(end(part[part > 0])) for part in values if (part > 0).any() for end in (np.min, np.max)]
+    return min(positive, default=1.0), max(positive, default=1.0)
 
 
 def accuracy_range(accuracies: Sequence[float]) -> list[float]:

@@ -1,5 +1,6 @@
 """How a viewer wants the chart of trainings: what it is drawn across, and on which scale. Pure."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ SCALES: dict[Scale, str] = {"linear": "Linear", "log_loss": "Log loss", "log_bot
 _FEW_STEPS = 8
 # Small losses and rates read as numbers, and neither as 0.000 nor with a prefix of the SI.
 SIGNIFICANT = ".8~g"
-_LOG = {"type": "log", "nticks": 3}  # as few as say the decades; more lie upon one another
+# Parts of a decade at which Plotly labels 1, 2 and 5. With less it labels every digit, one upon the other.
+_TICK_DECADES, _MOST_TICKS = 0.65, 6
 _TITLES = {"step": "Step", "epoch": "Epoch", "images": "Images seen", "seconds": "Seconds of a run's own work"}
 _TICKS = {"step": ",d", "epoch": ",~f", "images": ",d", "seconds": ",~f"}
 _HOVER = {"step": ",d", "epoch": ".2f", "images": ",d", "seconds": ",.1f"}
@@ -36,12 +38,15 @@ class View:
         return self.scale != "linear"
 
 
-def x_axis(view: View, chart_id: str, last_step: int) -> dict[str, Any]:
-    """The axis that all parts of the chart share. A zoom into it ends where it becomes another one."""
+def x_axis(view: View, chart_id: str, last_step: int, ends: tuple[float, float]) -> dict[str, Any]:
+    """The axis that all parts of the chart share. A zoom into it ends where it becomes another one.
+
+    `ends` are its least and its greatest value above 0.
+    """
     is_stepwise = view.x == "step" and last_step < _FEW_STEPS and not view.is_x_log  # or it would say 0 0 1 1
     return {
         "title": {"text": _TITLES[view.x], "standoff": 6},
-        **(_LOG if view.is_x_log else {}),
+        **(_log(ends) if view.is_x_log else {}),
         "rangemode": "tozero",
         "zeroline": False,
         "tickformat": _TICKS[view.x],
@@ -51,13 +56,19 @@ def x_axis(view: View, chart_id: str, last_step: int) -> dict[str, Any]:
     }
 
 
-def loss_axis(view: View, chart_id: str) -> dict[str, Any]:
-    """The axis of the loss."""
+def loss_axis(view: View, chart_id: str, ends: tuple[float, float]) -> dict[str, Any]:
+    """The axis of the loss. `ends` are its least and its greatest value above 0."""
     return {
         "title": {"text": "Loss"},
-        **(_LOG if view.is_loss_log else {}),
+        **(_log(ends) if view.is_loss_log else {}),
         "rangemode": "tozero",
         "zeroline": False,
         "tickformat": SIGNIFICANT,
         "uirevision": f"{chart_id} {view.is_loss_log}",
     }
+
+
+def _log(ends: tuple[float, float]) -> dict[str, Any]:
+    """A logarithmic axis of so many decades."""
+    decades = math.log10(ends[1]) - math.log10(ends[0])
+    return {"type": "log", "nticks": min(max(math.ceil(decades / _TICK_DECADES), 2), _MOST_TICKS)}

@@ -116,12 +116,16 @@ def test_zoom_into_an_axis_ends_where_it_becomes_another_one() -> None:
     assert step["yaxis"]["uirevision"] == seconds["yaxis"]["uirevision"] != log["yaxis"]["uirevision"]
 
 
-def test_best_epochs_are_marked_as_soon_as_there_are_two() -> None:
-    worse = dataclasses.replace(validated(2), loss=2.0, accuracy=0.9)
-    loss, accuracy = draw(np.ones(20), validations=[validated(1), worse])["data"][2:]
-    assert (loss["text"], accuracy["text"]) == (["lowest", ""], ["", "best"])
-    assert loss["marker"]["size"][0] > loss["marker"]["size"][1]
-    assert "text" not in draw(np.ones(20))["data"][2]
+def test_best_epochs_have_a_ring_as_soon_as_there_are_two() -> None:
+    better = dataclasses.replace(validated(2), loss=2.0, accuracy=0.9)
+    figure = draw(np.ones(20), validations=[validated(1), better])
+    go.Figure(figure)
+    lowest, best = figure["data"][4:]
+    assert (lowest["text"], sent(lowest["x"]), sent(lowest["y"])) == (["lowest"], [10], [1.0])
+    assert (best["text"], sent(best["x"])) == (["best"], [20])
+    assert sent(best["y"]) == pytest.approx([0.9])
+    assert best["legendgroup"] == figure["data"][3]["legendgroup"], "hidden together"
+    assert len(draw(np.ones(20))["data"]) == 4
 
 
 def test_learning_rate_has_a_line_of_its_own_where_it_has_a_schedule() -> None:
@@ -199,3 +203,12 @@ def test_accuracy_axis_shows_every_value(accuracies: list[float], low: float) ->
 )
 def test_numbers_beyond_32_bits_are_the_greatest_that_there_are(values: np.ndarray, numbers: list[float]) -> None:
     assert sent(style.typed(values)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("losses", "ticks"), [([1.0, 0.2], 2), ([2.0, 0.01], 4), ([1.0, 1e-9], 6), ([0.0, 0.0], 2), ([1e308, 1e-308], 6)]
+)
+def test_logarithmic_axis_has_as_few_ticks_as_have_room(losses: list[float], ticks: int) -> None:
+    figure = draw(np.array(losses), view=View(scale="log_loss"))
+    go.Figure(figure)
+    assert figure["layout"]["yaxis"]["nticks"] == ticks
