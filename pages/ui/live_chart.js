@@ -60,6 +60,7 @@ function withPageColors(layout, element) {
     // Words that stand upon a line hide it, where there are any.
     annotations: layout.annotations?.map((note) => (note.text.trim() ? { ...note, bgcolor: color("--st-background-color") } : note)),
     font: { ...layout.font, color: color("--st-text-color") },
+    paper_bgcolor: color("--st-background-color"), // a picture has it, too, and so has what is hovered over
     hoverlabel: {
       bgcolor: color("--st-secondary-background-color"),
       font: { color: color("--st-text-color") },
@@ -138,9 +139,8 @@ async function savePicture(chart, format) {
   try {
     const Plotly = await loadPlotly();
     const { data, layout, clientWidth: width, clientHeight: height } = chart.plot;
-    // A page's ground is seen through the chart; a picture has its own.
-    const ground = getComputedStyle(chart.root).getPropertyValue("--st-background-color").trim();
-    const drawn = { data, layout: { ...layout, paper_bgcolor: ground } };
+    // A picture has none of the page's fonts: what is measured in another one would be cut off.
+    const drawn = { data, layout: { ...layout, font: { ...layout.font, family: "Arial, Helvetica, sans-serif" } } };
     const link = document.createElement("a");
     link.href = await Plotly.toImage(drawn, { format, width, height, scale: format === "png" ? 2 : 1 });
     link.download = `${chart.data.downloads.name}.${format}`;
@@ -254,6 +254,8 @@ function create(parentElement) {
   tools.className = "live-chart-tools";
   const downloads = document.createElement("div");
   downloads.className = "live-chart-downloads";
+  downloads.setAttribute("role", "group");
+  downloads.setAttribute("aria-label", "Download");
   tools.append(downloads);
   parentElement.append(numbers, root, notes, tools);
   const parts = { root, numbers, plot, failure, everything, notes, tools, downloads };
