@@ -21,8 +21,8 @@ def wait_for_last_x(page: Page, value: float) -> None:
     page.wait_for_function(f"Math.abs(Array.from({CHART}?._fullData?.[0]?.x ?? []).at(-1) - {value}) < 1e-4")
 
 
-def test_axis_and_scale_are_chosen_while_a_run_trains_and_stay_in_the_address(page: Page, server: Server) -> None:
-    run = make_run(server, "live", ends=False)
+def test_chart_of_a_live_run_is_drawn_across_something_else_and_taken_away(page: Page, server: Server) -> None:
+    run = make_run(server, "../<b>my</b> run", ends=False)
     lock = locks.hold(run.lock)
     page.goto(f"{server.url}fine_tuning?run={run.id}")
     wait_for_last_x(page, 57)
@@ -32,25 +32,18 @@ def test_axis_and_scale_are_chosen_while_a_run_trains_and_stay_in_the_address(pa
     page.wait_for_url(re.compile("x=seconds"))
     page.get_by_label("Scale").press("ArrowDown")
     page.wait_for_function(f"{CHART}._fullLayout.yaxis.type === 'log'")
+    page.wait_for_url(re.compile("scale=log_loss"))
     page.evaluate(f"Plotly.relayout({CHART}, {{'xaxis.range': [2, 5]}})")
     with RunWriter(run) as writer:
         writer.append(Step(step=58, loss=0.02, learning_rate=0.01, seconds=30.0, images=32))
     wait_for_last_x(page, 30)
     assert page.evaluate(f"{CHART}.layout.xaxis.range") == [2, 5], "new steps leave the zoom as it is"
     assert page.evaluate(f"{CHART}.dataset.mark") == "the same"
-    page.reload()
-    wait_for_last_x(page, 30)
-    expect(page.get_by_label("Scale")).to_have_value("log_loss")
-    os.close(lock)
+    expect(page.get_by_label("Across")).to_have_value("seconds")
 
-
-def test_steps_and_pictures_are_taken_away_under_the_name_of_the_run(page: Page, server: Server) -> None:
-    run = make_run(server, "../<b>my</b> run")
-    page.goto(f"{server.url}fine_tuning?run={run.id}")
-    wait_for_last_x(page, 57)
-    begins = {"CSV": b"step,epoch,images,", "PNG": b"\x89PNG", "SVG": b"<svg"}
-    for format, beginning in begins.items():
+    for format, beginning in {"CSV": b"step,epoch,images,", "PNG": b"\x89PNG", "SVG": b"<svg"}.items():
         with page.expect_download() as downloading:
             page.get_by_text(format, exact=True).click()
         assert downloading.value.suggested_filename == f"b-my-b-run-{run.id}.{format.lower()}"
         assert downloading.value.path().read_bytes().startswith(beginning)
+    os.close(lock)
