@@ -1,7 +1,8 @@
 """Unfreeze in a browser: `streamlit run dashboard.py`.
 
 Owns the ASGI app: its settings, the main script, Plotly's JavaScript for the live chart, the photos of data sets,
-the files that are dropped, the checks of who may talk to it, and the spare worker that makes the first start quick.
+the steps of runs, the files that are dropped, the checks of who may talk to it, and the spare worker that makes the
+first start quick.
 """
 
 import resource
@@ -28,7 +29,7 @@ from streamlit import config
 from core import ask, incoming, incoming_route
 from core.data import photo_route, stored
 from core.errors import StorageError
-from core.runs import store, trash, workers
+from core.runs import steps_route, store, trash, workers
 from pages.places import FIRST, PLACES
 from pages.ui.index import index_html
 
@@ -184,6 +185,7 @@ app = st.App(
     routes=[
         Mount(f"{base}/assets", StaticFiles(directory=Path(plotly.origin).parent / "package_data")),
         Route(f"{base}/{photo_route.PATH}", photo_route.send_photos),
+        Route(f"{base}/{steps_route.PATH}", steps_route.send_steps),
         *incoming_route.routes(base, store.home, is_own=is_own),
         Route(f"{base}/{FIRST.address}", open_first),
         *(Route(f"{base}/{'' if place is FIRST else place.address}", open_page) for place in PLACES),

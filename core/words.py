@@ -46,6 +46,12 @@ def message(text: object, *, most: int = MAX_MESSAGE) -> str:
     return line if _is_plain(line, most) else _shortened(list(_sentence(_without_middle(line, most))), most)
 
 
+def file_stem(name: object, *, most: int = 40) -> str:
+    """What is left of a name in the name of a file, safe on any disk: letters, digits, and “-” between words."""
+    visible = "".join(" " if is_invisible(character) else character for character in str(name)[: 20 * most])
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", visible)).strip("-")[:most].strip("-")
+
+
 def is_invisible(character: str) -> bool:
     """Whether nothing is drawn for a character on its own."""
     return bool(unicodedata.category(character) in _INVISIBLE or _BLANK.match(character) or _SELECTOR.match(character))

@@ -127,8 +127,16 @@ MAY_IMPORT = {
     "core.data.preview": set(),
     "core.data.sheets": {"core.data.pixels"},
     "core.data.photo_route": {"core.data.dataset", "core.data.library", "core.data.sheets", "core.errors"},
-    "core.figures": {"core.runs.events", "core.data.points", "core.figures"},
+    "core.figures": {
+        "core.runs.events",
+        "core.runs.history",
+        "core.runs.milestones",
+        "core.runs.positions",
+        "core.data.points",
+        "core.figures",
+    },
     "core.runs": {
+        "core.cells",
         "core.durable",
         "core.errors",
         "core.models.blocks",

@@ -25,6 +25,7 @@ DARK_COLORS = {
     "#00808A": "#4CC9D1",
     "#7A7A7A": "#B5B5B5",
 }
+QUIET_COLOR = "#7A7A7A"  # of marks that belong to no run alone
 MAX_POINTS = 2_000
 _FONT = "'Source Sans', 'Source Sans 3', sans-serif"
 
@@ -85,3 +86,8 @@ def typed(values: NDArray[Any]) -> dict[str, str]:
     limits = np.iinfo(np.int32) if is_whole else np.finfo(np.float32)
     compact = values.clip(limits.min, limits.max).astype("<i4" if is_whole else "<f4")
     return {"dtype": compact.dtype.str[1:], "bdata": base64.b64encode(compact.tobytes()).decode()}
+
+
+def one_of(array: dict[str, str], index: int) -> dict[str, str]:
+    """One number of a typed array, as another one."""
+    return typed(np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])[[index]])

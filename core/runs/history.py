@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.runs.events import Checkpointed, EpochDone, Evaluated, Noted, RareEvent, Recovered, Resumed, Started
+
+_CLEARLY = 1.03  # a loss that is no more than this times another one may differ from it by chance
+_LONG_ENOUGH = 2  # epochs: after a single one, nobody knows
 
 
 def started(run_events: Sequence[RareEvent]) -> Started | None:
@@ -22,6 +28,43 @@ def validations(run_events: Sequence[RareEvent]) -> list[Evaluated]:
         event.epoch: event for event in run_events if isinstance(event, Evaluated) and event.split == "validation"
     }
     return list(by_epoch.values())
+
+
+def lowest(validations: Sequence[Evaluated]) -> Evaluated | None:
+    """The first of those with the lowest loss."""
+    return min(validations, key=lambda event: event.loss, default=None)
+
+
+def most_accurate(validations: Sequence[Evaluated]) -> Evaluated | None:
+    """The first of those with the best accuracy: its weights are the ones that a run keeps."""
+    return max(validations, key=lambda event: event.accuracy, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A validation loss has clearly risen, for some epochs."""
+
+    epoch: int  # after which it was lowest
+    is_overfitting: bool  # the loss of the training went on falling
+
+
+def turn(validations: Sequence[Evaluated], steps: NDArray[np.void], steps_per_epoch: int) -> Turn | None:
+    """Where the validation loss turned, if it has."""
+    least = lowest(validations)
+    newest = max(validations, key=lambda event: event.epoch, default=None)
+    if least is None or newest is None or newest.epoch - least.epoch < _LONG_ENOUGH:
+        return None
+    if newest.loss <= _CLEARLY * least.loss:
+        return None
+    before, now = (_training_loss(steps, event.epoch, steps_per_epoch) for event in (least, newest))
+    return Turn(epoch=least.epoch, is_overfitting=before is not None and now is not None and now < before)
+
+
+def _training_loss(steps: NDArray[np.void], epoch: int, steps_per_epoch: int) -> float | None:
+    """The mean over the steps of an epoch, which counts from 1; None where none of them is known."""
+    last = epoch * steps_per_epoch
+    first, end = np.searchsorted(steps["step"], [last - steps_per_epoch + 1, last + 1])
+    return float(steps["loss"][first:end].mean()) if end > first else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import assert_never
 
 import streamlit as st
 
-from core.figures import training as figures
+from core.figures.training import lane_colors
 from core.runs import history, progress, queue, store
 from core.runs.config import FineTuneConfig
 from core.runs.events import Failed, Finished, Preparing, Stopped
@@ -19,13 +19,12 @@ from pages.places import FINE_TUNE, PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, loss, plain, plain_name, rate, whole_percent
 from pages.ui.icons import STATUS_ICONS
-from pages.ui.live_chart import live_chart
 from pages.ui.problems import problems_shown
+from pages.ui.training_chart import show_run, training_of
 from pages.ui.weights_download import on_their_way
 
 POLL_S = 0.5
 STARTING_POLL_S = 0.2
-_CHART_HEIGHT = 460
 
 
 def live_run(reader: RunReader) -> None:
@@ -231,22 +230,14 @@ def _next(run: Snapshot, config: FineTuneConfig) -> None:
 
 def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None) -> None:
     """The newest numbers, big enough to read from across the room, above the chart."""
-    started, validations = history.started(run.events), history.validations(run.events)
-    steps = run.steps
-    smoothed = figures.smooth(steps["loss"], started.total_steps if started else 1)
-    figure = figures.live_training(
-        steps,
-        smoothed,
-        validations,
-        mode=config.mode,
-        steps_per_epoch=started.steps_per_epoch if started else 1,
-        chart_id=run.folder.id,
-    )
-    best = max((evaluated.accuracy for evaluated in validations), default=None)
+    started, steps = history.started(run.events), run.steps
+    training = training_of(run, config, color=lane_colors([config.mode])[0])
+    smoothed, validations = training.smoothed, training.validations
+    best = history.most_accurate(validations)
     steps_per_second = now.steps_per_second if now else None
     numbers = {
         "Training loss, smoothed": loss(smoothed[-1]) if len(smoothed) else "–",
-        "Best validation accuracy": "–" if best is None else f"{best:.1%}",
+        "Best validation accuracy": "–" if best is None else f"{best.accuracy:.1%}",
         "Steps a second": "–" if steps_per_second is None else rate(steps_per_second),
         "Trainable parameters": count(started.trainable_parameters) if started else "–",
     }
@@ -256,7 +247,7 @@ def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
         description += f", now {loss(steps['loss'][-1])}"
     if validations:
         description += f"; validation accuracy {validations[-1].accuracy:.1%} after epoch {validations[-1].epoch}"
-    live_chart(figure, key=f"chart-{run.folder.id}", numbers=numbers, height=_CHART_HEIGHT, description=description)
+    show_run(run, training, numbers=numbers, description=description)
 
 
 def _log(run: Snapshot) -> None:

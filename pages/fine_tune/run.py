@@ -1,12 +1,13 @@
-"""One fine-tuning, or a race: watch it live, and see how it ended. The address names it with `?run=`."""
+"""One fine-tuning, or a race: watch it live, and see how it ended. The address names it with `?run=`,
+and how the chart is drawn with `x` and `scale`."""
 
 import streamlit as st
 
 from core.errors import RunNotFoundError
 from pages.fine_tune.live_race import live_race
 from pages.fine_tune.live_run import live_run
-from pages.places import FINE_TUNE, RUNS
-from pages.ui import lookup
+from pages.places import FINE_TUNE, FINE_TUNE_RUN, RUNS
+from pages.ui import chart_view, kept_address, lookup
 from pages.ui.format import plain
 from pages.ui.once import forget_click, note_opened
 
@@ -16,6 +17,7 @@ def main() -> None:
     run_id = st.query_params.get("run")
     if run_id is None:
         st.switch_page(FINE_TUNE.script)
+    chart_view.open_view(run_id, is_opened=kept_address.is_opened(FINE_TUNE_RUN.address, ("run", *chart_view.NAMES)))
     # A link within the app hands its query over without changing the address; setting it does.
     lookup.open_run(run_id)
     forget_click()

@@ -1,7 +1,7 @@
 """Runs: every run in one list; one of them to open, rename, resume or delete; several of them side by side.
 
 In the address: `?compare=ID,ID` holds the selection, be it one run or several, `filter` the words that are looked for,
-and `races=unfolded` that each run of a race has a row of its own.
+and `races=unfolded` that each run of a race has a row of its own; `x` and `scale` are those of the chart.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pages.runs.one import show_one
 from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
 from pages.runs.table import open_clicked, table
-from pages.ui import kept_address
+from pages.ui import chart_view, kept_address
 from pages.ui.format import plain
 
 _FILTER, _UNFOLD = "runs_filter", "runs_unfold"
@@ -70,7 +70,9 @@ def _list(listed: Sequence[Summary]) -> None:
 
 def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
     """Which rows the table has: the words of the filter, and whether the runs of a race have rows of their own."""
-    if kept_address.is_opened(places.RUNS.address, ("compare", "filter", "races")):
+    is_opened = kept_address.is_opened(places.RUNS.address, ("compare", "filter", "races", *chart_view.NAMES))
+    chart_view.open_view(places.RUNS.address, is_opened=is_opened)
+    if is_opened:
         st.session_state[_FILTER] = st.query_params.get("filter", "")[:_MAX_FILTER]
         st.session_state[_UNFOLD] = st.query_params.get("races") == "unfolded"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -85,6 +87,8 @@ def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
             max_chars=_MAX_FILTER,
         )
     address = {"compare": ",".join(selected_ids()), "filter": words, "races": "unfolded" if is_unfolded else ""}
+    if len(selected_ids()) > 1:  # there is a chart
+        address |= chart_view.address()
     kept_address.write(places.RUNS.address, {name: value for name, value in address.items() if value})
     return words, is_unfolded
 

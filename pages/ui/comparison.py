@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.figures.training import ComparedRun, compare_training, lane_colors, smooth
-from core.runs import history
+from core.figures.training import lane_colors
 from core.runs.results import Result, differing_settings, judge, leader, summarize
 from core.runs.snapshot import Snapshot
 from pages.ui.format import count, duration, plain, rate
-from pages.ui.live_chart import live_chart
+from pages.ui.training_chart import show_runs, training_of
 
-_CHART_HEIGHT = 460
 _MAX_NUMBERS = 4  # more would push the chart off the screen
 
 
@@ -23,17 +21,16 @@ def compare_runs(runs: Sequence[Snapshot]) -> None:
     """
     configs = [run.folder.config() for run in runs]
     results = summarize(runs)
-    lanes = [
-        _lane(run, label=result.label, color=color)
-        for run, result, color in zip(runs, results, lane_colors([config.mode for config in configs]), strict=True)
+    colors = lane_colors([config.mode for config in configs])
+    trainings = [
+        training_of(run, config, label=result.label, color=color)
+        for run, config, result, color in zip(runs, configs, results, colors, strict=True)
     ]
-    chart_id = " ".join(run.folder.id for run in runs)
     bests = {f"{result.label} · best on validation": _accuracy(_best_accuracy(result)) for result in results}
-    live_chart(
-        compare_training(lanes, chart_id=chart_id),
-        key=f"compare {chart_id}",
+    show_runs(
+        runs,
+        trainings,
         numbers=bests if len(bests) <= _MAX_NUMBERS else {},
-        height=_CHART_HEIGHT,
         description="Losses and validation accuracies. Best on validation: "
         + ", ".join(f"{result.label} {_accuracy(_best_accuracy(result))}" for result in results),
     )
@@ -80,18 +77,6 @@ def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:
     lines = [f"| {name} | {' | '.join(values)} |" for name, values in cells.items()]
     heading = f"| | {' | '.join(plain(result.label) for result in results)} |"
     return "\n".join([heading, f"| :-- |{' --: |' * len(results)}", *lines])
-
-
-def _lane(run: Snapshot, *, label: str, color: str) -> ComparedRun:
-    started, steps = history.started(run.events), run.steps
-    return ComparedRun(
-        label=label,
-        color=color,
-        steps=steps,
-        smoothed=smooth(steps["loss"], started.total_steps if started else 1),
-        validations=history.validations(run.events),
-        steps_per_epoch=started.steps_per_epoch if started else 1,
-    )
 
 
 def _best_in_bold(accuracies: Sequence[float | None]) -> list[str]:

@@ -13,6 +13,7 @@ _WORDS = {
     "Step": "One such change of the weights.",
     "Epoch": "Once through all training photos.",
     "Loss": "How wrong the network is, as a number. Training makes it smaller.",
+    "Overfitting": "To learn the training photos by heart: the loss on them falls, and that on other photos rises.",
     "Learning rate": "How far each step changes the weights. Too small is slow, too large makes the loss grow.",
     "Validation": "To measure the network on photos that it is not trained on, after every epoch.",
     "Test": "To measure it once, at the end, on photos that were used for nothing else.",

@@ -84,7 +84,8 @@ def move(name: str, value: str) -> None:
         st.query_params.pop(name, None)
     at: _At | None = st.session_state.get(_AT)
     if at is not None:
-        st.session_state[_AT] = replace(at, address=st.query_params.to_dict(), is_seen=False)
+        moved = st.query_params.to_dict()
+        st.session_state[_AT] = replace(at, address=moved, is_seen=at.is_seen and at.address == moved)
 
 
 def forget(page: str) -> None:

@@ -3,12 +3,16 @@
 
 let plotly = null;
 
+// An address of the dashboard: beside the folder from which the page took its own scripts, wherever a proxy has put that.
+function addressOf(path) {
+  const own = [...document.scripts].map((loaded) => loaded.src).find((address) => address.includes("/static/"));
+  return new URL(path, (own ?? document.baseURI).replace(/\/static\/.*/, "/")).href;
+}
+
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    // Beside the folder from which the page took its own scripts, wherever a proxy has put that.
-    const own = [...document.scripts].map((loaded) => loaded.src).find((address) => address.includes("/static/"));
-    script.src = new URL("assets/plotly.min.js", (own ?? document.baseURI).replace(/\/static\/.*/, "/")).href;
+    script.src = addressOf("assets/plotly.min.js");
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
       plotly = null; // the next update tries again
@@ -43,11 +47,20 @@ function withPageColors(layout, element) {
     linecolor: color("--st-border-color"),
     automargin: true,
   });
+  const dark = isDark(element) ? layout.meta.dark_colors : {};
+  const shapes = layout.shapes?.map((shape) => {
+    const { line } = shape;
+    return { ...shape, line: { ...line, color: dark[line.color] ?? line.color } };
+  });
   const axes = Object.entries(layout).filter(([name]) => /^[xy]axis\d*$/.test(name));
   return {
     ...layout,
     ...Object.fromEntries(axes.map(([name, settings]) => [name, axis(settings)])),
+    ...(shapes && { shapes }),
+    // Words that stand upon a line hide it, where there are any.
+    annotations: layout.annotations?.map((note) => (note.text.trim() ? { ...note, bgcolor: color("--st-background-color") } : note)),
     font: { ...layout.font, color: color("--st-text-color") },
+    paper_bgcolor: color("--st-background-color"), // a picture has it, too, and so has what is hovered over
     hoverlabel: {
       bgcolor: color("--st-secondary-background-color"),
       font: { color: color("--st-text-color") },
@@ -68,17 +81,81 @@ const config = () => ({
   modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 });
 
+function withText(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}
+
 function number(label, value) {
   const entry = document.createElement("div");
-  const [term, definition] = [document.createElement("dt"), document.createElement("dd")];
-  term.textContent = label;
-  definition.textContent = value;
-  entry.append(term, definition);
+  entry.append(withText("dt", label), withText("dd", value));
   return entry;
 }
 
+// The fields for how the chart is drawn. What is chosen stays until the page says something new: an update that was
+// under way before says what stood there.
+function drawChoices(chart) {
+  for (const { name, label, value, options } of chart.data.choices) {
+    chart.choices[name] ??= addChoice(chart, name, label, options);
+    const field = chart.choices[name];
+    if (field.said !== value) field.select.value = value;
+    field.said = value;
+  }
+}
+
+function addChoice(chart, name, label, options) {
+  const field = withText("label", label);
+  const select = document.createElement("select");
+  for (const [value, words] of options) select.append(new Option(words, value));
+  select.addEventListener("change", () => chart.setTriggerValue("choice", { name, value: select.value }));
+  field.append(select);
+  chart.tools.insertBefore(field, chart.downloads);
+  return { select, said: null };
+}
+
+// A table of the numbers, from the server, and pictures of the chart as it stands there.
+function drawDownloads(chart) {
+  chart.downloads.hidden = !chart.data.downloads;
+  if (!chart.data.downloads || chart.downloads.childElementCount) return;
+  const table = withText("a", "CSV");
+  table.title = "Every step, as a table";
+  table.addEventListener("click", () => {
+    const { name, csv } = chart.data.downloads;
+    Object.assign(table, { href: addressOf(csv), download: `${name}.csv` });
+  });
+  table.href = addressOf(chart.data.downloads.csv);
+  const pictures = ["png", "svg"].map((format) => {
+    const button = withText("button", format.toUpperCase());
+    button.type = "button";
+    button.title = "The chart as it is shown, as a picture";
+    button.addEventListener("click", () => savePicture(chart, format));
+    return button;
+  });
+  chart.downloads.append(withText("span", "Download"), table, ...pictures);
+}
+
+async function savePicture(chart, format) {
+  try {
+    const Plotly = await loadPlotly();
+    const { data, layout, clientWidth: width, clientHeight: height } = chart.plot;
+    // A picture has none of the page's fonts: what is measured in another one would be cut off.
+    const drawn = { data, layout: { ...layout, font: { ...layout.font, family: "Arial, Helvetica, sans-serif" } } };
+    const link = document.createElement("a");
+    link.href = await Plotly.toImage(drawn, { format, width, height, scale: format === "png" ? 2 : 1 });
+    link.download = `${chart.data.downloads.name}.${format}`;
+    link.click();
+    chart.failure.replaceChildren();
+  } catch (error) {
+    chart.failure.textContent = `The picture cannot be made: ${error.message}. Try again.`;
+  }
+}
+
 function draw(chart) {
-  const { figure, numbers, height, description } = chart.data;
+  const { figure, numbers, height, description, notes } = chart.data;
+  chart.notes.replaceChildren(...notes.map((note) => withText("p", note)));
+  drawChoices(chart);
+  drawDownloads(chart);
   chart.numbers.replaceChildren(...Object.entries(numbers).map(([label, value]) => number(label, value)));
   chart.root.setAttribute("aria-label", description);
   chart.plot.style.height = `${height}px`;
@@ -171,8 +248,18 @@ function create(parentElement) {
   root.append(failure, everything, plot, keys);
   const numbers = document.createElement("dl");
   numbers.className = "live-chart-numbers";
-  parentElement.append(numbers, root);
-  const chart = { root, numbers, plot, failure, everything, isWatched: false, data: null, config: config() };
+  const notes = document.createElement("div");
+  notes.className = "live-chart-notes";
+  const tools = document.createElement("div");
+  tools.className = "live-chart-tools";
+  const downloads = document.createElement("div");
+  downloads.className = "live-chart-downloads";
+  downloads.setAttribute("role", "group");
+  downloads.setAttribute("aria-label", "Download");
+  tools.append(downloads);
+  parentElement.append(numbers, root, notes, tools);
+  const parts = { root, numbers, plot, failure, everything, notes, tools, downloads };
+  const chart = { ...parts, choices: {}, isWatched: false, data: null, config: config() };
   everything.addEventListener("click", () => showEverything(chart));
   root.addEventListener("keydown", (event) => onKey(chart, event));
   // A change of theme comes as new values of the page's colour variables.
@@ -188,16 +275,15 @@ function create(parentElement) {
 const charts = new WeakMap();
 
 export default function (component) {
-  const { data, parentElement } = component;
+  const { data, parentElement, setTriggerValue } = component;
   if (!charts.has(parentElement)) charts.set(parentElement, create(parentElement));
   const chart = charts.get(parentElement);
-  chart.data = data;
+  Object.assign(chart, { data, setTriggerValue });
   draw(chart);
   return () => {
     clearInterval(chart.watch);
     if (window.Plotly) window.Plotly.purge(chart.plot);
-    chart.numbers.remove();
-    chart.root.remove();
+    for (const part of [chart.numbers, chart.root, chart.notes, chart.tools]) part.remove();
     charts.delete(parentElement);
   };
 }

@@ -27,7 +27,7 @@ def test_every_page_opens_and_charts_are_drawn(page: Page, server: Server) -> No
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.url}fine_tuning?run={run.id}")
-    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 3", timeout=30_000)
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 4", timeout=30_000)
     for place in PLACES:
         if place.is_listed:
             page.goto(f"{server.url}{place.address}")

@@ -64,7 +64,7 @@ def test_rows_are_selected_compared_deleted_and_taken_back(page: Page, server: S
     click_row(page, 0)
     page.wait_for_url(re.compile(rf"compare={newest_first[1].id}(,|%2C){newest_first[0].id}$"))
     expect(page.get_by_text("2 runs selected")).to_be_visible()
-    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 6")
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 8")
 
     page.reload()
     expect(page.get_by_text("2 runs selected")).to_be_visible()
@@ -183,7 +183,7 @@ def test_run_is_renamed_by_the_enter_key_and_the_form_closes(page: Page, server:
 def test_chart_that_was_zoomed_into_says_so_and_shows_everything_again(page: Page, server: Server, axis: str) -> None:
     run = make_run(server, "zoomed")
     page.goto(f"{server.url}fine_tuning?run={run.id}")
-    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 3", timeout=30_000)
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 4", timeout=30_000)
     everything = page.get_by_role("button", name="Zoomed in · show everything")
     expect(everything).to_be_hidden()
     before = page.evaluate(f"document.querySelector('.live-chart-plot').layout.{axis}.range")

@@ -85,7 +85,7 @@ def test_from_a_networks_layers_to_its_predictions(
     expect(page).to_have_url(re.compile("mode=race"))
     page.get_by_role("button", name="Start the race").click()
     expect(page.get_by_role("button", name="Stop the race")).to_be_visible(timeout=10_000)
-    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.[3]?.x?.length > 2", timeout=30_000)
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.[4]?.x?.length > 2", timeout=30_000)
     stays_within(page, width)
     expect(page.get_by_text("has the best test accuracy")).to_be_visible(timeout=240_000)
     expect(page.get_by_text("A fair race")).to_be_visible()
@@ -95,7 +95,7 @@ def test_from_a_networks_layers_to_its_predictions(
     page.goto(f"{server.url}runs?compare={','.join(lanes)}")
     expect(page.get_by_text("has the best test accuracy")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("columnheader", name="EfficientNet-Lite0, frozen").first).to_be_visible()
-    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 6")
+    page.wait_for_function("document.querySelector('.live-chart-plot')?._fullData?.length === 8")
     stays_within(page, width)
 
     # Predict with the frozen one: by chance, one of ten would be right.

@@ -17,9 +17,11 @@ from core.data import points
 from core.errors import RunNotFoundError, UnfreezeError
 from core.figures import linear_fit as line_figures
 from core.figures import training as figures
+from core.figures.view import UNITS, View
 from core.runs import control, history, locks, overview, progress, queue, store, trash
 from core.runs.config import LinearFitConfig
 from core.runs.folder import RunFolder
+from core.runs.milestones import milestones
 from core.runs.overview import Summary
 from core.runs.reader import RunReader
 from tests.damage import KINDS, make_runs
@@ -119,11 +121,18 @@ def _draw(folder: RunFolder) -> None:
         line_figures.fitting_curves(reader.steps, epochs=9, exact=exact, smallest_loss=0.5, chart_id="x")
         return
     started, validations = history.started(reader.events), history.validations(reader.events)
-    smoothed = figures.smooth(reader.steps["loss"], started.total_steps if started else 1)
     steps_per_epoch = started.steps_per_epoch if started else 1
-    figures.live_training(
-        reader.steps, smoothed, validations, mode="full", steps_per_epoch=steps_per_epoch, chart_id="x"
+    training = figures.Training(
+        color="#0072B2",
+        steps=reader.steps,
+        smoothed=figures.smooth(reader.steps["loss"], started.total_steps if started else 1),
+        validations=validations,
+        steps_per_epoch=steps_per_epoch,
+        milestones=milestones(folder.config(), reader.events),
     )
+    for unit in UNITS:
+        figures.live_training(training, chart_id="x", view=View(x=unit, scale="log_both"))
+    history.turn(validations, reader.steps, steps_per_epoch)
 
 
 def others(home: Path, damaged: RunFolder) -> list[Summary]:

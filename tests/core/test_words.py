@@ -110,3 +110,25 @@ def test_names_to_try_are_shown_unlike_each_other() -> None:
 )
 def test_size_has_three_digits_and_its_unit(num_bytes: float, looks: str) -> None:
     assert size(num_bytes) == looks
+
+
+@given(TEXTS)
+def test_name_of_a_file_has_nothing_in_it_that_a_disk_or_a_shell_would_mind(name: str) -> None:
+    stem = words.file_stem(name)
+    assert len(stem) <= 40
+    assert all(character.isalnum() or character == "-" for character in stem)
+    assert not any(words.is_invisible(character) for character in stem)
+    assert not stem.startswith("-")
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("EfficientNet-Lite0, frozen", "EfficientNet-Lite0-frozen"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("<b>Äpfel</b>\u202e", "b-Äpfel-b"),
+        ("...", ""),
+    ],
+)
+def test_name_of_a_file_still_tells_whose_it_is(name: str, stem: str) -> None:
+    assert words.file_stem(name) == stem
