@@ -23,7 +23,6 @@ from core.runs.folder import RunFolder
 from core.runs.kinds import Kind
 from core.runs.queue import DeviceQueue
 from core.runs.writer import append_event
-from core.words import shown
 
 _FOR_GOOD = (TrainingDivergedError, TrainingImpossibleError, DataChangedError)  # another attempt gets no further
 
@@ -127,7 +126,7 @@ def _find_device(lane: Lane, lanes: list[Lane]) -> str:
         return names[0]
     if lane.writer.attempt == 1:
         return wanted  # which is refused, by its name
-    message = f"This computer has no device {shown(wanted)}, on which the run was begun: it goes on on {names[0]}."
+    message = f"This computer has no device {wanted!r}, on which the run was begun: it goes on on {names[0]}."
     lane.writer.append(Noted(message=message))
     return names[0]
 

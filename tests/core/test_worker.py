@@ -18,7 +18,7 @@ from core import driver
 from core.errors import UnfreezeError
 from core.lane import Lane, explain_fault
 from core.models import build
-from core.runs import control, history, jobs, known_devices, locks, queue, store, trash, workers
+from core.runs import control, jobs, known_devices, locks, queue, store, trash, workers
 from core.runs.config import FineTuneConfig
 from core.runs.events import Checkpointed, Failed, Finished, Queued, Resumed, Started, Stopped
 from core.runs.folder import RunFolder
@@ -218,28 +218,6 @@ def test_run_that_failed_for_lack_of_something_goes_on_later(home: Path, tmp_pat
     wait_for_steps(folder, 1)
     jobs.stop(folder)
     assert wait_for_end(folder).status is Status.STOPPED
-
-
-@pytest.mark.long
-def test_queue_of_a_device_that_is_not_there_is_left_for_the_right_one(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(known_devices, "resolve", lambda runs_home, device: "cuda:7")
-    folder = jobs.start(home, dataclasses.replace(QUICK, device="auto"))
-    run = wait_for_end(folder)
-    assert run.status is Status.FINISHED, folder.log_tail(9)
-
-
-@pytest.mark.long
-def test_run_of_a_device_that_has_gone_goes_on_on_another(home: Path) -> None:
-    folder = jobs.start(home, dataclasses.replace(QUICK, device="cuda:7"))
-    run = wait_for_end(folder)
-    assert isinstance(run.last_event, Failed)
-    assert "no device 'cuda:7'" in run.last_event.message
-    jobs.resume(home, folder)
-    wait_until(lambda: follow(folder).status is Status.FINISHED)
-    (note,) = history.recoveries(follow(folder).events)
-    assert note.startswith("This computer has no device cuda:7, on which the run was begun: it goes on on ")
 
 
 def test_live_run_is_not_resumed(home: Path) -> None:
