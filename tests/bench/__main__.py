@@ -42,7 +42,7 @@ MEASURES = {
     "lightning": "against_lightning",
     "recipes": "recipes",
 }
-# One installs packages, the other trains for an hour and has no target.
+# One installs packages, the other trains for hours and has no target.
 ONLY_BY_NAME = ("lightning", "recipes")
 Measure = Callable[..., Iterator[Figure | str]]  # texts are printed as they are
 
@@ -65,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         "--image-size", type=_at_least_one, metavar="PIXELS", help="for training; small ones only try a benchmark"
     )
     own.add_argument("--seeds", type=_at_least_one, metavar="NUMBER", help="recipes: how many, from 0 on (default 3)")
-    own.add_argument("--only", nargs="+", metavar="PRESET/WAY", help="recipes: train these alone, as in quick/full")
+    own.add_argument(
+        "--only",
+        nargs="*",
+        metavar="PRESET/WAY",
+        help="recipes: train these alone, such as quick/full, or none: the table then is of what is in the results",
+    )
     own.add_argument(
         "--results", metavar="FILE", help="recipes: keep each run here; what is there is not trained again"
     )

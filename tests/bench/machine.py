@@ -6,12 +6,16 @@ from importlib.metadata import version
 
 def machine(device: str) -> str | None:
     """The device, and what it is in; None where this machine has no such device."""
-    from core.devices import probe  # brings torch, which must see the environment as it is by then
+    from torch import get_num_threads  # not before: it must find the environment that trainings will find
+
+    from core.devices import probe
 
     label = next((info.label for info in probe() if info.name == device), None)
-    return label and f"{label}, {platform.system()} {platform.machine()}"
+    number = get_num_threads()  # fewer than cores, where OMP_NUM_THREADS says so
+    threads = f", {number} {'thread' if number == 1 else 'threads'}" if device == "cpu" else ""
+    return label and f"{label}{threads}, {platform.system()} {platform.machine()}"
 
 
 def versions() -> str:
     """Those that decide what is computed, and how fast."""
-    return ", ".join([f"Python {platform.python_version()}", f"PyTorch {version('torch')}"])
+    return f"Python {platform.python_version()}, PyTorch {version('torch')}, torchvision {version('torchvision')}"
