@@ -170,11 +170,3 @@ def test_no_file_is_longer_than_one_can_read_at_a_time() -> None:
     most = {"core": 300, "pages": 300, "tests": 400}
     lengths = {path: len(path.read_text().splitlines()) for folder in most for path in (ROOT / folder).rglob("*.py")}
     assert not {path: length for path, length in lengths.items() if length > most[path.relative_to(ROOT).parts[0]]}
-
-
-@pytest.mark.parametrize("measures", ["training", "files"])
-def test_benchmarks_that_need_no_page_run_without_a_browser_and_streamlit(measures: str) -> None:
-    """As on a machine that has nothing but a GPU."""
-    code = f"import sys, tests.bench.{measures}; print([m for m in ('playwright', 'streamlit') if m in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert ran.stdout.strip() == "[]"

@@ -35,6 +35,12 @@ _spare: "tuple[subprocess.Popen[bytes], socket.socket] | None" = None
 _children: "list[subprocess.Popen[bytes]]" = []
 
 
+def environment(*, trains: bool = True) -> dict[str, str]:
+    """The variables that a worker is started with."""
+    # The home as this process sees it: a relative one would be another folder there.
+    return {**os.environ, **(_KEEP_MEMORY if trains else {}), "UNFREEZE_HOME": str(home())}
+
+
 def prepare() -> None:
     """Have a spare worker import torch, and look for devices, ahead of the next start.
 
@@ -169,8 +175,7 @@ def _spawn(
         return subprocess.Popen(
             [sys.executable, "-m", "core.worker", *arguments],
             cwd=_ROOT,
-            # The home as this process sees it: a relative one would be another folder there.
-            env={**os.environ, **(_KEEP_MEMORY if trains else {}), "UNFREEZE_HOME": str(home())},
+            env=environment(trains=trains),
             pass_fds=pass_fds,
             stdin=subprocess.DEVNULL,
             stdout=output,

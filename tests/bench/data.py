@@ -23,13 +23,12 @@ from core.runs.pack_config import PackConfig
 from core.runs.reader import RunReader
 from core.runs.status import Status
 from tests.bench.figures import Figure, temporary_home
-from tests.bench.training import has_ended
+from tests.bench.runs import has_ended, warm_worker
 from tests.conftest import wait_until
 
 _ROUNDS = 3
 _PHOTOS, _SIZE = 2_000, (500, 375)
 _MANY, _FEW = 50_000, 2_000
-_SPARE_S = 8.0  # until a spare worker has imported PyTorch, as it has when a page was open for a moment
 
 
 def packing(device: str) -> Iterator[Figure]:
@@ -134,8 +133,7 @@ def cifar10(device: str) -> Iterator[Figure]:
         _write_cifar(Path(folder))
         for _ in range(_ROUNDS):
             with temporary_home() as home:
-                workers.prepare()
-                time.sleep(_SPARE_S)
+                warm_worker()
                 began = time.perf_counter()
                 kept = _pack(home, Path(folder))
                 packed = time.perf_counter() - began

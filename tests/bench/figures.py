@@ -1,8 +1,9 @@
 """A measured number, and a home that is gone afterwards: what all benchmarks share."""
 
 import os
+import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,21 @@ class Figure:
     unit: str
     target: float
     more_is_better: bool = False
+    runs: tuple[float, ...] = ()  # that it is the median of, in their order
+
+    @classmethod
+    def median(
+        cls, runs: Sequence[float], *, name: str, unit: str, target: float, more_is_better: bool = False
+    ) -> "Figure":
+        """The median of several runs, which are told with it."""
+        return cls(
+            name=name,
+            value=statistics.median(runs),
+            unit=unit,
+            target=target,
+            more_is_better=more_is_better,
+            runs=tuple(runs),
+        )
 
     @property
     def is_met(self) -> bool:
@@ -24,7 +40,9 @@ class Figure:
 
     def __str__(self) -> str:
         sign, verdict = (">=" if self.more_is_better else "<="), ("ok" if self.is_met else "MISSED")
-        return f"{self.name:<58} {self.value:>9.3f} {self.unit:<9} target {sign} {self.target:g} {self.unit}  {verdict}"
+        line = f"{self.name:<58} {self.value:>9.3f} {self.unit:<9} target {sign} {self.target:g} {self.unit}  {verdict}"
+        spread = f"  ({len(self.runs)} runs, {min(self.runs):.3f} to {max(self.runs):.3f})" if self.runs else ""
+        return line + spread
 
 
 @contextmanager
