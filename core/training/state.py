@@ -24,6 +24,7 @@ from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import on_cpu, plain, read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
 from core.training.fields import check_head, copy_weights, restore_optimizer, under_whole_names
+from core.training.mixed_precision import train_depthwise_in_float32
 from core.training.optimizers import MEMORY, make_optimizer
 from core.training.photos import PhotosOfSide
 from core.training.plan import Plan, Plans
@@ -95,6 +96,8 @@ class TrainingState:
             )
         model.to(device, memory_format=devices.memory_format(device))  # type: ignore[call-overload]
         precision = devices.default_precision(device) if config.precision == "auto" else config.precision
+        if device.type == "cpu" and precision == "bfloat16":
+            train_depthwise_in_float32(model)
         plans = Plans(model, config, precision)
         head = heads.get_head(model, config.architecture)
         if config.learning.head_dropout:
