@@ -57,24 +57,69 @@ _QUICK = {
     "weight_decay": 1e-2,
 }
 
+# Pretrained layers keep more of what they know with small steps of AdamW, and with BatchNorm as it is. A new last layer
+# knows nothing: it learns faster than they do.
+_GENTLE = {
+    **_QUICK,
+    "image_size": 160,
+    "epochs": 3,
+    "algorithm": "adamw",
+    "learning_rate": 3e-3,
+    "backbone_rate": 0.1,
+    "schedule": "cosine",
+    "warm_up": 0.1,
+    "batch_norm": "eval",
+}
+_STRONG = {
+    **_GENTLE,
+    "augmentation": "random_resized_crop",
+    "crop_scale": 0.5,
+    "flip": 0.5,
+    "image_size": 224,
+    "epochs": 6,
+    "decayed": "weights",
+    "label_smoothing": 0.1,
+}
+_SCRATCH = {
+    **_RECIPE,
+    "augmentation": "random_resized_crop",
+    "crop_scale": 0.3,
+    "flip": 0.5,
+    "image_size": 96,
+    "epochs": 30,
+    "batch_size": 32,
+    "algorithm": "adamw",
+    "learning_rate": 1e-3,
+    "schedule": "cosine",
+    "warm_up": 0.05,
+    "weight_decay": 0.05,
+    "decayed": "weights",
+}
+
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         label="Quick start",
         description="A good model soon. Without random crops, so that layers that are frozen are computed only once.",
         frozen=_QUICK,
-        # Pretrained blocks keep more of what they know with small steps of AdamW, and with BatchNorm as it is.
-        part={
-            **_QUICK,
-            "epochs": 5,
-            "algorithm": "adamw",
-            "learning_rate": 3e-4,
-            "schedule": "cosine",
-            "warm_up": 0.1,
-            "batch_norm": "eval",
-        },
-        # Gentler: at 1e-2, the first epoch undoes more of the pretrained layers than the next two learn again.
-        full={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
-        race={**_QUICK, "epochs": 3, "learning_rate": 3e-3},
+        part={**_GENTLE, "epochs": 5},
+        full=_GENTLE,
+        race=_GENTLE,
+    ),
+    "strong": Preset(
+        label="Strong",
+        description="The best model within some minutes: larger images, changed at random, and more epochs.",
+        frozen={**_STRONG, "augmentation": "none", "crop_scale": _RECIPE["crop_scale"], "flip": 0.0, "epochs": 20},
+        part=_STRONG,
+        full=_STRONG,
+        race=_STRONG,
+    ),
+    "scratch": Preset(
+        label="From scratch",
+        description="For random weights, MyCNN among them: many epochs on small images, changed at random.",
+        frozen=_SCRATCH,
+        part=_SCRATCH,
+        full=_SCRATCH,
+        race=_SCRATCH,
     ),
     "lesson": Preset(
         label="Lesson",

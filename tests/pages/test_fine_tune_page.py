@@ -218,7 +218,7 @@ def test_finished_run_says_how_well_it_went_and_what_to_do_next(home: Path, star
     assert f"{folder.id}.pt" in texts(page), "the lines of Python name the file as it is downloaded"
     apps.arrive(button(page, "Set up full fine-tuning").click().run(), FINE_TUNE)
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig.of(epochs=2, mode="full", learning_rate=0.003)]
+    assert started == [FineTuneConfig.of(mode="full", **PRESETS["quick"].full | {"epochs": 2})]
 
 
 def test_settings_of_a_run_can_be_changed(home: Path, started: list[FineTuneConfig]) -> None:
@@ -306,7 +306,8 @@ def test_race_trains_both_ways_on_the_same_settings(
     assert page.query_params["mode"] == "race"
     button(page, "Start the race").click().run()
     settings = PRESETS["quick"].race
-    assert started == [FineTuneConfig.of(mode="frozen", **settings), FineTuneConfig.of(mode="full", **settings)]
+    frozen = settings | {"backbone_rate": 1.0, "batch_norm": "train"}  # which have no effect there
+    assert started == [FineTuneConfig.of(mode="frozen", **frozen), FineTuneConfig.of(mode="full", **settings)]
 
 
 def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +332,7 @@ def test_address_opens_the_same_settings(started: list[FineTuneConfig]) -> None:
     page = open_page(architecture="my_cnn", weights="random", mode="full", epochs="7", seed="3", momentum="0.5")
     assert not page.warning
     button(page, "Start fine-tuning").click().run()
-    settings = PRESETS["quick"].settings("full") | {"epochs": 7, "seed": 3, "momentum": 0.5}
+    settings = PRESETS["quick"].full | {"epochs": 7, "seed": 3, "momentum": 0.5, "image_size": 224}
     assert started == [FineTuneConfig.of(architecture="my_cnn", weights="random", mode="full", **settings)]
 
 
