@@ -8,6 +8,7 @@ from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
 from core.runs.folder import RunFolder
+from core.runs.race_names import default_names, short_names
 from core.runs.settings import settings_of
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
@@ -62,12 +63,16 @@ def _summarize(run: Snapshot, label: str) -> Result:
 def labels(folders: Sequence[RunFolder]) -> list[str]:
     """A different label for each run: its name and, where that is not enough, its settings, its time, its id.
 
+    All runs of one race that nobody has renamed are labelled by what tells them apart alone.
+
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
     found = [shown(folder.description()["name"], most=_NAME_LENGTH) for folder in folders]
     configs = [folder.config() for folder in folders]
     ids = [folder.id for folder in folders]
+    if _are_a_race(folders) and found == [shown(name, most=_NAME_LENGTH) for name in default_names(configs)]:
+        found = [shown(name, most=_NAME_LENGTH) for name in short_names(configs)]
     for distinction in (
         _distinguish(found, configs),
         [f"{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}" for run_id in ids],
@@ -78,6 +83,11 @@ def labels(folders: Sequence[RunFolder]) -> list[str]:
             for label, more in zip(found, distinction, strict=True)
         ]
     return found
+
+
+def _are_a_race(folders: Sequence[RunFolder]) -> bool:
+    """Whether these are all runs of one race."""
+    return len(folders) > 1 and all(set(folder.race()) == {other.id for other in folders} for folder in folders)
 
 
 def _distinguish(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> list[str]:
