@@ -10,6 +10,7 @@ from core.runs.settings import settings_of
 from core.words import shown
 
 _SETTINGS = settings_of(FineTuneConfig)
+_FIRST = ("weights", "algorithm", "augmentation", "learning_rate", "schedule")  # what people race for
 
 
 def default_names(configs: Sequence[RunConfig]) -> list[str]:
@@ -31,7 +32,7 @@ def short_names(configs: Sequence[FineTuneConfig]) -> list[str]:
 def _told_apart(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> list[str]:
     """These names; where some are the same, with the first of their settings that differ."""
     found, values = list(names), [config.to_dict() for config in configs]
-    for setting in values[0]:
+    for setting in dict.fromkeys((*_FIRST, *values[0])):
         if len(set(found)) == len(found):
             break
         said = [_phrase(setting, own[setting]) for own in values]

@@ -7,7 +7,7 @@ import streamlit as st
 from core.runs import first_losses, history
 from core.runs.history import RaceStart
 from core.runs.snapshot import Snapshot
-from pages.ui.format import counted, plain
+from pages.ui.format import counted, listed, plain
 
 
 def show_fairness(runs: Sequence[Snapshot]) -> None:
@@ -23,8 +23,8 @@ def show_fairness(runs: Sequence[Snapshot]) -> None:
         what = "started with different new layers" if not start.head_hashes else "trained on different photos"
         st.warning(f"This race is not fair: its runs {what}. Start it again.", icon=":material/balance:")
         return
-    all_went = len({run.folder.config().epochs for run in runs}) == 1
-    epochs = counted(start.epochs, "epoch") if all_went else f"the {counted(start.epochs, 'epoch')} that all have done"
+    is_all = len({run.folder.config().epochs for run in runs}) == 1
+    epochs = f"{counted(start.epochs, 'epoch')}{'' if is_all else ', as far as all of them went'}"
     st.caption(
         f":material/balance: A fair race: {_layers(start)} and trained on the same photos in the same order, for "
         f"{epochs} (fingerprint {plain(start.rows_hash)}).{_why_apart(runs)} The seconds count a run's own work only."
@@ -38,7 +38,7 @@ def _layers(start: RaceStart) -> str:
         return f"every run started with the same new layer (fingerprint {hashes[0]})"
     return (
         "every run started with the new layer that its network has for this seed "
-        f"(fingerprint{'s' if len(hashes) > 1 else ''} {joined(hashes)})"
+        f"(fingerprint{'s' if len(hashes) > 1 else ''} {listed(hashes)})"
     )
 
 
@@ -52,13 +52,4 @@ def _why_apart(runs: Sequence[Snapshot]) -> str:
     )
     if not reasons:
         return ""
-    return f" Their first losses still differ, though seed and photos are the same: {joined(reasons)}."
-
-
-def joined(parts: Sequence[str]) -> str:
-    """ "a", "a and b", "a; b; and c" where one of them has a comma."""
-    separator = "; " if any("," in part for part in parts) else ", "
-    *before, last = parts
-    if not before:
-        return last
-    return f"{separator.join(before)}{'; and' if separator == '; ' else ' and'} {last}"
+    return f" Their first losses still differ, though seed and photos are the same: {'; '.join(reasons)}."

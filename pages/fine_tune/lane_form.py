@@ -110,7 +110,6 @@ def _own_fields(number: int, position: int, lane: Lane, values: Mapping[str, Any
         lanes.fill_in(number, lane, name)
     numbers = [name for name in shown if name in numbers_of(FineTuneConfig) and name != "depth"]
     problems = [_choice(name, number, position, lane, values) for name in shown if name not in numbers]
-    problems.append(_weights_of_another_network(lanes.key_of(number, "architecture"), position, lane, values))
     columns = st.columns(2) if numbers else ()
     known = ARCHITECTURES[values["architecture"]]
     for index, name in enumerate(numbers):
@@ -133,6 +132,7 @@ def _choice(name: str, number: int, position: int, lane: Lane, values: Mapping[s
     elif about is not None and name == "architecture":
         label = _of(position) + about.label
         st.selectbox(label, about.options, format_func=about.in_words, key=key, help=about.help)
+        return _weights_of_another_network(key, position, lane, values)
     elif about is not None:
         choice_field(replace(about, label=_of(position) + about.label), key=key)
     return None
@@ -140,7 +140,7 @@ def _choice(name: str, number: int, position: int, lane: Lane, values: Mapping[s
 
 def _weights_of_another_network(key: str, position: int, lane: Lane, values: Mapping[str, Any]) -> str | None:
     """Say from which weights a run starts whose network is its own, and its weights are not. Returns a problem."""
-    if "architecture" not in lane or "weights" in lane:
+    if "weights" in lane:
         return None
     words = "ImageNet" if values["weights"] == "pretrained" else "random"
     st.caption(f"{ARCHITECTURES[values['architecture']].label} starts from {words} weights.")

@@ -15,7 +15,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
 from pages.fine_tune.values import key_of, value_of
 from pages.places import DATA, DATA_SET
-from pages.ui.format import counted, plain, plain_name
+from pages.ui.format import counted, listed, plain, plain_name
 from pages.ui.problems import problems_shown
 
 _NUM_SHOWN, _MOST_PIXELS = 32, 64
@@ -106,7 +106,7 @@ def _new_layers(configs: list[FineTuneConfig], num_classes: int) -> str:
     if not others:
         return f"The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to {classes}."
     replaced = [f"`{each.head}` of {plain(each.label)} ({each.head_features:,} features)" for each in (known, *others)]
-    return f"The last layers are replaced: {_listed(replaced)} now lead to {classes}."
+    return f"The last layers are replaced: {listed(replaced)} now lead to {classes}."
 
 
 def _all_steps(configs: list[FineTuneConfig], steps: int) -> str:
@@ -119,31 +119,25 @@ def _all_steps(configs: list[FineTuneConfig], steps: int) -> str:
 def _who_learns(configs: list[FineTuneConfig], num_classes: int) -> str:
     """How many parameters are trained, in a sentence; for a race, one count a way to fine-tune, or a network."""
     totals = {config.architecture: _total(config, num_classes) for config in configs}
-    learning = {(config.architecture, config.what_learns): config for config in configs}
-    numbers = {key: config.parameters_that_learn(num_classes) for key, config in learning.items()}
+    learning = dict.fromkeys(
+        (config.architecture, config.what_learns, config.parameters_that_learn(num_classes)) for config in configs
+    )
+    total = totals[configs[0].architecture]
     if len(configs) == 1:
-        (number,), (total,) = numbers.values(), totals.values()
+        ((_, _, number),) = learning
         return f"**{number:,} of {total:,} parameters** are trained ({number / total:.2%}){_from_where(configs[0])}."
     if len(totals) == 1:
-        counts = _listed([f"**{number:,}** ({what})" for (_, what), number in numbers.items()])
-        return f"{len(configs)} runs start with the same new layer. Of {totals[configs[0].architecture]:,} parameters, {counts} are trained."
-    counts = _listed(
-        [
-            f"**{number:,}** of {totals[name]:,} parameters ({plain(ARCHITECTURES[name].label)}, {what})"
-            for (name, what), number in numbers.items()
-        ]
-    )
-    return f"{len(configs)} runs see the same photos in the same order. {counts} are trained."
+        counts = listed([f"**{number:,}** ({what})" for _, what, number in learning])
+        return f"{len(configs)} runs start with the same new layer. Of {total:,} parameters, {counts} are trained."
+    shares = [
+        f"**{number:,}** of {totals[name]:,} parameters ({plain(ARCHITECTURES[name].label)}, {what})"
+        for name, what, number in learning
+    ]
+    return f"{len(configs)} runs see the same photos in the same order. Trained are {listed(shares)}."
 
 
 def _total(config: FineTuneConfig, num_classes: int) -> int:
     return ARCHITECTURES[config.architecture].parameters_with(num_classes)
-
-
-def _listed(parts: list[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    *before, last = parts
-    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _from_where(config: FineTuneConfig) -> str:

@@ -3,11 +3,13 @@
 import dataclasses
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from core.runs import jobs, locks, progress, store
+from core.runs.config import FineTuneConfig
 from core.runs.events import (
     Event,
     RareEvent,
@@ -26,9 +28,13 @@ from tests.samples import STARTED
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> list[RunFolder]:
+BOTH_WAYS = (CONFIG, dataclasses.replace(CONFIG, mode="full"))
+
+
+def make_race(
+    home: Path, *endings: list[RareEvent], full_saw: str = "beef", configs: Sequence[FineTuneConfig] = BOTH_WAYS
+) -> list[RunFolder]:
     """A frozen and a full lane with 57 steps each, and how they ended; `full_saw` stands for the second's photos."""
-    configs = [CONFIG, dataclasses.replace(CONFIG, mode="full")]
     folders = [store.new_folder(home) for _ in configs]
     ids = tuple(folder.id for folder in folders)
     for folder, config, ending in zip(folders, configs, endings, strict=True):
