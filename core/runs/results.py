@@ -32,13 +32,14 @@ class Result:
     test_images: int | None
 
 
-def summarize(runs: Sequence[Snapshot]) -> list[Result]:
-    """What has come of each of these runs.
+def summarize(runs: Sequence[Snapshot], *, in_short: bool = False) -> list[Result]:
+    """What has come of each of these runs. `in_short`: see `labels`.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    return [_summarize(run, label) for run, label in zip(runs, labels([run.folder for run in runs]), strict=True)]
+    found = labels([run.folder for run in runs], in_short=in_short)
+    return [_summarize(run, label) for run, label in zip(runs, found, strict=True)]
 
 
 def _summarize(run: Snapshot, label: str) -> Result:
@@ -60,10 +61,11 @@ def _summarize(run: Snapshot, label: str) -> Result:
     )
 
 
-def labels(folders: Sequence[RunFolder]) -> list[str]:
+def labels(folders: Sequence[RunFolder], *, in_short: bool = False) -> list[str]:
     """A different label for each run: its name and, where that is not enough, its settings, its time, its id.
 
-    All runs of one race that nobody has renamed are labelled by what tells them apart alone.
+    `in_short` is for a page that says what all share: runs that nobody has renamed are then labelled by what tells them
+    apart alone.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
@@ -71,7 +73,7 @@ def labels(folders: Sequence[RunFolder]) -> list[str]:
     found = [shown(folder.description()["name"], most=_NAME_LENGTH) for folder in folders]
     configs = [folder.config() for folder in folders]
     ids = [folder.id for folder in folders]
-    if _are_a_race(folders) and found == [shown(name, most=_NAME_LENGTH) for name in default_names(configs)]:
+    if in_short and found == [shown(name, most=_NAME_LENGTH) for name in default_names(configs)]:
         found = [shown(name, most=_NAME_LENGTH) for name in short_names(configs)]
     for distinction in (
         _distinguish(found, configs),
@@ -83,11 +85,6 @@ def labels(folders: Sequence[RunFolder]) -> list[str]:
             for label, more in zip(found, distinction, strict=True)
         ]
     return found
-
-
-def _are_a_race(folders: Sequence[RunFolder]) -> bool:
-    """Whether these are all runs of one race."""
-    return len(folders) > 1 and all(set(folder.race()) == {other.id for other in folders} for folder in folders)
 
 
 def _distinguish(names: Sequence[str], configs: Sequence[FineTuneConfig]) -> list[str]:

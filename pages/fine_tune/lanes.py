@@ -45,6 +45,8 @@ def all_of() -> list[dict[str, Any]]:
 
 def numbers() -> list[int]:
     """The numbers of the lanes, which stand in the keys of their fields, in the order of the form."""
+    if _LANES not in st.session_state:
+        reset()
     found: list[int] = st.session_state[_LANES]
     return found
 

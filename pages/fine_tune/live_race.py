@@ -78,7 +78,7 @@ def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
             _progress_row(runs, overall)
         else:
             _ended(runs)
-    compare_runs(runs)
+    compare_runs(runs, in_short=True)
     if not is_live:
         show_fairness(runs)
 
@@ -135,7 +135,7 @@ def _time_left(live: Sequence[Snapshot], measured: Sequence[progress.Progress | 
 def _ended(runs: Sequence[Snapshot]) -> None:
     """How the race came out, and what to do next: the likeliest first."""
     if all(run.status is Status.FINISHED for run in runs):
-        st.success(verdict(runs), icon=":material/trophy:")
+        st.success(verdict(runs, in_short=True), icon=":material/trophy:")
     named = dict(zip((run.folder.id for run in runs), _names(runs), strict=True))
     for run in runs:
         if isinstance(run.last_event, Failed):
@@ -165,7 +165,7 @@ def _ended(runs: Sequence[Snapshot]) -> None:
 
 def _names(runs: Sequence[Snapshot]) -> list[str]:
     """What the runs are called on this page, as Markdown."""
-    return [plain(label) for label in labels([run.folder for run in runs])]
+    return [plain(label) for label in labels([run.folder for run in runs], in_short=True)]
 
 
 def _where(run: Snapshot) -> str:

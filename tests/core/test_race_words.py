@@ -78,11 +78,11 @@ def race(home: Path, *names: str) -> list[RunFolder]:
     return folders
 
 
-def test_whole_race_is_labelled_in_short_unless_somebody_has_named_its_runs(home: Path) -> None:
+def test_race_is_labelled_in_short_unless_somebody_has_named_its_runs(home: Path) -> None:
     folders = race(home)
-    assert results.labels(folders) == ["Full, SGD", "Full, AdamW"]
-    assert results.labels(folders[:1]) == ["EfficientNet-Lite0, full, SGD"], "beside others, all is said"
-    assert results.labels(race(home, "mine", "yours")) == ["mine", "yours"]
+    assert results.labels(folders, in_short=True) == ["Full, SGD", "Full, AdamW"]
+    assert results.labels(folders) == ["EfficientNet-Lite0, full, SGD", "EfficientNet-Lite0, full, AdamW"]
+    assert results.labels(race(home, "mine", "yours"), in_short=True) == ["mine", "yours"]
 
 
 BATCH_NORM, DROPOUT, PHOTOS = "BatchNorm normalises", "dropout is on", "augmentation changes"

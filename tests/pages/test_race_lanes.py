@@ -12,6 +12,7 @@ from core import ask
 from core.runs import jobs
 from core.runs.config import MAX_LANES, SHARED_IN_A_RACE, FineTuneConfig
 from core.runs.presets import PRESETS
+from core.runs.race_names import default_names
 from core.runs.settings import Choice, Number, settings_of
 from pages.fine_tune import lane_address
 from pages.fine_tune.lane_address import CAN_DIFFER
@@ -22,6 +23,7 @@ from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from pages.ui import file_check
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
+from tests.pages.test_fine_tune_page import FINISHED
 from tests.pages.test_race_page import make_race
 from tests.samples import as_read
 
@@ -235,3 +237,27 @@ def test_settings_of_a_race_are_filled_in_with_those_of_each_run(home: Path, rac
     apps.arrive(button(page, "Change settings").click().run(), FINE_TUNE)
     button(page, "Start the race").click().run()
     assert raced == configs
+
+
+@pytest.mark.parametrize(
+    ("other", "loss", "reason"),
+    [
+        ({"algorithm": "adamw"}, 2.0, None),
+        ({"algorithm": "adamw"}, 2.1, None),  # nothing that is known explains it
+        ({"algorithm": "adamw", "batch_norm": "eval"}, 2.1, "BatchNorm normalises by the batch in layers of one run"),
+        ({"algorithm": "adamw", "mixup": 0.2}, 2.1, "augmentation changes the photos differently"),
+        ({"algorithm": "adamw", "batch_norm": "eval"}, 2.0, None),
+    ],
+)
+def test_race_page_names_runs_by_what_differs_and_explains_their_first_losses(
+    home: Path, other: dict[str, Any], loss: float, reason: str | None
+) -> None:
+    configs = [FineTuneConfig.of(mode="full", epochs=2), FineTuneConfig.of(mode="full", epochs=3, **other)]
+    names = default_names(configs)
+    folders = make_race(home, [FINISHED], [FINISHED], configs=configs, names=names, first_losses=(2.0, loss))
+    said = as_read(texts(apps.open_page(FINE_TUNE_RUN, run=folders[0].id)))
+    assert "Full, SGD and Full, AdamW have the same test accuracy" in said.replace("**", "")
+    assert "| | Full, SGD | Full, AdamW |" in said
+    assert "for 1 epoch, as far as all of them went" in said
+    assert ("Their first losses still differ, though seed and photos are the same: " in said) == bool(reason)
+    assert (reason or "") in said
