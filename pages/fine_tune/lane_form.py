@@ -103,6 +103,7 @@ def _own_fields(number: int, position: int, lane: Lane, values: Mapping[str, Any
         format_func=lambda name: _SETTINGS[name].label,
         key=lanes.key_of(number, lanes.DIFFERS),
         placeholder="Differs in …",
+        select_all=False,
         label_visibility="collapsed",
     )
     shown = [name for name in CAN_DIFFER if name in chosen and name not in idle]
