@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import ask
+from core.ask import File
 from core.runs import jobs
 from core.runs.config import MAX_LANES, SHARED_IN_A_RACE, FineTuneConfig
 from core.runs.presets import PRESETS
@@ -20,7 +21,6 @@ from pages.fine_tune.lane_form import settings_of_lane
 from pages.fine_tune.race_again import as_form
 from pages.fine_tune.settings import settled, without_effect
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
-from pages.ui import file_check
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.pages.test_fine_tune_page import FINISHED
@@ -202,10 +202,13 @@ def test_networks_race_each_from_the_best_weights_that_it_has(raced: list[FineTu
 def test_file_of_weights_of_a_run_is_checked_with_its_network(
     raced: list[FineTuneConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def problem(question: object, path: str, architecture: str, same_path: str) -> str | None:
+    asked: list[tuple[str, str]] = []
+
+    def problem(file: File, architecture: str, path: str) -> str | None:
+        asked.append((architecture, path))
         return None if architecture in path else f"{path} is not of {architecture}."
 
-    monkeypatch.setattr(file_check, "problem", problem)
+    monkeypatch.setattr(ask, "weights_problem", problem)
     monkeypatch.setattr(ask, "prepare_reading", lambda: None)
     page = open_race(lanes="frozen,full;weights=file;architecture=resnet18,full;weights=file;weights_file=%2Fx.pth")
     said = as_read(texts(page))
@@ -213,7 +216,9 @@ def test_file_of_weights_of_a_run_is_checked_with_its_network(
     assert "Run 3: /x.pth is not of efficientnet_lite0." in said
     for number, name in ((1, "resnet18"), (2, "efficientnet_lite0")):
         page.text_input(key=f"fine_tune_lane_{number}_weights_file").set_value(f"/my {name}, of=all.pth")
-    again = apps.open_page(FINE_TUNE, **apps.address(page.run()))
+    address = apps.address(page.run())
+    assert len(asked) == len(set(asked)) == 3, "each file once, whatever else is clicked"
+    again = apps.open_page(FINE_TUNE, **address)
     button(again, "Start the race").click().run()
     files = [None, "/my resnet18, of=all.pth", "/my efficientnet_lite0, of=all.pth"]
     assert [run.weights_file for run in raced] == files
