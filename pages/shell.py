@@ -143,8 +143,9 @@ def _link(run_id: str, page: str, *, is_open: bool) -> None:
         folder = lookup.reader(run_id).folder
         description = folder.description()
         name = str(description["name"])
-        if len(lookup.race_of(lookup.reader(run_id))) > 1:
-            name = f"{folder.config().in_words('architecture')}, race"
+        if len(racing := lookup.race_of(lookup.reader(run_id))) > 1:
+            networks = dict.fromkeys(run.folder.config().in_words("architecture") for run in racing)
+            name = f"{', '.join(networks)}, race"
     except RunNotFoundError:
         return
     status, place = _status(run_id), of_kind(description["kind"])

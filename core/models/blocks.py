@@ -16,6 +16,8 @@ class Block:
     name: str  # of the first module that has weights
     stage: int  # counted from 0; the head belongs to the last one
     parameters: int  # with as many classes as the network's own weights have
+    has_batch_norm: bool = False
+    drops: bool = False  # whether dropout, or stochastic depth, is in it or behind it
 
 
 def blocks_of(architecture: str) -> tuple[Block, ...]:
@@ -52,6 +54,12 @@ def _table() -> dict[str, tuple[Block, ...]]:
     found: dict[str, tuple[Block, ...]] = {}
     with open(Path(__file__).with_suffix(".csv"), newline="") as file:
         for row in csv.DictReader(file):
-            block = Block(name=row["block"], stage=int(row["stage"]), parameters=int(row["parameters"]))
+            block = Block(
+                name=row["block"],
+                stage=int(row["stage"]),
+                parameters=int(row["parameters"]),
+                has_batch_norm=row["batch_norm"] == "1",
+                drops=row["drops"] == "1",
+            )
             found[row["network"]] = (*found.get(row["network"], ()), block)
     return found

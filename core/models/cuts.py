@@ -12,6 +12,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torchvision.ops import StochasticDepth
 
 from core.models import build, catalog
 from core.models.blocks import Block
@@ -29,8 +32,16 @@ def trace_blocks(architecture: str) -> tuple[Block, ...]:
         sizes = chain.resolutions(torch.empty(1, 3, *[known.image_size or _IMAGE_SIZE] * 2))
     parameters = [sum(model.get_parameter(name).numel() for name in names) for names in chain.parameter_names]
     return tuple(
-        Block(name=name, stage=stage, parameters=count)
-        for name, stage, count in zip(chain.block_names, _stages(sizes), parameters, strict=True)
+        Block(
+            name=name,
+            stage=stage,
+            parameters=count,
+            has_batch_norm=any(isinstance(module, _BatchNorm) for module in modules),
+            drops=any(map(_drops, modules)),
+        )
+        for name, stage, count, modules in zip(
+            chain.block_names, _stages(sizes), parameters, chain.modules, strict=True
+        )
     )
 
 
@@ -44,6 +55,7 @@ class Chain:
         self._starts, self._between = self._cuts()
         self.block_names = [self._first_name(start, end) for start, end in self._ranges]
         self.parameter_names = [self._names(start, end) for start, end in self._ranges]  # of each block
+        self.modules = [[*self._modules(start, end)] for start, end in self._ranges]  # the same
 
     def _cuts(self) -> tuple[list[int], list[fx.Node]]:
         """Where blocks begin, as positions of nodes; and the only tensor that goes into each."""
@@ -73,6 +85,11 @@ class Chain:
 
     def _names(self, start: int, end: int) -> tuple[str, ...]:
         return tuple(name for node in self._nodes[start:end] for name in self._own_names(node))
+
+    def _modules(self, start: int, end: int) -> Iterator[nn.Module]:
+        for node in self._nodes[start:end]:
+            if node.op == "call_module":
+                yield from self._model.get_submodule(str(node.target)).modules()
 
     def _own_names(self, node: fx.Node) -> Iterator[str]:
         if node.op == "get_attr":
@@ -147,6 +164,11 @@ def _has_own_weights(module: nn.Module) -> bool:
     return any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
 
 
+def _drops(module: nn.Module) -> bool:
+    """Whether a layer leaves out at random while it is trained; one that never does is there for its name alone."""
+    return isinstance(module, _DropoutNd | StochasticDepth) and module.p > 0
+
+
 def _places(values: Tensor) -> int:
     """The height times the width of (batch, channels, H, W) or (batch, H, W, channels); tokens; 1 for features."""
     if values.ndim == 4:
@@ -168,7 +190,8 @@ def _stages(resolutions: Sequence[int]) -> list[int]:
 
 
 if __name__ == "__main__":
-    print("network,block,stage,parameters")
+    print("network,block,stage,parameters,batch_norm,drops")
     for name in catalog.ARCHITECTURES:
         for block in trace_blocks(name):
-            print(name, block.name, block.stage, block.parameters, sep=",")
+            flags = int(block.has_batch_norm), int(block.drops)
+            print(name, block.name, block.stage, block.parameters, *flags, sep=",")

@@ -202,7 +202,7 @@ def what_learns(values: Mapping[str, Any]) -> str:
 
 MAX_LANES = 4
 # What runs of a race share: then every lane sees the same photos in the same batches, from the same new layer on.
-_SHARED_IN_A_RACE = ("data", "batch_size", "seed", "device")
+SHARED_IN_A_RACE = ("data", "batch_size", "seed", "device")
 
 
 def check_race(configs: Sequence[FineTuneConfig]) -> None:
@@ -213,14 +213,12 @@ def check_race(configs: Sequence[FineTuneConfig]) -> None:
     """
     if not 2 <= len(configs) <= MAX_LANES:
         raise ValueError(f"a race needs 2 to {MAX_LANES} runs, got {len(configs)}")
-    for name in _SHARED_IN_A_RACE:
+    for name in SHARED_IN_A_RACE:
         values = {str(config.value_of(name)) for config in configs}
         if len(values) > 1:
             raise ValueError(f"{name} must be the same in every run of a race, got {' and '.join(sorted(values))}")
     if len(set(configs)) < len(configs):
-        raise ValueError(
-            "two runs of a race have the same settings twice: change what learns or the learning rate of one"
-        )
+        raise ValueError("two runs of a race have the same settings twice: change what learns, or a setting, of one")
 
 
 @dataclass(frozen=True, kw_only=True)

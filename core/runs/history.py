@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,31 +72,36 @@ def _training_loss(steps: NDArray[np.void], epoch: int, steps_per_epoch: int) ->
 class RaceStart:
     """What the records of the runs of a race say of their beginnings, and of the images that they trained on."""
 
-    head_hash: str  # of the new layer that all began with; empty where they did not begin alike
+    head_hashes: tuple[str, ...]  # of the new layer of each network; empty where runs of one did not begin alike
     epochs: int  # that all have finished
-    rows_hash: str  # of the images of these epochs in their order; empty where they were not the same
+    rows_hash: str  # of the images of these epochs in their order; empty where two runs did not see the same
 
 
 def race_start(lanes: Sequence[Sequence[RareEvent]]) -> RaceStart | None:
-    """Whether the runs with these events began alike and saw the same, or None where their records do not tell."""
+    """Whether the runs with these events began alike and saw the same, or None where their records do not tell.
+
+    Networks that differ have new layers that differ. Any two runs are compared for as long as both went.
+    """
     begun = [first_started(lane) for lane in lanes]
+    heads = {(started.architecture, started.head_hash) for started in begun if started and started.head_hash}
     seen = [_rows_hashes(lane) for lane in lanes]
-    epochs = min(len(hashes) for hashes in seen)
-    heads = {started.head_hash if started else "" for started in begun}
-    rows = {hashes.get(epochs, "") for hashes in seen}  # each stands for all the epochs before it, too
-    if "" in heads | rows:
+    epochs = max(set.intersection(*map(set, seen)), default=0)
+    if not epochs or not all(started and started.head_hash for started in begun):
         return None
+    lasts = [(one, other, max(one.keys() & other)) for one, other in combinations(seen, 2)]
+    networks = {architecture for architecture, _ in heads}
     return RaceStart(
-        head_hash=heads.pop() if len(heads) == 1 else "",
+        head_hashes=tuple(sorted(hash for _, hash in heads)) if len(heads) == len(networks) else (),
         epochs=epochs,
-        rows_hash=rows.pop() if len(rows) == 1 else "",
+        rows_hash=seen[0][epochs] if all(one[last] == other[last] for one, other, last in lasts) else "",
     )
 
 
 def _rows_hashes(run_events: Sequence[RareEvent]) -> dict[int, str]:
-    """What stands for the rows of each epoch and of those before it."""
+    """What stands for the rows of each epoch and of those before it, where that was recorded."""
     unscored = {event.epoch: event.rows_hash for event in run_events if isinstance(event, EpochDone)}
-    return unscored | {event.epoch: event.rows_hash for event in validations(run_events)}
+    hashes = unscored | {event.epoch: event.rows_hash for event in validations(run_events)}
+    return {epoch: hash for epoch, hash in hashes.items() if hash}
 
 
 def recoveries(run_events: Sequence[RareEvent]) -> list[str]:

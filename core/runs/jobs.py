@@ -15,6 +15,7 @@ from core.runs.events import Failed, Queued, Resumed
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS
 from core.runs.queue import DeviceQueue
+from core.runs.race_names import default_names
 from core.runs.reader import RunReader
 from core.runs.run_config import RunConfig
 from core.runs.status import derive_status, is_resumable
@@ -176,23 +177,6 @@ def _way_to_space(runs_home: Path) -> str:
         f"Deleted runs still take {size(deleted)}: “Delete for good” under “Recently deleted” on the page Runs frees "
         "it. Or set UNFREEZE_HOME to a folder on another disk."
     )
-
-
-def default_names(configs: Sequence[RunConfig]) -> list[str]:
-    """What runs are called until somebody renames them; where they would have the same name, by how they differ."""
-    names = [config.default_name for config in configs]
-    if len(set(names)) == len(names):
-        return names
-    settings = [config.to_dict() for config in configs]
-    differing = [
-        name
-        for name in settings[0]
-        if name not in ("architecture", "mode") and len({str(values[name]) for values in settings}) > 1
-    ]
-    return [
-        ", ".join([name, *(f"{setting.replace('_', ' ')} {values[setting]}" for setting in differing)])
-        for name, values in zip(names, settings, strict=True)
-    ]
 
 
 def _set_on(folders: Sequence[RunFolder], held: Sequence[int], queue: DeviceQueue, *, trains: bool) -> None:

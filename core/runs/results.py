@@ -8,6 +8,7 @@ from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished
 from core.runs.folder import RunFolder
+from core.runs.race_names import default_names, short_names
 from core.runs.settings import settings_of
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
@@ -31,13 +32,14 @@ class Result:
     test_images: int | None
 
 
-def summarize(runs: Sequence[Snapshot]) -> list[Result]:
-    """What has come of each of these runs.
+def summarize(runs: Sequence[Snapshot], *, in_short: bool = False) -> list[Result]:
+    """What has come of each of these runs. `in_short`: see `labels`.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    return [_summarize(run, label) for run, label in zip(runs, labels([run.folder for run in runs]), strict=True)]
+    found = labels([run.folder for run in runs], in_short=in_short)
+    return [_summarize(run, label) for run, label in zip(runs, found, strict=True)]
 
 
 def _summarize(run: Snapshot, label: str) -> Result:
@@ -59,8 +61,11 @@ def _summarize(run: Snapshot, label: str) -> Result:
     )
 
 
-def labels(folders: Sequence[RunFolder]) -> list[str]:
+def labels(folders: Sequence[RunFolder], *, in_short: bool = False) -> list[str]:
     """A different label for each run: its name and, where that is not enough, its settings, its time, its id.
+
+    `in_short` is for a page that says what all share: runs that nobody has renamed are then labelled by what tells them
+    apart alone.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
@@ -68,6 +73,8 @@ def labels(folders: Sequence[RunFolder]) -> list[str]:
     found = [shown(folder.description()["name"], most=_NAME_LENGTH) for folder in folders]
     configs = [folder.config() for folder in folders]
     ids = [folder.id for folder in folders]
+    if in_short and found == [shown(name, most=_NAME_LENGTH) for name in default_names(configs)]:
+        found = [shown(name, most=_NAME_LENGTH) for name in short_names(configs)]
     for distinction in (
         _distinguish(found, configs),
         [f"{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}" for run_id in ids],

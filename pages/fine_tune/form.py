@@ -6,16 +6,15 @@ import streamlit as st
 
 from core.data import library
 from core.errors import UnfreezeError
-from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
 from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
-from core.runs.settings import numbers_of, settings_of
-from pages.fine_tune import lanes
+from core.runs.settings import settings_of
+from pages.fine_tune import lane_form, lanes
 from pages.fine_tune.plan import choose_photos, show_photos, show_plan
-from pages.fine_tune.settings import choose_settings, without_effect
+from pages.fine_tune.settings import choose_depth, choose_settings, settled, without_effect
 from pages.fine_tune.values import (
     MODE,
     PRESET,
@@ -32,7 +31,7 @@ from pages.fine_tune.values import (
 from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
 from pages.ui.fields import choice_field
-from pages.ui.format import counted, plain, roughly
+from pages.ui.format import plain, roughly
 from pages.ui.glossary import glossary
 from pages.ui.once import note_click
 from pages.ui.problems import problems_shown
@@ -75,16 +74,15 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     """The choices. Returns a configuration a lane, none where something is wrong, and what forbids to start them."""
     choose_photos()
     network = _choose_network()
-    weights_problem = choose_weights(network, ARCHITECTURES[network])
+    weights_problem = choose_weights(network, key=key_of("weights"), file_key=key_of("weights_file"))
     is_race = _choose_what_learns(network) == "race"
     problems = [*_choose_settings(ARCHITECTURES[network]), *_photos_problem()]
-    chosen, lanes_problem = lanes.choose(value_of("learning_rate")) if is_race else ([{}], None)
-    if any(lane.get("mode") == "blocks" for lane in chosen):
-        _choose_depth(network)
-    configs = [] if weights_problem or problems or lanes_problem else [_config(lane) for lane in chosen]
+    chosen, race_problems = _choose_runs(network) if is_race else ([settled(_values())], [])
+    problems += race_problems
+    configs = [] if weights_problem or problems else [FineTuneConfig.of(**values) for values in chosen]
     race_problem = _race_problem(configs) if is_race and configs else None
     disk_problem = _disk_problem(configs)
-    for problem in [*problems, lanes_problem, race_problem, disk_problem]:
+    for problem in [*problems, race_problem, disk_problem]:
         if problem:
             st.error(plain(problem), icon=":material/error:")
     st.button(
@@ -130,24 +128,16 @@ def _choose_what_learns(network: str) -> str:
     mode = choice_field(MODE, key=key_of("mode"), on_change=follow_preset)
     st.caption(_MODE_HELP[mode])
     if mode == "blocks":
-        _choose_depth(network)
+        choose_depth(network, key=key_of("depth"))
     return mode
 
 
-def _choose_depth(network: str) -> None:
-    """From which block on the network learns, the last ones first."""
-    before_head = blocks_of(network)[-2::-1]
-    names = {depth: block.name for depth, block in enumerate(before_head, start=1)}
-    if value_of("depth") not in names:  # of a deeper network
-        st.session_state[key_of("depth")] = len(names)
-    about = numbers_of(FineTuneConfig)["depth"]
-    st.selectbox(
-        about.label,
-        names,
-        format_func=lambda depth: f"{names[depth]} on: {counted(depth, 'block')} and the new last layer",
-        key=key_of("depth"),
-        help=about.help,
-    )
+def _choose_runs(network: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The runs of a race: the settings of each, and what is wrong with them."""
+    chosen, problems = lane_form.choose(settled(_values()))
+    if any(lane["mode"] == "blocks" and "depth" not in lane for lane in lanes.all_of()):
+        choose_depth(network, key=key_of("depth"))
+    return chosen, problems
 
 
 def _choose_settings(known: Architecture) -> list[str]:
@@ -165,15 +155,9 @@ def _choose_settings(known: Architecture) -> list[str]:
     return problems
 
 
-def _config(lane: dict[str, Any]) -> FineTuneConfig:
-    """What the form says, but for what a lane of a race has of its own."""
-    values = {name: value_of(name) for name in settings_of(FineTuneConfig)}
-    values["weights_file"] = weights_path() if values["weights"] == "file" else None
-    values["image_size"] = ARCHITECTURES[values["architecture"]].image_size or values["image_size"]
-    values |= lane
-    # What has no effect is not drawn, so whatever an address or an old run says there is nothing that one could mend.
-    defaults = FineTuneConfig().to_dict()
-    return FineTuneConfig.of(**values | {name: defaults[name] for name in without_effect(values)})
+def _values() -> dict[str, Any]:
+    """What the form says; of a race, what its runs share."""
+    return {name: value_of(name) for name in settings_of(FineTuneConfig)} | {"weights_file": weights_path()}
 
 
 def _race_problem(configs: list[FineTuneConfig]) -> str | None:

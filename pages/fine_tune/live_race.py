@@ -7,9 +7,11 @@ import streamlit as st
 from core.runs import history, progress
 from core.runs.events import Failed, Preparing
 from core.runs.reader import RunReader
+from core.runs.results import labels
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
-from pages.fine_tune import lanes, take_away
+from pages.fine_tune import take_away
+from pages.fine_tune.fairness import show_fairness
 from pages.fine_tune.live_run import (
     POLL_S,
     STARTING_POLL_S,
@@ -19,12 +21,12 @@ from pages.fine_tune.live_run import (
     training_words,
     waiting_for,
 )
-from pages.fine_tune.values import open_with
+from pages.fine_tune.race_again import open_race
 from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import run_actions
 from pages.ui.comparison import clear_winner, compare_runs, verdict
-from pages.ui.format import counted, plain, plain_name, whole_percent
+from pages.ui.format import plain, whole_percent
 from pages.ui.icons import STATUS_ICONS
 from pages.ui.problems import problems_shown
 
@@ -48,18 +50,18 @@ def live_race(readers: Sequence[RunReader]) -> None:
 def _header(runs: Sequence[Snapshot]) -> None:
     """What the lanes share, and that they began alike."""
     configs = [run.folder.config() for run in runs]
-    labels = list(dict.fromkeys(config.in_words("architecture") for config in configs))
+    networks = list(dict.fromkeys(config.in_words("architecture") for config in configs))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title(f"Race: {plain(' against '.join(labels))}", anchor=False, width="content")
+        st.title(f"Race: {plain(' against '.join(networks))}", anchor=False, width="content")
         if st.button("New run", icon=":material/add:"):
             st.switch_page(FINE_TUNE.script)
     values = [config.to_dict() for config in configs]
     st.caption(
         in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
     )
-    for run in runs:
+    for name, run in zip(_names(runs), runs, strict=True):
         for recovery in history.recoveries(run.events):
-            st.warning(f"{_name(run)}: {plain(recovery)}", icon=":material/healing:")
+            st.warning(f"{name}: {plain(recovery)}", icon=":material/healing:")
 
 
 @problems_shown()
@@ -76,9 +78,9 @@ def _body(readers: Sequence[RunReader], *, before: list[Status]) -> None:
             _progress_row(runs, overall)
         else:
             _ended(runs)
-    compare_runs(runs)
+    compare_runs(runs, in_short=True)
     if not is_live:
-        _proof(runs)
+        show_fairness(runs)
 
 
 def _fraction(run: Snapshot) -> float:
@@ -133,13 +135,14 @@ def _time_left(live: Sequence[Snapshot], measured: Sequence[progress.Progress | 
 def _ended(runs: Sequence[Snapshot]) -> None:
     """How the race came out, and what to do next: the likeliest first."""
     if all(run.status is Status.FINISHED for run in runs):
-        st.success(verdict(runs), icon=":material/trophy:")
+        st.success(verdict(runs, in_short=True), icon=":material/trophy:")
+    named = dict(zip((run.folder.id for run in runs), _names(runs), strict=True))
     for run in runs:
         if isinstance(run.last_event, Failed):
-            st.error(f"{_name(run)}: {plain(run.last_event.message)}", icon=STATUS_ICONS[run.status])
+            st.error(f"{named[run.folder.id]}: {plain(run.last_event.message)}", icon=STATUS_ICONS[run.status])
         elif run.status is not Status.FINISHED:
             ended = "was stopped" if run.status is Status.STOPPED else "broke off: its process was killed"
-            st.info(f"{_name(run)} {ended} {_where(run)}.", icon=STATUS_ICONS[run.status])
+            st.info(f"{named[run.folder.id]} {ended} {_where(run)}.", icon=STATUS_ICONS[run.status])
     unfinished = [run.folder for run in runs if run.is_resumable]
     with st.container(horizontal=True):
         if unfinished:
@@ -148,50 +151,21 @@ def _ended(runs: Sequence[Snapshot]) -> None:
         winner = None if unfinished else clear_winner(runs)
         for run in runs:
             if run.folder.has_model and st.button(
-                f"Predict with {_name(run)}",
+                f"Predict with {named[run.folder.id]}",
                 type="primary" if run is winner else "secondary",
                 icon=":material/image_search:",
                 key=f"predict-{run.folder.id}",
             ):
                 st.switch_page(PREDICT.script, query_params={"run": run.folder.id})
         if st.button("Change settings", icon=":material/tune:", help="Set up another race with these settings."):
-            _open_form(runs)
+            open_race([run.folder.config() for run in runs])
     if trained := [run for run in runs if run.folder.has_model]:
-        take_away.several_models([run.folder for run in trained], [_name(run) for run in trained])
+        take_away.several_models([run.folder for run in trained], [named[run.folder.id] for run in trained])
 
 
-def _open_form(runs: Sequence[Snapshot]) -> None:
-    configs = [run.folder.config() for run in runs]
-    rates = [config.optimizer.learning_rate for config in configs]
-    raced = lanes.address_of(list(zip((config.mode for config in configs), rates, strict=True)), shared=rates[0])
-    open_with(configs[0].to_dict() | {"mode": "race"}, raced)
-
-
-def _proof(runs: Sequence[Snapshot]) -> None:
-    """Whether the comparison is fair: what the lanes' own records say of where they began and what they saw."""
-    start = history.race_start([run.events for run in runs])
-    if start is None:
-        return
-    if not start.head_hash or not start.rows_hash:
-        what = "started with different new layers" if not start.head_hash else "trained on different photos"
-        st.warning(f"This race is not fair: its runs {what}. Start it again.", icon=":material/balance:")
-        return
-    first_losses = {float(run.steps["loss"][0]) for run in runs if len(run.steps)}
-    why_not_alike = (
-        " Their first losses still differ: layers that are trained run BatchNorm and dropout as in training, frozen "
-        "layers run them as in prediction."
-    )
-    epochs = counted(start.epochs, "epoch")
-    st.caption(
-        ":material/balance: A fair race: every run started with the same new layer (fingerprint "
-        f"{plain(start.head_hash)}) and trained on the same photos in the same order, for {epochs} (fingerprint "
-        f"{plain(start.rows_hash)})."
-        f"{why_not_alike if len(first_losses) > 1 else ''} The seconds count a run's own work only."
-    )
-
-
-def _name(run: Snapshot) -> str:
-    return plain_name(run.folder.description()["name"])
+def _names(runs: Sequence[Snapshot]) -> list[str]:
+    """What the runs are called on this page, as Markdown."""
+    return [plain(label) for label in labels([run.folder for run in runs], in_short=True)]
 
 
 def _where(run: Snapshot) -> str:

@@ -15,7 +15,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
 from pages.fine_tune.values import key_of, value_of
 from pages.places import DATA, DATA_SET
-from pages.ui.format import counted, plain, plain_name
+from pages.ui.format import counted, listed, plain, plain_name
 from pages.ui.problems import problems_shown
 
 _NUM_SHOWN, _MOST_PIXELS = 32, 64
@@ -80,36 +80,64 @@ def _set_aside(manifest: Manifest) -> str:
 def show_plan(configs: list[FineTuneConfig]) -> None:
     """What Start will do, in numbers: every choice shows its effect at once."""
     config = configs[0]
-    known, manifest = ARCHITECTURES[config.architecture], library.load(config.data).manifest
+    manifest = library.load(config.data).manifest
     num_classes = len(manifest.classes)
     train = len(manifest.rows("train", seed=config.seed))
     steps = num_batches(train, config.batch_size)
     st.markdown("##### What will happen")
     st.markdown(
-        f"1. The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to "
-        f"{counted(num_classes, 'class')}.\n"
+        f"1. {_new_layers(configs, num_classes)}\n"
         f"2. {_who_learns(configs, num_classes)}\n"
         f"3. {train:,} photos in batches of {config.batch_size} make {steps:,} steps an epoch, "
-        f"**{steps * config.epochs:,} steps** in all{' for each run' if len(configs) > 1 else ''}. The chart "
-        "shows each step as soon as it is done."
+        f"{_all_steps(configs, steps)}. The chart shows each step as soon as it is done."
     )
-    kept = manifest.pack
-    if kept is not None and config.image_size > kept.size:
+    kept, size = manifest.pack, max(config.image_size for config in configs)
+    if kept is not None and size > kept.size:
         st.caption(
-            f":material/info: These photos are kept at {kept.size} pixels, and the network reads {config.image_size}: "
-            "it sees them enlarged. To keep more of them, pack them anew at another size on the page Data."
+            f":material/info: These photos are kept at {kept.size} pixels, and the network reads {size}: it sees them "
+            "enlarged. To keep more of them, pack them anew at another size on the page Data."
         )
 
 
+def _new_layers(configs: list[FineTuneConfig], num_classes: int) -> str:
+    """What becomes of the last layer of each network."""
+    classes = counted(num_classes, "class")
+    known, *others = dict.fromkeys(ARCHITECTURES[config.architecture] for config in configs)
+    if not others:
+        return f"The last layer, `{known.head}`, is replaced: {known.head_features:,} features now lead to {classes}."
+    replaced = [f"`{each.head}` of {plain(each.label)} ({each.head_features:,} features)" for each in (known, *others)]
+    return f"The last layers are replaced: {listed(replaced)} now lead to {classes}."
+
+
+def _all_steps(configs: list[FineTuneConfig], steps: int) -> str:
+    """How many steps there are in all, where an epoch has so many."""
+    least, most = (steps * ends(config.epochs for config in configs) for ends in (min, max))
+    count = f"**{least:,} steps** in all" if least == most else f"**{least:,} to {most:,} steps** in all"
+    return f"{count} for each run" if len(configs) > 1 else count
+
+
 def _who_learns(configs: list[FineTuneConfig], num_classes: int) -> str:
-    """How many parameters are trained, in a sentence; for a race, one count a way to fine-tune."""
-    total = ARCHITECTURES[configs[0].architecture].parameters_with(num_classes)
-    learning = {config.what_learns: config.parameters_that_learn(num_classes) for config in configs}
+    """How many parameters are trained, in a sentence; for a race, one count a way to fine-tune, or a network."""
+    totals = {config.architecture: _total(config, num_classes) for config in configs}
+    learning = dict.fromkeys(
+        (config.architecture, config.what_learns, config.parameters_that_learn(num_classes)) for config in configs
+    )
+    total = totals[configs[0].architecture]
     if len(configs) == 1:
-        (number,) = learning.values()
+        ((_, _, number),) = learning
         return f"**{number:,} of {total:,} parameters** are trained ({number / total:.2%}){_from_where(configs[0])}."
-    counts = " and ".join(f"**{number:,}** ({what})" for what, number in learning.items())
-    return f"{len(configs)} runs start with the same new layer. Of {total:,} parameters, {counts} are trained."
+    if len(totals) == 1:
+        counts = listed([f"**{number:,}** ({what})" for _, what, number in learning])
+        return f"{len(configs)} runs start with the same new layer. Of {total:,} parameters, {counts} are trained."
+    shares = [
+        f"**{number:,}** of {totals[name]:,} parameters ({plain(ARCHITECTURES[name].label)}, {what})"
+        for name, what, number in learning
+    ]
+    return f"{len(configs)} runs see the same photos in the same order. Trained are {listed(shares)}."
+
+
+def _total(config: FineTuneConfig, num_classes: int) -> int:
+    return ARCHITECTURES[config.architecture].parameters_with(num_classes)
 
 
 def _from_where(config: FineTuneConfig) -> str:

@@ -1,11 +1,13 @@
 """The settings of the form that are numbers and details, each checked where it is typed."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 import streamlit as st
 
-from core.models.catalog import Architecture
+from core.models.blocks import blocks_of
+from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import known_devices, store
 from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.config import FineTuneConfig
@@ -15,7 +17,9 @@ from core.runs.optimizer_settings import OptimizerSettings, Schedule
 from core.runs.settings import choices_of, numbers_of, settings_of
 from pages.fine_tune.values import key_of, value_of
 from pages.ui.fields import choice_field, number_field
+from pages.ui.format import counted
 
+_DEFAULTS = FineTuneConfig().to_dict()
 # Choices that the form asks for first, each with more to say of it.
 _ELSEWHERE = ("architecture", "weights", "data", "mode", "depth")
 # Settings that have no effect, by the value of another one that makes them idle.
@@ -48,6 +52,17 @@ def without_effect(values: Mapping[str, Any]) -> list[str]:
     return [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
 
 
+def settled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of one training as it is asked for: what has no effect has its default. Pure.
+
+    What has no effect is not drawn, so whatever an address or an old run says there is nothing that one could mend.
+    """
+    found, known = dict(values), ARCHITECTURES[values["architecture"]]
+    found["image_size"] = known.image_size or found["image_size"]
+    found["weights_file"] = found["weights_file"] if found["weights"] == "file" else None
+    return found | {name: _DEFAULTS[name] for name in without_effect(found)}
+
+
 def choose_settings(known: Architecture) -> list[str]:
     """Every number and option, by what they are about. Returns what is wrong with them."""
     own = [name for name in settings_of(FineTuneConfig) if not any(name in names for names in _SECTIONS.values())]
@@ -76,14 +91,32 @@ def _draw(names: Collection[str], known: Architecture) -> list[str]:
     numbers = numbers_of(FineTuneConfig)
     for index, name in enumerate(name for name in shown if name in numbers):
         with left if index % 2 == 0 else right:
-            problems.append(_number(name, known))
+            problems.append(setting_number(name, known, key=key_of(name)))
     return [problem for problem in problems if problem]
 
 
-def _number(name: str, known: Architecture) -> str | None:
+def setting_number(name: str, known: Architecture, *, key: str, of: str = "") -> str | None:
+    """A field for a number of a training of that network. Returns what is wrong with it. `of` begins its label."""
     about = numbers_of(FineTuneConfig)[name]
+    about = replace(about, label=of + about.label)
     if name == "image_size" and known.image_size:
         st.number_input(about.label, value=known.image_size, disabled=True, help=f"{known.label} reads no other size.")
         return None
     allowed = about.allowed._replace(minimum=known.min_image_size) if name == "image_size" else about.allowed
-    return number_field(about, key=key_of(name), allowed=allowed)
+    return number_field(about, key=key, allowed=allowed)
+
+
+def choose_depth(network: str, *, key: str, of: str = "") -> None:
+    """From which block on a network learns, the last ones first. `of` begins the label."""
+    before_head = blocks_of(network)[-2::-1]
+    names = {depth: block.name for depth, block in enumerate(before_head, start=1)}
+    if st.session_state[key] not in names:  # of a deeper network
+        st.session_state[key] = len(names)
+    about = numbers_of(FineTuneConfig)["depth"]
+    st.selectbox(
+        of + about.label,
+        names,
+        format_func=lambda depth: f"{names[depth]} on: {counted(depth, 'block')} and the new last layer",
+        key=key,
+        help=about.help,
+    )

@@ -112,8 +112,7 @@ def open_form() -> list[str]:
         start_from_the_best_weights()
         if st.query_params.get("weights") == "pretrained":
             problems.append(f"There are no ImageNet weights for {known.label}: it starts from random ones.")
-    lane_problem = lanes.read(st.query_params.get("lanes"))
-    return [*problems, *more_problems, *([lane_problem] if lane_problem else [])]
+    return [*problems, *more_problems, *lanes.read(st.query_params.get("lanes"))]
 
 
 def _choices() -> dict[str, Collection[str]]:

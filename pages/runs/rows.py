@@ -25,7 +25,9 @@ class Row:
 
     @property
     def name(self) -> str:
-        return shown(self.first.name) if len(self.runs) == 1 else f"{shown(self.first.network)}, race"
+        if len(self.runs) == 1:
+            return shown(self.first.name)
+        return f"{shown(self.texts(lambda run: run.network))}, race"
 
     @property
     def status(self) -> str:

@@ -18,7 +18,7 @@ def read_settings(
         text = address.get(name)
         if text is None:
             continue
-        value = _parse(text, default)
+        value = parsed(text, default)
         if value is None or (name in choices and value not in choices[name]):
             shown = f"{text[:40]}…" if len(text) > 40 else text
             problems.append(f"The address says {name} = “{shown}”, which is not possible. The default is used instead.")
@@ -30,7 +30,7 @@ def read_settings(
 def write_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, str]:
     """What an address has to say: the settings that differ from their defaults."""
     return {
-        name: f"{value:.12g}" if isinstance(value, float) else str(value)
+        name: value_text(value)
         for name, value in settings.items()
         if name in defaults and value != defaults[name] and value is not None and value != ""
     }
@@ -41,7 +41,13 @@ def absolute_path(typed: str) -> str:
     return os.path.abspath(os.path.expanduser(typed.replace("\0", "")))
 
 
-def _parse(text: str, default: Any) -> Any:
+def value_text(value: Any) -> str:
+    """A value as an address has it."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def parsed(text: str, default: Any) -> Any:
+    """The value that an address means, of its default's type; None where there is none."""
     if not isinstance(default, int | float):
         return text
     try:

@@ -13,14 +13,16 @@ from pages.ui.training_chart import show_runs, training_of
 _MAX_NUMBERS = 4  # more would push the chart off the screen
 
 
-def compare_runs(runs: Sequence[Snapshot]) -> None:
+def compare_runs(runs: Sequence[Snapshot], *, in_short: bool = False) -> None:
     """Draw a chart and a table of these runs, or bring them up to date: two elements, for a polling fragment.
+
+    `in_short` says that the page tells what all of them share, see `core.runs.results.labels`.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
     configs = [run.folder.config() for run in runs]
-    results = summarize(runs)
+    results = summarize(runs, in_short=in_short)
     colors = lane_colors([config.mode for config in configs])
     trainings = [
         training_of(run, config, label=result.label, color=color)
@@ -48,13 +50,13 @@ def clear_winner(runs: Sequence[Snapshot]) -> Snapshot | None:
     return None if first is None else runs[results.index(first)]
 
 
-def verdict(runs: Sequence[Snapshot]) -> str:
-    """Which run is the best, by how much, and in what time, in Markdown.
+def verdict(runs: Sequence[Snapshot], *, in_short: bool = False) -> str:
+    """Which run is the best, by how much, and in what time, in Markdown. `in_short`: see `compare_runs`.
 
     Raises:
         RunNotFoundError: a run's description cannot be read, or is not that of a fine-tuning.
     """
-    return judge(summarize(runs), best=lambda label: f"**{plain(label)}**", other=plain)
+    return judge(summarize(runs, in_short=in_short), best=lambda label: f"**{plain(label)}**", other=plain)
 
 
 def table(results: Sequence[Result], settings: dict[str, list[str]]) -> str:

@@ -11,7 +11,8 @@ from core.errors import ReadingError, UnfreezeError
 from pages.ui.format import plain
 
 P = ParamSpec("P")
-_KEPT = "checked_file"
+_KEPT = "checked_files"
+_MOST_KEPT = 8  # those of a race, and some of before
 
 
 def problem(question: FileQuestion[P, str | None], path: str, *arguments: P.args, **named: P.kwargs) -> str | None:
@@ -20,17 +21,24 @@ def problem(question: FileQuestion[P, str | None], path: str, *arguments: P.args
     Asked again only when the question or the file is another one, or by a click where the file was not read at all.
     """
     asked = (question, arguments, version(path))
-    if st.session_state.get(_KEPT, (None,))[0] != asked:
+    kept: dict[object, tuple[str | None, bool]] = st.session_state.setdefault(_KEPT, {})
+    if asked not in kept:
         with st.spinner("Checking the file …"):
             # Kept, too, if it is a refusal: or every click on the page would wait for it again.
-            st.session_state[_KEPT] = (asked, *_ask(question, path, *arguments, **named))
-    found: str | None
-    _, found, can_retry = st.session_state[_KEPT]
+            kept[asked] = _ask(question, path, *arguments, **named)
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
+    found, can_retry = kept[asked]
     if found:
         st.error(plain(found), icon=":material/error:")
     if can_retry:
-        st.button("Check the file again", icon=":material/refresh:", on_click=st.session_state.pop, args=(_KEPT, None))
+        key = f"check_again_{hash(arguments)}"
+        st.button("Check the file again", icon=":material/refresh:", on_click=_forget, args=(asked,), key=key)
     return found
+
+
+def _forget(asked: object) -> None:
+    st.session_state[_KEPT].pop(asked, None)
 
 
 def _ask(

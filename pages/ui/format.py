@@ -1,6 +1,7 @@
 """Numbers and words as people read them. Pure."""
 
 import re
+from collections.abc import Sequence
 
 from core import words
 
@@ -40,6 +41,12 @@ def counted(number: int, noun: str) -> str:
     """ "1 epoch", "1,000 epochs"."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
     return f"{number:,} {noun}{ending}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    *before, last = parts
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def rate(per_second: float) -> str:

@@ -6,10 +6,11 @@ from pages.ui.download import Words, amount, show_download
 from pages.ui.format import plain
 
 
-def show_weights(architecture: str, *, is_needed: bool) -> str:
+def show_weights(architecture: str, *, is_needed: bool, key: str = "weights") -> str:
     """How it stands with the ImageNet weights of a network: "here", or else what can be done about it is drawn.
 
     `is_needed` says that nothing goes on without them, so that the button to download them is the next click.
+    `key` begins the keys of its buttons.
     """
     known = ARCHITECTURES[architecture]
     if known.weights_url is None:
@@ -21,7 +22,7 @@ def show_weights(architecture: str, *, is_needed: bool) -> str:
         absent=f"The weights of {plain(known.label)} are not on this computer yet.{when}",
         num_bytes=known.weights_bytes,
         is_primary=is_needed,
-        key="weights",
+        key=key,
     )
     return show_download(hub.file_of(known.label, known.weights_url), words)
 

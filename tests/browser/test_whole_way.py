@@ -100,7 +100,7 @@ def test_from_a_networks_layers_to_its_predictions(
 
     # Predict with the frozen one: by chance, one of ten would be right.
     page.goto(f"{server.url}fine_tuning?run={lanes[0]}")
-    page.get_by_role("button", name="Predict with EfficientNet-Lite0, frozen").click()
+    page.get_by_role("button", name="Predict with Frozen").click()
     page.wait_for_url(re.compile(rf"/predict\?run={lanes[0]}"))
     photos = bundled_test_photos()
     drop(page, photos)

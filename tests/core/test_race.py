@@ -21,6 +21,7 @@ from core.runs.events import Evaluated, Failed, Finished, Queued, RareEvent, Sta
 from core.runs.folder import RunFolder
 from core.runs.history import RaceStart
 from core.runs.queue import DeviceQueue
+from core.runs.race_names import default_names
 from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from core.training.fine_tune import fine_tune
@@ -71,7 +72,7 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
     assert frozen.head_hash == full.head_hash != ""
     start = history.race_start([lane.events for lane in lanes])
     assert start is not None
-    assert (start.head_hash, start.epochs) == (frozen.head_hash, 1)
+    assert (start.head_hashes, start.epochs) == ((frozen.head_hash,), 1)
     assert start.rows_hash
     assert lanes[0].steps["loss"][0] != lanes[1].steps["loss"][0], "one network has its BatchNorm in eval mode"
 
@@ -185,9 +186,9 @@ def test_what_cannot_race_is_refused_before_anything_is_written(
 
 
 def test_lanes_are_named_by_what_tells_them_apart() -> None:
-    assert jobs.default_names([FROZEN, FULL]) == ["EfficientNet-Lite0, frozen", "EfficientNet-Lite0, full"]
+    assert default_names([FROZEN, FULL]) == ["EfficientNet-Lite0, frozen", "EfficientNet-Lite0, full"]
     slower = FROZEN.changed(learning_rate=1e-3)
-    assert jobs.default_names([FROZEN, slower]) == [
+    assert default_names([FROZEN, slower]) == [
         "EfficientNet-Lite0, frozen, learning rate 0.01",
         "EfficientNet-Lite0, frozen, learning rate 0.001",
     ]
@@ -248,21 +249,36 @@ def test_tickets_of_a_race_are_taken_side_by_side(home: Path) -> None:
     assert {tuple(order[start : start + 3]) for start in range(0, 24, 3)} == set(races)
 
 
-def lane_events(*rows: str, head: str = "cafe") -> list[RareEvent]:
+def lane_events(*rows: str, head: str = "cafe", network: str = "efficientnet_lite0") -> list[RareEvent]:
     scored = [
         Evaluated(split="validation", epoch=epoch, step=epoch, loss=1, accuracy=1, seconds=1, best=True, rows_hash=hash)
         for epoch, hash in enumerate(rows, start=1)
     ]
-    return [dataclasses.replace(STARTED, head_hash=head), *scored]
+    return [dataclasses.replace(STARTED, head_hash=head, architecture=network), *scored]
+
+
+def race_start(*heads: str, epochs: int, rows: str) -> RaceStart:
+    return RaceStart(head_hashes=heads, epochs=epochs, rows_hash=rows)
 
 
 @pytest.mark.parametrize(
     ("lanes", "start"),
     [
-        ([lane_events("a", "b"), lane_events("a", "b")], RaceStart(head_hash="cafe", epochs=2, rows_hash="b")),
-        ([lane_events("a", "b", "c"), lane_events("a", "b")], RaceStart(head_hash="cafe", epochs=2, rows_hash="b")),
-        ([lane_events("a", "b"), lane_events("a", "x")], RaceStart(head_hash="cafe", epochs=2, rows_hash="")),
-        ([lane_events("a"), lane_events("a", head="beef")], RaceStart(head_hash="", epochs=1, rows_hash="a")),
+        ([lane_events("a", "b"), lane_events("a", "b")], RaceStart(head_hashes=("cafe",), epochs=2, rows_hash="b")),
+        (
+            [lane_events("a", "b", "c"), lane_events("a", "b")],
+            RaceStart(head_hashes=("cafe",), epochs=2, rows_hash="b"),
+        ),
+        ([lane_events("a", "b"), lane_events("a", "x")], RaceStart(head_hashes=("cafe",), epochs=2, rows_hash="")),
+        ([lane_events("a"), lane_events("a", head="beef")], RaceStart(head_hashes=(), epochs=1, rows_hash="a")),
+        (
+            [lane_events("a", "b"), *[lane_events("a")] * 2, lane_events("a", "x")],
+            race_start("cafe", epochs=1, rows=""),  # two of them went further, and apart
+        ),
+        (
+            [lane_events("a"), lane_events("a", network="resnet18", head="beef")],
+            race_start("beef", "cafe", epochs=1, rows="a"),
+        ),
         ([lane_events("a"), lane_events("")], None),  # of a version that did not record it
         ([lane_events("a"), lane_events()], None),
         ([lane_events("a"), []], None),

@@ -329,10 +329,10 @@ def test_lanes_can_be_added_changed_and_removed(started: list[FineTuneConfig], m
 
 
 def test_address_opens_the_same_settings(started: list[FineTuneConfig]) -> None:
-    page = open_page(architecture="my_cnn", weights="random", mode="full", epochs="7", seed="3", momentum="0.5")
+    page = open_page(architecture="my_cnn", weights="random", mode="full", epochs="7", seed="3", weight_decay="0.5")
     assert not page.warning
     button(page, "Start fine-tuning").click().run()
-    settings = PRESETS["quick"].full | {"epochs": 7, "seed": 3, "momentum": 0.5, "image_size": 224}
+    settings = PRESETS["quick"].full | {"epochs": 7, "seed": 3, "weight_decay": 0.5, "image_size": 224}
     assert started == [FineTuneConfig.of(architecture="my_cnn", weights="random", mode="full", **settings)]
 
 

@@ -3,11 +3,13 @@
 import dataclasses
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from core.runs import jobs, locks, progress, store
+from core.runs.config import FineTuneConfig
 from core.runs.events import (
     Event,
     RareEvent,
@@ -26,18 +28,28 @@ from tests.samples import STARTED
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-def make_race(home: Path, *endings: list[RareEvent], full_saw: str = "beef") -> list[RunFolder]:
-    """A frozen and a full lane with 57 steps each, and how they ended; `full_saw` stands for the second's photos."""
-    configs = [CONFIG, dataclasses.replace(CONFIG, mode="full")]
+BOTH_WAYS = (CONFIG, dataclasses.replace(CONFIG, mode="full"))
+
+
+def make_race(
+    home: Path,
+    *endings: list[RareEvent],
+    full_saw: str = "beef",
+    configs: Sequence[FineTuneConfig] = BOTH_WAYS,
+    names: Sequence[str] = ("the frozen one", "the full one"),
+    first_losses: Sequence[float] = (2.0, 2.0),
+) -> list[RunFolder]:
+    """Two lanes with 57 steps each, and how they ended; `full_saw` stands for the second's photos."""
     folders = [store.new_folder(home) for _ in configs]
     ids = tuple(folder.id for folder in folders)
-    for folder, config, ending in zip(folders, configs, endings, strict=True):
-        folder.write_description(config, name=f"the {config.mode} one", created=0.0, queue="cpu", race=ids)
+    for folder, config, name, loss, ending in zip(folders, configs, names, first_losses, endings, strict=True):
+        folder.write_description(config, name=name, created=0.0, queue="cpu", race=ids)
         trainable = 12_810 if config.mode == "frozen" else 3_383_818
         begun = dataclasses.replace(STARTED, mode=config.mode, trainable_parameters=trainable, head_hash="cafe")
         with RunWriter(folder) as writer:
-            saw = "beef" if config.mode == "frozen" else full_saw
-            happened: list[Event] = [begun, *STEPS, dataclasses.replace(VALIDATED, rows_hash=saw), *ending]
+            saw = "beef" if folder is folders[0] else full_saw
+            steps = [dataclasses.replace(STEPS[0], loss=loss), *STEPS[1:]]
+            happened: list[Event] = [begun, *steps, dataclasses.replace(VALIDATED, rows_hash=saw), *ending]
             for event in happened:
                 writer.append(event)
     return folders
