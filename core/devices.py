@@ -107,6 +107,17 @@ def exact_float32(device: torch.device) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
+def _room_in_container() -> list[int]:
+    """What a container's limit leaves, where there is one: what the kernel only caches for it does not count."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        most, taken = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return [max(most - taken + int(facts["inactive_file"]), 0)]
+    except (KeyError, OSError, ValueError):  # no such file, or no limit: "max"
+        return []
+
+
 def free_memory_bytes(device: torch.device) -> int:
     """What a run may still take of the device's memory."""
     if device.type == "cuda":
@@ -115,5 +126,5 @@ def free_memory_bytes(device: torch.device) -> int:
     if available.exists():
         for line in available.read_text().splitlines():
             if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+                return min([int(line.split()[1]) * 1024, *_room_in_container()])
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -12,10 +12,11 @@ import logging
 import math
 import os
 import re
+import secrets
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 BUDGET_SETTING = "UNFREEZE_FEATURES_GB"
 _BUDGET_GB = 10.0
 _KEEP_FREE_BYTES = 10**9  # of the disk, for the runs
+_GOING = ".going-"  # begins the name of a key's folder that is being removed
 _KEY = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
@@ -35,6 +37,15 @@ class OnDisk(NamedTuple):
 
     num_keys: int
     num_bytes: int
+
+
+class Wanted(NamedTuple):
+    """What a run wants to keep."""
+
+    key: str
+    num_rows: int  # of the data set
+    used_rows: int  # of those, at most: the others stay holes
+    row_bytes: int
 
 
 class FeatureFiles:
@@ -56,41 +67,60 @@ class FeatureFiles:
             OSError: the disk refuses.
         """
         for folder in self._folders():
-            shutil.rmtree(folder)
+            _remove(folder)
 
-    def open(self, key: str, *, num_rows: int, row_bytes: int) -> "FeatureFile | None":
-        """The file of a key, an empty one where there is none. None, and a word in the log: it has no room.
+    def open(self, *wanted: Wanted) -> list["FeatureFile | None"]:
+        """The files of what a run wants, empty ones where there are none. None, and a word in the log: it has no room.
 
         A file is opened though it holds rows of another size, as only another hand can leave them: they do not count.
         """
-        assert _KEY.fullmatch(key), key
-        folder, needed = self._folder / key, num_rows * row_bytes
         try:
-            self._make_room(folder, needed)
+            allowed = self._make_room(wanted)
+        except OSError as error:
+            _log.warning("features are not kept on the disk: %s", error.strerror or error)
+            return [None] * len(wanted)
+        return [self._open(each) if each in allowed else None for each in wanted]
+
+    def _open(self, wanted: Wanted) -> "FeatureFile | None":
+        folder = self._folder / wanted.key
+        try:
             folder.mkdir(parents=True, exist_ok=True)
             os.utime(folder)
-            return FeatureFile(folder, num_rows, row_bytes)
+            return FeatureFile(folder, wanted.num_rows, wanted.row_bytes)
         except OSError as error:
             _log.warning("features are not kept on the disk: %s", error.strerror or error)
             return None
 
-    def _make_room(self, folder: Path, needed: int) -> None:
-        """Remove what was not used for longest, until so many bytes more are within the budget.
+    def _make_room(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Remove what was not used for longest, until what is wanted is within the budget. Returns what can be.
 
         Raises:
-            OSError: there is no room, however much is removed.
+            OSError: the disk is almost full, or refuses.
         """
-        if needed > budget_bytes():
-            raise OSError(f"they would take {needed:,} bytes, and {budget_bytes():,} are allowed, see {BUDGET_SETTING}")
-        others = {other: _bytes_of(other) for other in self._folders() if other != folder}
+        budget, allowed, reserved = budget_bytes(), list[Wanted](), 0
+        for each in wanted:
+            assert _KEY.fullmatch(each.key), each
+            needed = max(each.used_rows * each.row_bytes, _bytes_of(self._folder / each.key))
+            if reserved + needed <= budget:
+                allowed, reserved = [*allowed, each], reserved + needed
+            else:
+                _log.warning(
+                    "features are not kept on the disk: they would take %s bytes, and %s are allowed, see %s",
+                    *(f"{number:,}" for number in (reserved + needed, budget)),
+                    BUDGET_SETTING,
+                )
+        own = {self._folder / each.key for each in allowed}
+        others = {other: _bytes_of(other) for other in self._folders() if other not in own}
         oldest_first = sorted(others, key=_used)
-        while oldest_first and sum(others.values()) + needed > budget_bytes():
+        while oldest_first and sum(others.values()) + reserved > budget:
             oldest = oldest_first.pop(0)
-            shutil.rmtree(oldest, ignore_errors=True)
+            _remove(oldest)
             del others[oldest]
         self._folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self._folder).free - (needed - _bytes_of(folder)) < _KEEP_FREE_BYTES:
+        to_come = reserved - sum(map(_bytes_of, own))
+        if shutil.disk_usage(self._folder).free - to_come < _KEEP_FREE_BYTES:
             raise OSError("the disk is almost full")
+        return allowed
 
     def _folders(self) -> list[Path]:
         try:
@@ -109,7 +139,7 @@ class FeatureFile:
             OSError: the disk refuses.
         """
         self._folder, self._row_bytes = folder, row_bytes
-        with self._opened("values"), self._opened("sums") as sums:
+        with self._opened("values", is_new=True), self._opened("sums", is_new=True) as sums:
             if os.fstat(sums).st_size != 4 * num_rows:
                 os.ftruncate(sums, 0)
                 os.ftruncate(sums, 4 * num_rows)
@@ -139,8 +169,9 @@ class FeatureFile:
                     os.pwrite(sums, _sum_of(value).to_bytes(4, "little"), 4 * row)
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[int]:
-        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    def _opened(self, name: str, *, is_new: bool = False) -> Iterator[int]:
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(self._folder / name, flags | os.O_CREAT if is_new else flags, 0o666)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "It is no file", name)
@@ -158,6 +189,15 @@ def budget_bytes() -> int:
             return int(gigabytes * 1e9)
     _log.warning("%s must be a number of gigabytes, got %r: %g is used", BUDGET_SETTING, said[:20], _BUDGET_GB)
     return int(_BUDGET_GB * 1e9)
+
+
+def _remove(folder: Path) -> None:
+    """Put a key's folder aside, where nobody writes into it any more, and remove it."""
+    aside = folder.with_name(f"{_GOING}{secrets.token_hex(8)}")
+    with suppress(FileNotFoundError):  # somebody else has removed it
+        os.rename(folder, aside)
+    for left in folder.parent.glob(f"{_GOING}*"):  # by somebody who was killed, too
+        shutil.rmtree(left, ignore_errors=left != aside)
 
 
 def _sum_of(value: NDArray[np.uint8]) -> int:

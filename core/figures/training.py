@@ -170,7 +170,7 @@ def _rings(
 ) -> list[dict[str, Any]]:
     """Around the lowest loss and the best accuracy of the validations. A single epoch is the best of nothing."""
     count = len(run.validations)
-    lowest, best = history.lowest(run.validations), history.most_accurate(run.validations)
+    lowest, best = history.lowest(run.validations), history.chosen(run.validations)
     if lowest is None or best is None or count < 2:
         return []
     return [

@@ -85,7 +85,7 @@ class FineTuneConfig(RunConfig):
         224,
         Number(
             label="Image size",
-            help="Pixels to which photos are resized, each way. The networks were trained at 224.",
+            help="Pixels to which photos are resized, each way. Most networks were trained at 224.",
             allowed=Range(32, 512),
             is_whole=True,
         ),
@@ -183,7 +183,8 @@ class FineTuneConfig(RunConfig):
         known = ARCHITECTURES[self.architecture]
         learning = self.parameters_that_learn(known.num_classes)
         memory = learning * (2 if self.optimizer.algorithm in ("adamw", "adam") else 1)
-        memory += learning if self.goal.averaging else 0
+        if self.goal.averaging:  # of the widest tail, which is all where nothing is a body
+            memory += learning if self.has_body else known.parameters
         if self.has_body:
             return 4 * (2 * known.parameters + 3 * (2 * learning + memory))
         return 4 * (known.parameters + 3 * (known.parameters + memory))

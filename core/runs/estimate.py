@@ -46,7 +46,7 @@ def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
         run = overview.summarize(folder)
         if run.status is not Status.FINISHED or run.seconds is None or run.image_size != config.image_size:
             continue
-        if run.device != label:
+        if run.device != label or not run.is_whole:
             continue
         try:
             earlier = folder.config_of(FineTuneConfig)

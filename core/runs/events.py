@@ -113,6 +113,7 @@ class Started(Beginning):
     total_steps: Positive
     first_step: Positive  # 1, or where a resumed run goes on
     keeps_features: bool  # the frozen part is computed once, in the first epoch
+    knows_features: bool = False  # and an earlier run had done that
     # Whole ones of former attempts, validation included; None in what earlier versions wrote.
     epochs_before: Count | None = None
     head_hash: Hash = ""  # of the new head's first parameters; empty in a resumed attempt

@@ -36,9 +36,9 @@ def lowest(validations: Sequence[Evaluated]) -> Evaluated | None:
     return min(validations, key=lambda event: event.loss, default=None)
 
 
-def most_accurate(validations: Sequence[Evaluated]) -> Evaluated | None:
-    """The first of those with the best accuracy: its weights are the ones that a run keeps."""
-    return max(validations, key=lambda event: event.accuracy, default=None)
+def chosen(validations: Sequence[Evaluated]) -> Evaluated | None:
+    """That of the best epoch, by whatever the run chooses: its weights are the ones that are kept."""
+    return max((event for event in validations if event.best), key=lambda event: event.epoch, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,8 +54,8 @@ class LearningSettings:
         "train",
         Choice(
             label="BatchNorm of trainable layers",
-            help="Whether it normalises by each batch and learns from it, or by what it knows from its weights.",
-            options={"train": "By the batch", "eval": "By what it knows"},
+            help="Whether it normalises by each batch and learns from it, or by the averages saved with its weights.",
+            options={"train": "By the batch", "eval": "By its averages"},
         ),
     )
     head_dropout: BelowOne = setting(

@@ -50,8 +50,9 @@ class OptimizerSettings:
     plateau_epochs: Count = setting(
         2,
         Number(
-            label="Plateau",
-            help="Epochs in a row that may be no better than the best, before the learning rate falls to a tenth.",
+            label="Epochs before the rate falls",
+            help="How many epochs in a row may be no better than the best, on validation photos, before the learning "
+            "rate falls to a tenth.",
             allowed=Range(0, 100),
             is_whole=True,
         ),
@@ -90,7 +91,7 @@ class OptimizerSettings:
         Number(
             label="Class balance",
             help="How much more a photo of a rare class counts: 0 counts all photos alike, 1 all classes alike, 0.5 is "
-            "between the two.",
+            "between the two. Rare classes are recognised more often, and accuracy over all photos may fall a little.",
             allowed=Range(0, 1),
         ),
     )

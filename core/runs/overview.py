@@ -54,6 +54,9 @@ class Summary:
     best_accuracy: float | None = None  # on validation images, 0 to 1
     test_accuracy: float | None = None
     seconds: float | None = None  # the run's own clock
+    is_whole: bool = (
+        True  # it did all its work: it stopped at no early epoch, and found no features that others had made
+    )
     device: str = ""
     size_bytes: int = 0
     created: datetime | None = None  # local time
@@ -186,6 +189,7 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         best_accuracy=_best_accuracy(so_far),
         test_accuracy=last.test_accuracy if isinstance(last, Finished) else None,
         seconds=_seconds(folder, so_far),
+        is_whole=not (started and started.knows_features) and not (isinstance(last, Finished) and last.stopped_early),
         device=clean(started.device_label) if started else "",
         problem=clean(last.message) if isinstance(last, Failed) else "",
     )
@@ -213,7 +217,8 @@ def _best_accuracy(so_far: tuple[RareEvent, ...]) -> float | None:
     last = so_far[-1] if so_far else None
     if isinstance(last, Finished):
         return last.best_accuracy
-    return max((evaluated.accuracy for evaluated in history.validations(so_far)), default=None)
+    chosen = history.chosen(history.validations(so_far))
+    return chosen.accuracy if chosen else None
 
 
 def _seconds(folder: RunFolder, so_far: tuple[RareEvent, ...]) -> float | None:

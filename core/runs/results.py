@@ -55,7 +55,7 @@ def _summarize(run: Snapshot, label: str) -> Result:
         parameters=started.trainable_parameters if started else None,
         seconds=finished.seconds if finished else max([worked_s, *(event.seconds for event in validations)]),
         steps_per_second=float(steps["step"][-1]) / worked_s if worked_s else None,
-        best=history.most_accurate(validations),
+        best=history.chosen(validations),
         test_accuracy=finished.test_accuracy if finished else None,
         test_images=started.test_images if started else None,
     )

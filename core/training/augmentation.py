@@ -1,7 +1,7 @@
 """What of augmentation a run does, resolved from its settings once. Knows no photos and no network.
 
 Each draw is a function of (seed, step) from a stream of its own: what is switched on moves no draw of another. It is
-made on the CPU, and sent to the device without waiting for it.
+made on the CPU, and sent to the device, which nobody waits for.
 """
 
 from collections.abc import Callable
@@ -86,4 +86,5 @@ def _unmixed(images: Tensor, labels: Tensor, step: int) -> tuple[Tensor, Tensor]
 
 
 def _sent(drawn: NDArray[Any], beside: Tensor) -> Tensor:
-    return torch.from_numpy(drawn).to(beside.device, non_blocking=True)
+    # Apple's GPUs would read the array when it is gone: pytorch/pytorch issue 139550.
+    return torch.from_numpy(drawn).to(beside.device, non_blocking=beside.device.type == "cuda")

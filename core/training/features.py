@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import devices
+from core.data.dataset import Side
 from core.data.gather import Photos
-from core.feature_files import FeatureFiles
+from core.feature_files import FeatureFile, FeatureFiles, Wanted
 from core.runs.events import Extracting, Split
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batches
-from core.training.kept_features import KeptFeatures, Layout, key_of
+from core.training.kept_features import KeptFeatures, Layout, digest_of, key_of
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 
@@ -55,8 +56,8 @@ class Images:
         """(batch, 3, size, size) float32, as they are."""
         return evaluation_batch(self._state, photos.gather(rows))
 
-    def are_known(self, split: Split) -> bool:
-        """Whether nothing has to be computed to score these photos."""
+    def are_known(self, side: Side) -> bool:
+        """Whether nothing has to be computed of these photos: all their features are there."""
         return False
 
 
@@ -66,64 +67,78 @@ class Features(Images):
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
         super().__init__(state)
         self._body = body.eval()
-        # Decided once for a plan: a resumed run must compute as it began.
-        is_same_each_time = not state.config.is_augmented and state.keeps_features is not False
-        self._kept = self._room(files, for_training=is_same_each_time)
-        state.keeps_features = self.are_kept = is_same_each_time and bool(self._kept)
+        self._kept = self._room(files)
+        self.are_kept = not state.config.is_augmented and state.precision in self._kept
 
-    def _room(self, files: FeatureFiles | None, *, for_training: bool) -> dict[str, KeptFeatures]:
-        """Room for photos' features, by the precision that they are computed in; none where memory is short."""
-        state = self._state
+    def _room(self, files: FeatureFiles | None) -> dict[str, KeptFeatures]:
+        """Room for photos' features, by the precision that they are computed in, as far as memory allows.
+
+        Where there is none, features are computed whenever they are needed: the very same ones, to the last digit.
+        """
+        state, manifest = self._state, self._state.train.manifest
         rows = {"float32": [state.validation.rows_of_set, state.test.rows_of_set]}
-        if for_training:
+        if not state.config.is_augmented:
             rows.setdefault(state.precision, []).append(state.train.rows_of_set)
-        layouts = {precision: self._layout(precision) for precision in rows}
-        needed = sum(layouts[name].row_bytes * len(side) for name, sides in rows.items() for side in sides)
-        if needed >= _FEATURES_SHARE * devices.free_memory_bytes(state.device):
-            return {}
-        manifest, kept = state.train.manifest, {}
+        left = _FEATURES_SHARE * devices.free_memory_bytes(state.device)
+        fitting: dict[str, tuple[NDArray[np.int64], Layout]] = {}
         for precision, sides in rows.items():
-            layout, file = layouts[precision], None
-            if files is not None:
-                key = key_of(self._body, self._facts(precision))
-                file = files.open(key, num_rows=len(manifest), row_bytes=layout.row_bytes)
-            kept[precision] = KeptFeatures(np.concatenate(sides), len(manifest), layout, state.device, file)
-        return kept
+            wanted, layout = np.concatenate(sides), self._layout(precision)
+            left -= (needed := layout.row_bytes * len(wanted))
+            if left > 0:
+                fitting[precision] = wanted, layout
+            else:
+                left += needed
+        found = self._open(files, fitting) if files else [None] * len(fitting)
+        return {
+            precision: KeptFeatures(wanted, len(manifest), layout, state.device, file)
+            for (precision, (wanted, layout)), file in zip(fitting.items(), found, strict=True)
+        }
+
+    def _open(
+        self, files: FeatureFiles, fitting: dict[str, tuple[NDArray[np.int64], Layout]]
+    ) -> list[FeatureFile | None]:
+        state, manifest = self._state, self._state.train.manifest
+        facts = {
+            "weights": digest_of(self._body),
+            "architecture": state.config.architecture,
+            "transform": state.transform.to_dict(),
+            "photos": [manifest.content, hashlib.sha256(manifest.sizes.astype("<i8").tobytes()).hexdigest()],
+            "device": devices.arithmetic(state.device),
+        }
+        return files.open(
+            *(
+                Wanted(key_of({**facts, "precision": precision}), len(manifest), len(wanted), layout.row_bytes)
+                for precision, (wanted, layout) in fitting.items()
+            )
+        )
 
     def _layout(self, precision: str) -> Layout:
         """Tried, since it depends on the images' size."""
         photos = self._state.train.gather(np.zeros(1, np.int64))
         return Layout.of(self._compute(evaluation_batch(self._state, photos), precision))
 
-    def _facts(self, precision: str) -> dict[str, object]:
-        """What features depend on beside the weights."""
-        state = self._state
-        manifest = state.train.manifest
-        return {
-            "architecture": state.config.architecture,
-            "transform": state.transform.to_dict(),
-            "photos": [manifest.content, hashlib.sha256(manifest.sizes.astype("<i8").tobytes()).hexdigest()],
-            "precision": precision,
-            "device": devices.arithmetic(state.device),
-        }
-
     def catch_up(self) -> Iterator[Extracting]:
         """After the plan's first epoch: compute what is not there, because an earlier attempt had computed it."""
         state = self._state
         if not self.are_kept or state.epoch == state.plans.phase(state.epoch).start:
             return
-        unknown = self._kept[state.precision].unknown(state.train.rows_of_set)
-        for start in range(0, len(unknown), BLOCK):
-            self._compute_kept(state.train, unknown[start : start + BLOCK], state.precision)
-            if start + BLOCK < len(unknown):
-                yield Extracting(images=start + BLOCK, total_images=len(unknown))
+        kept = self._kept[state.precision]
+        missing = kept.not_in_memory(state.train.rows_of_set)
+        for start in range(0, len(missing), BLOCK):
+            self._have(state.train, missing[start : start + BLOCK], state.precision)
+            if start + BLOCK < len(missing):
+                yield Extracting(images=start + BLOCK, total_images=len(missing))
 
     def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """What the tail trains on in the current step: (batch, ...) float32; and what that is, see `Images`."""
         state = self._state
-        if not self.are_kept:
+        if state.config.is_augmented:
             images, targets = super().for_training(rows)
             return _widened(self._compute(images, state.precision)), targets
+        if not self.are_kept:
+            blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+            computed = [self._compute_block(state.train.gather(block), state.precision) for block in blocks]
+            return _widened(torch.cat(computed)), state.train.labels_of(rows)
         kept, wanted = self._kept[state.precision], state.train.rows_of_set[rows]
         if num_unknown := len(kept.unknown(wanted)):
             # Those of the next steps fill up the last block.
@@ -136,17 +151,24 @@ class Features(Images):
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """What the tail is scored on: (batch, ...) float32, computed in float32."""
-        if not self._kept:
+        if "float32" not in self._kept:
             return _widened(self._compute_block(photos.gather(rows), "float32"))
-        kept, wanted = self._kept["float32"], photos.rows_of_set[rows]
-        if len(unknown := kept.unknown(wanted)):
-            self._compute_kept(photos, unknown, "float32")
-        return kept[wanted]
+        self._have(photos, photos.rows_of_set[rows], "float32")
+        return self._kept["float32"][photos.rows_of_set[rows]]
 
-    def are_known(self, split: Split) -> bool:
+    def are_known(self, side: Side) -> bool:
         """See `Images`."""
-        photos = self._state.validation if split == "validation" else self._state.test
-        return bool(self._kept) and not len(self._kept["float32"].unknown(photos.rows_of_set))
+        state = self._state
+        photos = {"train": state.train, "validation": state.validation, "test": state.test}[side]
+        kept = self._kept.get(state.precision if side == "train" else "float32")
+        if kept is None or (side == "train" and not self.are_kept):
+            return False
+        return not any(len(kept.unknown(photos.rows_of_set[rows])) for rows in photos.blocks(BLOCK))
+
+    def _have(self, photos: PhotosOfSide, rows_of_set: NDArray[np.int64], precision: str) -> None:
+        """See that the features of a block are known."""
+        if len(unknown := self._kept[precision].unknown(rows_of_set)):
+            self._compute_kept(photos, unknown, precision)
 
     def _compute_kept(self, photos: PhotosOfSide, rows_of_set: NDArray[np.int64], precision: str) -> None:
         """Compute a block, and keep it."""

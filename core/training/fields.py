@@ -78,7 +78,7 @@ def _check_part(part: str, values: dict[str, Any]) -> None:
         score is None or _is_number(score) for score in (*scores, values.get("best_score"), values.get("score"))
     ):
         raise ValueError("scores that are none")
-    if not isinstance(values.get("rows_hash"), str | None) or values.get("keeps_features") not in (None, True, False):
+    if not isinstance(values.get("rows_hash"), str | None):
         raise ValueError("other notes than a run makes")
 
 
@@ -92,6 +92,16 @@ def check_head(head: heads.Head, classes: tuple[str, ...], source: str) -> None:
         raise WeightsFileError(
             f"{shown(source)} is damaged: its network has {len(head.weight):,} classes, its data {len(classes):,}."
         )
+
+
+def check_position(epoch: int, batch: int, step: int, steps_per_epoch: int, epochs: int, source: str) -> None:
+    """Whether a training can be where a checkpoint says it is. It counts complete epochs, batches of the next, steps.
+
+    Raises:
+        WeightsFileError: it cannot.
+    """
+    if step != epoch * steps_per_epoch + batch or batch > steps_per_epoch or epoch > epochs:
+        raise WeightsFileError(f"{shown(source)} is damaged: it is at a step where its run never is.")
 
 
 def copy_weights(saved: Mapping[str, Tensor], module: nn.Module, source: str) -> dict[str, Tensor]:

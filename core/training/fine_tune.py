@@ -11,13 +11,12 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from core import devices
 from core.data.batches import chain_hash
-from core.data.streams import DROPOUT, random_stream
 from core.feature_files import FeatureFiles
 from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Noted, Split, Started, Step
@@ -54,9 +53,12 @@ def fine_tune(state: TrainingState, files: FeatureFiles | None = None) -> Iterat
 
 def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Event]:
     inputs = tail_inputs(state, files)
-    yield _started(state, keeps_features=inputs.are_kept and state.plan is state.plans.widest)
+    keeps_features = inputs.are_kept and state.plan is state.plans.widest
+    yield _started(state, keeps_features=keeps_features, knows_features=keeps_features and inputs.are_known("train"))
     while not state.is_over:
-        inputs = inputs if inputs.plan is state.plan else tail_inputs(state, files)
+        if inputs.plan is not state.plan:
+            del inputs  # what it has kept, before there has to be room for other features
+            inputs = tail_inputs(state, files)
         yield from inputs.catch_up()
         yield from _train_epoch(state, inputs)
         check_numbers(state)
@@ -77,17 +79,16 @@ def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Eve
 
 def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]:
     """The rest of the current epoch, a step for every batch."""
-    plan, losses, settings = state.plan, Losses(state), state.config.optimizer
+    plan, losses, settings = inputs.plan, Losses(state), state.config.optimizer
     tail = plan.train()
     loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
     while state.batch < state.steps_per_epoch:
         rows = state.batches.rows(state.step + 1)
-        seed_dropout(state.config.seed, state.step + 1)
         batch, targets = inputs.for_training(rows)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
         step = partial(train_step, tail, state.optimizer, batch, targets, autocast, loss_of)
-        loss = yield from step_that_fits(state, step)
+        loss = yield from step_that_fits(state, tail, step)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
@@ -134,11 +135,6 @@ def train_step(
         losses[-1].backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return torch.stack(losses).detach().sum()
-
-
-def seed_dropout(seed: int, step: int) -> None:
-    """Make the step's dropout a function of seed and step, whatever else has drawn random numbers."""
-    torch.manual_seed(int(random_stream(DROPOUT, seed=seed, position=step).integers(2**63)))
 
 
 class Losses:
@@ -196,7 +192,8 @@ def _evaluate(
     weights: dict[str, Tensor],
 ) -> Generator[Evaluating, None, Scored]:
     """Score a split in float32, with these weights of the widest plan's tail."""
-    own = state.plan.tail.eval().state_dict().keys()
+    tail = inputs.plan.tail.eval()
+    own = tail.state_dict().keys()
     weights = {name: tensor for name, tensor in weights.items() if name in own}
     are_known = inputs.are_known(split)
     # On the device, and read once: reading one stalls an accelerator.
@@ -204,17 +201,17 @@ def _evaluate(
     for rows in photos.blocks(EVALUATION_BATCH):
         done = int(rows[-1]) + 1
         batch = inputs.for_scoring(split, photos, rows)
-        totals += _score(state, weights, batch, photos.labels[rows[0] : done])
+        totals += _score(tail, weights, batch, photos.labels[rows[0] : done])
         if done < len(photos) and not are_known:
             yield Evaluating(split=split, images=done, total_images=len(photos))
     loss, *correct = totals.tolist()
     return Scored(loss / len(photos), [round(count) for count in correct], photos.counts)
 
 
-def _score(state: TrainingState, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> Tensor:
+def _score(tail: nn.Module, weights: dict[str, Tensor], batch: Tensor, labels: Tensor) -> Tensor:
     """(1 + classes,) the sum of the losses of a batch, and how many of each class are right."""
-    with torch.no_grad(), devices.exact_float32(state.device):
-        logits = functional_call(state.plan.tail, weights, (batch,))  # (batch, classes)
+    with torch.no_grad(), devices.exact_float32(batch.device):
+        logits = functional_call(tail, weights, (batch,))  # (batch, classes)
         loss = functional.cross_entropy(logits, labels, reduction="sum")
         is_right = (logits.argmax(dim=1) == labels).to(loss.dtype)
         return torch.cat([loss[None], loss.new_zeros(logits.shape[1]).index_add_(0, labels, is_right)])
@@ -234,7 +231,7 @@ def _evaluated(state: TrainingState, split: Split, scored: Scored, *, epoch: int
     )
 
 
-def _started(state: TrainingState, *, keeps_features: bool) -> Started:
+def _started(state: TrainingState, *, keeps_features: bool, knows_features: bool) -> Started:
     info = next(info for info in devices.probe() if info.name == str(state.device))
     return Started(
         architecture=state.config.architecture,
@@ -252,6 +249,7 @@ def _started(state: TrainingState, *, keeps_features: bool) -> Started:
         first_step=state.step + 1,
         epochs_before=state.epoch,
         keeps_features=keeps_features,
+        knows_features=knows_features,
         head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
         data_digest=state.data_digest,
     )

@@ -3,30 +3,40 @@
 from collections.abc import Callable, Generator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from core.data.streams import DROPOUT, random_stream
 from core.errors import TrainingImpossibleError
 from core.runs.events import Noted
 from core.training.state import TrainingState
 
 
-def step_that_fits(state: TrainingState, take_step: Callable[[int], Tensor]) -> Generator[Noted, None, Tensor]:
+def step_that_fits(
+    state: TrainingState, tail: nn.Module, take_step: Callable[[int], Tensor]
+) -> Generator[Noted, None, Tensor]:
     """Take a step with as many pieces of the batch as the state says; where memory is short, with twice as many.
 
-    Memory is short before the optimizer changes anything, so the step can be taken again. Later steps have as many
-    pieces, and so has a resumed run.
+    Memory is short before the optimizer changes anything, and what BatchNorm has learnt of the step is taken back, so
+    it can be taken again. Later steps have as many pieces, and so has a resumed run.
 
     Raises:
         TrainingImpossibleError: memory is short for a single photo, too; or BatchNorm has nothing to compare one with.
     """
+    statistics = [] if state.has_room else [(buffer, buffer.clone()) for buffer in tail.buffers()]
     while True:
+        seed_dropout(state.config.seed, state.step + 1)
         try:
-            return take_step(state.num_pieces)
-        except torch.OutOfMemoryError:
-            pass  # what was computed is let go with the traceback
+            loss = take_step(state.num_pieces)
+        except RuntimeError as error:  # of CUDA, a kind of its own; of Apple's GPUs, told by its words alone
+            if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
+                raise
         except ValueError as error:
             raise _explained(error) from error
+        else:
+            state.has_room = True
+            return loss
+        # What was computed is let go with the traceback.
         if state.num_pieces >= state.config.batch_size:
             raise TrainingImpossibleError(
                 "The device's memory is too small to train on a single photo. Start again with a smaller image size, "
@@ -34,9 +44,16 @@ def step_that_fits(state: TrainingState, take_step: Callable[[int], Tensor]) -> 
             )
         state.num_pieces = min(2 * state.num_pieces, state.config.batch_size)
         state.optimizer.zero_grad()
+        for buffer, before in statistics:
+            buffer.copy_(before)
         if state.device.type == "cuda":
             torch.cuda.empty_cache()
         yield Noted(message=_message(state))
+
+
+def seed_dropout(seed: int, step: int) -> None:
+    """Make the step's dropout a function of seed and step, whatever else has drawn random numbers."""
+    torch.manual_seed(int(random_stream(DROPOUT, seed=seed, position=step).integers(2**63)))
 
 
 def _explained(error: ValueError) -> Exception:

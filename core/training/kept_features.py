@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from core.feature_files import FeatureFile
 
 _FORMAT = 1  # to be raised whenever anything computes otherwise than before
+_VERSIONS = [version("torch"), version("torchvision")]
 _log = logging.getLogger(__name__)
 
 
@@ -65,9 +67,14 @@ class KeptFeatures:
         self._is_known = np.zeros(len(rows), bool)
         self._values: Tensor | None = None
 
+    def not_in_memory(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of these rows that are not."""
+        missing: NDArray[np.int64] = rows[~self._is_known[self._place[rows]]]
+        return missing
+
     def unknown(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of these rows that must be computed: they are neither in memory nor in the file."""
-        unknown: NDArray[np.int64] = rows[~self._is_known[self._place[rows]]]
+        """Those of these rows that must be computed: they are neither in memory nor in the file. A block at a time."""
+        unknown = self.not_in_memory(rows)
         if not len(unknown) or self._file is None:
             return unknown
         room = self._layout.room(len(unknown), "cpu")
@@ -97,14 +104,20 @@ class KeptFeatures:
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
         """(rows, ...) at least in float32."""
         assert self._values is not None
+        assert self._is_known[self._place[rows]].all()
         values = self._values[torch.from_numpy(self._place[rows]).to(self._device)]
         return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def key_of(body: nn.Module, facts: dict[str, object]) -> str:
-    """SHA-256 of all that features depend on: every weight of what computes them, and what else is given."""
+def digest_of(body: nn.Module) -> str:
+    """SHA-256 of every weight of what computes features."""
     state = body.state_dict()
-    digest = hashlib.sha256(json.dumps([_FORMAT, torch.__version__, list(state), facts], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(list(state)).encode())
     for tensor in state.values():
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def key_of(facts: dict[str, object]) -> str:
+    """SHA-256 of all that features depend on: what is given, and the software that computes them."""
+    return hashlib.sha256(json.dumps([_FORMAT, _VERSIONS, facts], sort_keys=True).encode()).hexdigest()

@@ -21,16 +21,16 @@ def make_loss(settings: OptimizerSettings, labels: Tensor, num_classes: int) -> 
         return loss
     weights = class_weights(labels, num_classes, settings.balance)
 
-    # The mean that torch takes of weighted losses would make a batch of rare classes count as one of common ones.
     def balanced(logits: Tensor, targets: Tensor) -> Tensor:
-        weight = weights.to(torch.promote_types(logits.dtype, torch.float32))
-        return loss(logits, targets, weight=weight, reduction="sum") / len(logits)
+        # torch's own weighting counts the share that smoothing gives to rare classes for more than the label itself.
+        of_photos = targets @ weights if targets.is_floating_point() else weights[targets]
+        return (loss(logits, targets, reduction="none") * of_photos).mean()
 
     return balanced
 
 
 def class_weights(labels: Tensor, num_classes: int, balance: float) -> Tensor:
     """(classes,) frequency^-balance, such that the photos' mean is 1."""
-    counts = torch.bincount(labels, minlength=num_classes).double().cpu()
+    counts = torch.bincount(labels.cpu(), minlength=num_classes).double()
     weights = counts.clamp(min=1) ** -balance
     return (weights * counts.sum() / (weights * counts).sum()).float().to(labels.device)

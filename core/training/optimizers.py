@@ -24,6 +24,7 @@ class Learning(NamedTuple):
     parameter: nn.Parameter
     share: float  # of the learning rate
     phase: int = 0  # in which it begins to
+    is_weight: bool = True  # of a linear or convolutional layer: no bias, no scale, no position
 
 
 def make_optimizer(learning: Iterable[Learning], settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -32,8 +33,8 @@ def make_optimizer(learning: Iterable[Learning], settings: OptimizerSettings) ->
     What begins in one phase is a group of its own: a fused step takes either none or all of a group for new.
     """
     groups: dict[tuple[float, float, int], list[nn.Parameter]] = {}
-    for parameter, share, phase in learning:
-        is_decayed = settings.decayed == "all" or parameter.ndim > 1
+    for parameter, share, phase, is_weight in learning:
+        is_decayed = settings.decayed == "all" or is_weight
         groups.setdefault((share, settings.weight_decay if is_decayed else 0.0, phase), []).append(parameter)
     made = [
         {"params": parameters, "lr": share * settings.learning_rate, "share": share, "weight_decay": decay}

@@ -71,7 +71,10 @@ class Plans:
         plans = [*self._plans.values()]
         for name, share in self.widest.rates.items():
             phase = next(index for index, plan in enumerate(plans) if name in plan.rates)
-            yield Learning(self.widest.tail.get_parameter(name), share, phase)
+            parameter = self.widest.tail.get_parameter(name)
+            # Scales of ConvNeXt, positions and class tokens of transformers have several dimensions, too.
+            is_weight = parameter.ndim > 1 and name.endswith("weight")
+            yield Learning(parameter, share, phase, is_weight)
 
 
 def _plan(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig, precision: str) -> Plan:

@@ -23,7 +23,7 @@ from core.training.averaging import Average, average_of
 from core.training.beginnings import transform_for, untrained, untrained_weights
 from core.training.checkpoints import on_cpu, plain, read_checkpoint, read_transform, write_checkpoint
 from core.training.clock import Clock
-from core.training.fields import check_head, copy_weights, restore_optimizer, under_whole_names
+from core.training.fields import check_head, check_position, copy_weights, restore_optimizer, under_whole_names
 from core.training.mixed_precision import train_depthwise_in_float32
 from core.training.optimizers import MEMORY, make_optimizer
 from core.training.photos import PhotosOfSide
@@ -66,7 +66,7 @@ class TrainingState:
     rows_hash: str | None = ""  # of the rows of every step so far, in their order; None where that is not known
     lost_best: bool = False  # whether the best epoch's weights could not be found again
     num_pieces: int = 1  # in which a batch is computed
-    keeps_features: bool | None = None  # whether this plan's body computes once; None before that is decided
+    has_room: bool = False  # whether a step has fitted into the device's memory, so that the next ones do
 
     @classmethod
     def new(cls, config: FineTuneConfig) -> "TrainingState":
@@ -141,8 +141,7 @@ class TrainingState:
         """Go on to the next epoch, and to the next plan where it is time for that."""
         before = self.plan
         self.epoch, self.batch = self.epoch + 1, 0
-        if self.plan is not before:
-            self.keeps_features = None
+        self.has_room = self.has_room and self.plan is before
 
     @property
     def total_steps(self) -> int:
@@ -194,7 +193,6 @@ class TrainingState:
             "average": on_cpu(self.average.values) if self.average else {},
             "best_epoch": self.best_epoch,
             "rows_hash": self.rows_hash,
-            "keeps_features": self.keeps_features,
             "num_pieces": self.num_pieces,
             # Of a whole network, they are in a file of their own.
             "best_weights": {} if self.plans.widest.body is None else on_cpu(self.best_weights),
@@ -267,10 +265,12 @@ class TrainingState:
         state.clock = Clock(training["seconds"])
         state.epoch, state.batch, state.step = training["epoch"], training["batch"], training["step"]
         state.reported_step = state.step
+        state.scores = training.get("scores", [])
+        check_position(state.epoch, state.batch, state.step, state.steps_per_epoch, config.epochs, name)
+        if max(training["best_epoch"], len(state.scores)) > state.epoch:
+            raise WeightsFileError(f"{name} is damaged: it has results of epochs that are still to come.")
         state.accuracy = contents["metrics"]["validation_accuracy"]
         state.rows_hash = training.get("rows_hash")  # the first format has none
-        state.keeps_features = training.get("keeps_features")
-        state.scores = training.get("scores", [])
         state.num_pieces = training.get("num_pieces", state.num_pieces)
         if state.average:
             state.average.restore(copy_weights(training.get("average", {}), state.plans.widest.tail, name), state.step)

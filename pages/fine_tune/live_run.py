@@ -233,7 +233,7 @@ def _chart(run: Snapshot, config: FineTuneConfig, now: progress.Progress | None)
     started, steps = history.started(run.events), run.steps
     training = training_of(run, config, color=lane_colors([config.mode])[0])
     smoothed, validations = training.smoothed, training.validations
-    best = history.most_accurate(validations)
+    best = history.chosen(validations)
     steps_per_second = now.steps_per_second if now else None
     numbers = {
         "Training loss, smoothed": loss(smoothed[-1]) if len(smoothed) else "–",

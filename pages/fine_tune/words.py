@@ -100,4 +100,4 @@ def scores(finished: Finished, started: Started | None) -> str:
 
 
 def _why_early(finished: Finished) -> str:
-    return f"No epoch after epoch {finished.best_epoch} was better, so training ended early."
+    return f"On validation, no epoch after epoch {finished.best_epoch} was better, so training ended early."

@@ -81,7 +81,7 @@ def turn_in_words(training: Training) -> str:
     risen = f"{whose} loss was lowest after epoch {turn.epoch:,} and has risen since"
     if not turn.is_overfitting:
         return f"{risen}."
-    best = history.most_accurate(training.validations)
+    best = history.chosen(training.validations)
     assert best is not None
     return (
         f"{risen}, while training loss still falls: the network overfits. What is kept are the weights of epoch "

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core import feature_files
-from core.feature_files import FeatureFile, FeatureFiles, budget_bytes
+from core.feature_files import FeatureFile, FeatureFiles, Wanted, budget_bytes
 
 ROWS, ROW_BYTES = 20, 48
 
@@ -26,9 +26,13 @@ def values(rows: NDArray[np.int64], *, row_bytes: int = ROW_BYTES) -> NDArray[np
 
 
 def opened(home: Path, number: int = 1, *, num_rows: int = ROWS, row_bytes: int = ROW_BYTES) -> FeatureFile:
-    file = FeatureFiles(home).open(key(number), num_rows=num_rows, row_bytes=row_bytes)
+    (file,) = FeatureFiles(home).open(wanted(number, num_rows=num_rows, row_bytes=row_bytes))
     assert file is not None
     return file
+
+
+def wanted(number: int = 1, *, num_rows: int = ROWS, row_bytes: int = ROW_BYTES, used: int | None = None) -> Wanted:
+    return Wanted(key(number), num_rows, num_rows if used is None else used, row_bytes)
 
 
 def there(file: FeatureFile, *, num_rows: int = ROWS, row_bytes: int = ROW_BYTES) -> list[int]:
@@ -80,7 +84,7 @@ def test_what_lies_in_a_files_place_is_not_used(tmp_path: Path, name: str, put: 
     folder = tmp_path / "features" / key(1)
     folder.mkdir(parents=True)
     put(folder / name)
-    assert FeatureFiles(tmp_path).open(key(1), num_rows=ROWS, row_bytes=ROW_BYTES) is None
+    assert FeatureFiles(tmp_path).open(wanted(1)) == [None]
     assert not (folder / "elsewhere").exists()
 
 
@@ -112,11 +116,11 @@ def test_what_is_larger_than_the_budget_is_not_kept_and_drives_nothing_out(
     rows = np.arange(ROWS)
     opened(tmp_path).write(rows, values(rows))
     monkeypatch.setenv(feature_files.BUDGET_SETTING, "0.001")
-    assert FeatureFiles(tmp_path).open(key(2), num_rows=1_001, row_bytes=1_000) is None
+    assert FeatureFiles(tmp_path).open(wanted(2, num_rows=1_001, row_bytes=1_000)) == [None]
     assert "1,001,000 bytes, and 1,000,000 are allowed" in caplog.text
     assert there(opened(tmp_path)) == list(range(ROWS))
     monkeypatch.setenv(feature_files.BUDGET_SETTING, "0")
-    assert FeatureFiles(tmp_path).open(key(1), num_rows=ROWS, row_bytes=ROW_BYTES) is None
+    assert FeatureFiles(tmp_path).open(wanted(1)) == [None]
 
 
 @pytest.mark.parametrize("said", ["-1", "nan", "inf", "much", "1e999"])
@@ -128,11 +132,37 @@ def test_budget_that_is_none_is_said(
     assert f"UNFREEZE_FEATURES_GB must be a number of gigabytes, got '{said}'" in caplog.text
 
 
+def test_what_one_run_wants_drives_out_nothing_else_that_it_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(feature_files.BUDGET_SETTING, "0.001")
+    asked = [
+        wanted(number, num_rows=20, row_bytes=size, used=used)
+        for number, size, used in ((1, 60_000, 3), (2, 30_000, 17))
+    ]
+    for _ in range(2):
+        for each, file in zip(asked, FeatureFiles(tmp_path).open(*asked), strict=True):
+            assert file is not None, "the other rows are holes, and take nothing"
+            rows = np.arange(each.used_rows)
+            file.write(rows, values(rows, row_bytes=each.row_bytes))
+    assert FeatureFiles(tmp_path).on_disk.num_keys == 2
+    assert there(opened(tmp_path, 1, num_rows=20, row_bytes=60_000), num_rows=20, row_bytes=60_000) == [0, 1, 2]
+
+
+def test_files_that_are_used_are_cleared_whole(tmp_path: Path) -> None:
+    file, rows = opened(tmp_path), np.arange(ROWS)
+    file.write(rows, values(rows))
+    (tmp_path / "features" / ".going-left").mkdir()  # by somebody who was killed
+    FeatureFiles(tmp_path).clear()
+    assert there(file) == [], "and reading makes nothing anew"
+    assert not list((tmp_path / "features").iterdir())
+
+
 def test_full_disk_is_left_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(feature_files, "_KEEP_FREE_BYTES", 2**62)
-    assert FeatureFiles(tmp_path).open(key(1), num_rows=ROWS, row_bytes=ROW_BYTES) is None
+    assert FeatureFiles(tmp_path).open(wanted(1)) == [None]
     assert "the disk is almost full" in caplog.text
 
 

@@ -17,7 +17,7 @@ from core.data.dataset import DataSet
 from core.errors import TrainingDivergedError, UnfreezeError
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Finished, Started, Step
-from core.training import features
+from core.training import features, fitting_steps
 from core.training import fine_tune as training
 from core.training.checkpoints import load_network
 from core.training.fine_tune import fine_tune
@@ -81,7 +81,7 @@ def test_lesson_step_is_the_plain_loops_step() -> None:
     expected = []
     for step in range(1, 8):
         rows = batches.rows(step)
-        training.seed_dropout(0, step)
+        fitting_steps.seed_dropout(0, step)
         inputs = state.transform(state.train.gather(rows)).contiguous(memory_format=torch.channels_last)
         loss = nn.CrossEntropyLoss()(plain(inputs), state.train.labels[torch.from_numpy(rows)])
         expected.append(loss.item())

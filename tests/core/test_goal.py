@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from core.data import bundled
 from core.data.dataset import SIDES
 from core.data.pixels import Pixels
+from core.runs import history
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Finished, Step
 from core.runs.optimizer_settings import OptimizerSettings
@@ -71,20 +72,52 @@ def test_rate_falls_when_no_epoch_is_better() -> None:
     assert rates == pytest.approx([1e-9] * 6 + [1e-10] * 4 + [1e-11] * 2)
 
 
-@pytest.mark.usefixtures("tiny_data")
+@pytest.fixture
+def uneven_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three times as many dark as bright photos, on all sides."""
+    whole = tiny_data_set(validation=18)
+    labels = whole.manifest.labels
+    rows = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 6 == 1))
+    assert whole.pixels.stacked is not None
+    few = data_set_of(
+        Pixels.of(whole.pixels.stacked[rows]),
+        labels=labels[rows],
+        sides=[SIDES[side] for side in whole.manifest.sides[rows]],
+    )
+    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(few))
+
+
+@pytest.mark.usefixtures("uneven_data")
 @pytest.mark.parametrize("best_by", ["accuracy", "balanced_accuracy", "loss"])
 def test_training_ends_once_no_epoch_was_better_for_long_enough(best_by: str) -> None:
-    state = TrainingState.new(config(epochs=50, learning_rate=0.3, patience=2, best_by=best_by))
+    state = TrainingState.new(config(epochs=50, learning_rate=0.1, patience=3, best_by=best_by))
     events = list(fine_tune(state))
     scored, finished = validations(events), events[-1]
     assert isinstance(finished, Finished)
     assert finished.stopped_early
-    assert len(scored) == finished.best_epoch + 2 < 50
-    values = [-event.loss if best_by == "loss" else event.accuracy for event in scored]
+    assert len(scored) == finished.best_epoch + 3 < 50
+    values = [-event.loss if best_by == "loss" else getattr(event, best_by) for event in scored]
     assert finished.best_epoch == 1 + values.index(max(values))
     best_before = [max(values[:index], default=-math.inf) for index in range(len(values))]
     assert [event.best for event in scored] == [now > best for now, best in zip(values, best_before, strict=True)]
     assert finished.best_accuracy == scored[finished.best_epoch - 1].accuracy
+    assert history.chosen(scored) == scored[finished.best_epoch - 1]
+
+
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("architecture", ["resnet18", pytest.param("vit_b_32", marks=pytest.mark.long)])
+@pytest.mark.parametrize("thaw_every", [1, 2])
+def test_run_that_ends_where_a_stage_would_thaw_is_tested_as_it_was_trained(architecture: str, thaw_every: int) -> None:
+    size = 224 if architecture == "vit_b_32" else 32
+    state = TrainingState.new(
+        config(architecture=architecture, image_size=size, mode="full", thaw_every=thaw_every, patience=2, epochs=9,
+               learning_rate=1e-9)
+    )  # fmt: skip
+    finished = list(fine_tune(state))[-1]
+    assert isinstance(finished, Finished)
+    assert finished.stopped_early
+    state.model.load_state_dict(state.model.state_dict() | state.best_weights)
+    assert finished.test_accuracy == pytest.approx(np.mean(np.concatenate(correct(state))))
 
 
 @pytest.mark.usefixtures("tiny_data")
@@ -162,23 +195,41 @@ def test_average_is_that_of_pytorch_and_is_what_is_scored() -> None:
     assert any(not torch.equal(tensor, mine[name]) for name, tensor in state.model.state_dict().items())
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_class_balance_makes_classes_count_alike(smoothing: float) -> None:
+def test_class_weights_make_classes_count_alike() -> None:
     labels = torch.tensor([0] * 90 + [1] * 9 + [3])
-    weights = class_weights(labels, 4, 1.0)
     counts = torch.bincount(labels, minlength=4)
+    weights, half = (class_weights(labels, 4, balance) for balance in (1.0, 0.5))
     torch.testing.assert_close((weights * counts)[[0, 1, 3]], torch.full((3,), 100 / 3))
-    half = class_weights(labels, 4, 0.5)
     torch.testing.assert_close(half[3] / half[0], torch.tensor(90.0).sqrt())
+    torch.testing.assert_close((half * counts).sum(), torch.tensor(100.0))
     assert class_weights(labels, 4, 0.0).tolist() == [1, 1, 1, 1]
-    logits = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
-    loss = make_loss(OptimizerSettings(balance=1.0, label_smoothing=smoothing), labels, 4)
-    expected = (
-        functional.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="sum") / 100
-    )
-    torch.testing.assert_close(loss(logits, labels), expected)
-    shares = functional.one_hot(labels, 4).float()
-    torch.testing.assert_close(loss(logits, shares), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("are_shares", [False, True])
+def test_balanced_loss_teaches_each_photo_its_own_class(smoothing: float, are_shares: bool) -> None:
+    """What is best to say of a common photo is its class, however rare the others are."""
+    labels = torch.tensor([0] * 99 + [1])
+    loss = make_loss(OptimizerSettings(balance=1.0, label_smoothing=smoothing), labels, 2)
+    logits = torch.zeros(100, 2, requires_grad=True)
+    targets = functional.one_hot(labels, 2).float() if are_shares else labels
+    optimizer = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss(logits, targets).backward()
+        optimizer.step()
+    found = logits.detach().softmax(dim=1)
+    torch.testing.assert_close(found[0, 0], torch.tensor(1 - smoothing / 2), atol=0.05, rtol=0)
+    torch.testing.assert_close(found[99, 1], torch.tensor(1 - smoothing / 2), atol=0.05, rtol=0)
+
+
+def test_balance_of_nothing_is_the_plain_loss() -> None:
+    labels = torch.tensor([0, 1, 1, 0])
+    logits = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    for smoothing in (0.0, 0.1):
+        loss = make_loss(OptimizerSettings(balance=1.0, label_smoothing=smoothing), labels, 2)
+        expected = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        torch.testing.assert_close(loss(logits, labels), expected, msg="classes of one size count alike as they are")
 
 
 @pytest.mark.parametrize("balance", [0.0, 0.7])
@@ -226,17 +277,8 @@ def test_accuracies_are_those_of_the_classes_that_there_are() -> None:
     assert Scored(0.5, correct=[9, 3], counts=[15, 10]).told_balanced_accuracy is None
 
 
-def test_balanced_accuracy_is_told_where_classes_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = tiny_data_set(validation=6)
-    labels = whole.manifest.labels
-    rows = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 3 == 0))
-    assert whole.pixels.stacked is not None
-    few = data_set_of(
-        Pixels.of(whole.pixels.stacked[rows]),
-        labels=labels[rows],
-        sides=[SIDES[side] for side in whole.manifest.sides[rows]],
-    )
-    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(few))
+@pytest.mark.usefixtures("uneven_data")
+def test_balanced_accuracy_is_told_where_classes_differ() -> None:
     state = TrainingState.new(config(epochs=1))
     events = list(fine_tune(state))
     finished = events[-1]

@@ -18,7 +18,8 @@ from core.runs.events import Step
 from core.runs.optimizer_settings import Algorithm, OptimizerSettings, Schedule
 from core.runs.schedules import share_of_rate
 from core.training import features
-from core.training.fine_tune import fine_tune, seed_dropout
+from core.training.fine_tune import fine_tune
+from core.training.fitting_steps import seed_dropout
 from core.training.inputs import evaluation_batch, training_batches
 from core.training.optimizers import Learning, make_optimizer
 from core.training.state import TrainingState

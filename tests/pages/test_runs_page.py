@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.feature_files import FeatureFiles
+from core.feature_files import FeatureFiles, Wanted
 from core.runs import control, jobs, known_devices, locks, overview, results, store, trash, workers
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import Evaluated, Failed, Finished, Fitted, Step, Stopped
@@ -311,7 +311,7 @@ def test_what_runs_take_on_the_disk_is_said_in_one_place(home: Path) -> None:
 
 def test_kept_features_are_shown_and_cleared(home: Path) -> None:
     assert not open_page().expander
-    file = FeatureFiles(home).open("a" * 64, num_rows=2, row_bytes=500_000)
+    (file,) = FeatureFiles(home).open(Wanted("a" * 64, 2, 2, 500_000))
     assert file is not None
     file.write(np.arange(2), np.ones((2, 500_000), np.uint8))
     page = open_page()
