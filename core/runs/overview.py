@@ -54,9 +54,7 @@ class Summary:
     best_accuracy: float | None = None  # on validation images, 0 to 1
     test_accuracy: float | None = None
     seconds: float | None = None  # the run's own clock
-    is_whole: bool = (
-        True  # it did all its work: it stopped at no early epoch, and found no features that others had made
-    )
+    is_whole: bool = True  # it did all its work: no early end, no features of an earlier run
     device: str = ""
     size_bytes: int = 0
     created: datetime | None = None  # local time

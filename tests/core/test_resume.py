@@ -193,7 +193,8 @@ def test_everything_that_is_loaded_lies_in_memory_as_what_was_saved(
     until(fine_tune(state), 1)
     kept.save(state)
     if not is_best:
-        state.epoch += 1
+        state.epoch, state.step = state.epoch + 1, state.step + state.steps_per_epoch
+        state.reported_step = state.step
         kept.save(state)
     resumed, _ = Keeper(tmp_path).load("cpu")
     assert resumed is not None
