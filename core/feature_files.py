@@ -85,6 +85,8 @@ class FeatureFiles:
         folder = self._folder / wanted.key
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if folder.is_symlink():
+                raise OSError(errno.ELOOP, "A link lies in their place", str(folder))
             os.utime(folder)
             return FeatureFile(folder, wanted.num_rows, wanted.row_bytes)
         except OSError as error:

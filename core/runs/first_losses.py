@@ -31,7 +31,7 @@ def reasons(configs: Sequence[FineTuneConfig], precisions: Sequence[str]) -> lis
         "label smoothing counts in their losses differently": _differ(
             [config.optimizer.label_smoothing for config in configs]
         ),
-        "BatchNorm normalises by the batch in layers of one run and by what it knows in the same layers of another": (
+        "BatchNorm normalises by the batch in layers of one run and by its averages in the same layers of another": (
             _differ_within(configs, [_by_the_batch(config) for config in configs])
         ),
         "dropout is on in layers of one run and off in the same layers of another": (

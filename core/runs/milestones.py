@@ -1,12 +1,13 @@
 """What a training went through at which step, for marks on its chart. Pure: from its settings and events."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models.blocks import blocks_of
 from core.runs.config import FineTuneConfig
-from core.runs.events import RareEvent, Started
+from core.runs.events import Evaluated, Finished, RareEvent, Started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,10 @@ def milestones(config: FineTuneConfig, run_events: Sequence[RareEvent]) -> list[
         for attempt in attempts
         if attempt.first_step > 1
     ]
+    # A run that ended early, right before a stage would have thawed, has not trained that.
+    epochs = [event.epoch for event in run_events if isinstance(event, Evaluated) and event.split == "validation"]
+    has_ended = any(isinstance(event, Finished) for event in run_events)
+    ended_after = max(epochs, default=0) if has_ended and epochs else math.inf
     if attempts:
         found += [
             Milestone(
@@ -36,6 +41,7 @@ def milestones(config: FineTuneConfig, run_events: Sequence[RareEvent]) -> list[
                 detail=f"From epoch {epoch + 1} on, one more stage is trained: all from {layer} on.",
             )
             for epoch, layer in _thaws(config)
+            if epoch < ended_after
         ]
     return sorted(found, key=lambda milestone: milestone.step)
 

@@ -45,7 +45,7 @@ def as_csv(runs: Sequence[Recorded]) -> Iterator[str]:
             steps = run.steps[part]
             columns = (
                 steps["step"].tolist(),
-                ((steps["step"] - 1) // run.steps_per_epoch + 1).tolist(),
+                ((steps["step"].astype(np.int64) - 1) // run.steps_per_epoch + 1).tolist(),
                 [f"{images:.0f}" for images in seen[part].tolist()],
                 *(steps[name].tolist() for name in ("seconds", "loss", "learning_rate")),
             )

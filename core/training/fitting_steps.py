@@ -32,7 +32,7 @@ def step_that_fits(
             if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
                 raise
         except ValueError as error:
-            raise _explained(error) from error
+            raise _explained(error, state.num_pieces) from error
         else:
             state.has_room = True
             return loss
@@ -56,13 +56,19 @@ def seed_dropout(seed: int, step: int) -> None:
     torch.manual_seed(int(random_stream(DROPOUT, seed=seed, position=step).integers(2**63)))
 
 
-def _explained(error: ValueError) -> Exception:
+def _explained(error: ValueError, num_pieces: int) -> Exception:
     if "more than 1 value per channel" not in str(error):  # torch's words, by which alone it is known
         return error
+    if num_pieces > 1:
+        return TrainingImpossibleError(
+            f"BatchNorm cannot normalise one photo by itself, and a batch of this run has a single one in some of its "
+            f"{num_pieces:,} pieces. Start again with fewer pieces, a larger batch, or “BatchNorm of trainable layers” "
+            "set to “By its averages”."
+        )
     return TrainingImpossibleError(
         "BatchNorm cannot normalise one photo by itself, and at this image size a batch of this run has a single one. "
-        "Start again with a larger image, another batch size, or “BatchNorm of trainable layers” set to “By what it "
-        "knows”."
+        "Start again with a larger image, another batch size, or “BatchNorm of trainable layers” set to “By its "
+        "averages”."
     )
 
 

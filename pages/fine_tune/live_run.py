@@ -180,7 +180,7 @@ def _finished(run: Snapshot, config: FineTuneConfig) -> None:
     started = history.started(run.events)  # None where a damaged line has cost it
     trained = (
         f"{count(started.trainable_parameters)} of {count(started.parameters)} parameters were"
-        if started
+        if started and not (finished.stopped_early and config.learning.thaw_every)  # then, not all of them were
         else "The network was"
     )
     st.success(

@@ -51,4 +51,5 @@ def _own(run: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
                 own["weights"] = run["weights"]
     if own.get("weights") == "file":
         own["weights_file"] = run["weights_file"]
-    return own
+    idle = without_effect(run)  # now that all is known that it hangs on
+    return {name: value for name, value in own.items() if name not in idle}

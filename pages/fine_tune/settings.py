@@ -25,9 +25,9 @@ _ELSEWHERE = ("architecture", "weights", "data", "mode", "depth")
 # Settings that have no effect, by the value of another one that makes them idle.
 _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
     "mode": {
-        "frozen": ("depth", "thaw_every", "backbone_rate", "layer_decay", "batch_norm"),
+        "frozen": ("depth", "thaw_every", "backbone_rate", "layer_decay"),
         "last_stage": ("depth",),
-        "full": ("depth", "freezing"),
+        "full": ("depth",),
     },
     "augmentation": {"none": ("crop_scale",)},
     "algorithm": {"adamw": ("momentum",), "adam": ("momentum",)},
@@ -49,7 +49,12 @@ _ABOUT_SECTION = {
 
 def without_effect(values: Mapping[str, Any]) -> list[str]:
     """The names of those settings that have none beside these values of others. Pure."""
-    return [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
+    idle = [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
+    if values["mode"] == "full" and not values["thaw_every"]:
+        idle.append("freezing")  # nothing ever is
+    if values["mode"] == "frozen" and values["freezing"] == "layers":
+        idle.append("batch_norm")  # what learns has none
+    return idle
 
 
 def settled(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def choose_settings(known: Architecture) -> list[str]:
 
 def _draw(names: Collection[str], known: Architecture) -> list[str]:
     """Fields for those of these settings that have an effect: options first, and numbers side by side below."""
-    idle = without_effect({name: value_of(name) for name in _IDLE})
+    idle = without_effect({name: value_of(name) for name in settings_of(FineTuneConfig)})
     shown = [name for name in names if name not in _ELSEWHERE and name not in idle]
     for name in shown:
         if name in (choices := choices_of(FineTuneConfig)):

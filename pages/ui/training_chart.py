@@ -81,9 +81,6 @@ def turn_in_words(training: Training) -> str:
     risen = f"{whose} loss was lowest after epoch {turn.epoch:,} and has risen since"
     if not turn.is_overfitting:
         return f"{risen}."
-    best = history.chosen(training.validations)
-    assert best is not None
-    return (
-        f"{risen}, while training loss still falls: the network overfits. What is kept are the weights of epoch "
-        f"{best.epoch:,}, the most accurate."
-    )
+    said = f"{risen}, while training loss still falls: the network overfits."
+    best = history.chosen(training.validations)  # none only where somebody has written into the run's file
+    return f"{said} What is kept are the weights of epoch {best.epoch:,}, the best on validation." if best else said

@@ -42,9 +42,9 @@ SCORING = Evaluating(split="validation", images=96, total_images=200)
 SAVED = Checkpointed(step=57, epoch=1, best=True)
 
 
-def scored(epoch: int, accuracy: float) -> Evaluated:
+def scored(epoch: int, accuracy: float, *, best: bool = True) -> Evaluated:
     return Evaluated(
-        split="validation", epoch=epoch, step=57 * epoch, loss=0.5, accuracy=accuracy, seconds=15.0 * epoch, best=True
+        split="validation", epoch=epoch, step=57 * epoch, loss=0.5, accuracy=accuracy, seconds=15.0 * epoch, best=best
     )
 
 
@@ -103,7 +103,7 @@ def test_list_and_reader_agree(home: Path, run_events: list[RareEvent], is_held:
 
 
 def test_unfinished_run_has_its_best_epoch_its_newest_seconds_and_what_went_wrong(home: Path) -> None:
-    make_run(home, STARTED, *STEPS, scored(1, 0.7), scored(2, 0.6), Failed(message="It broke.", step=114))
+    make_run(home, STARTED, *STEPS, scored(1, 0.7), scored(2, 0.6, best=False), Failed(message="It broke.", step=114))
     [summary] = overview.summaries(home)
     assert (summary.best_accuracy, summary.seconds, summary.problem) == (0.7, 30.0, "It broke.")
 

@@ -32,7 +32,7 @@ def runs(*differences: dict[str, Any], **shared: Any) -> list[FineTuneConfig]:
         (runs({"mode": "frozen"}, {}, {"algorithm": "adamw"}), ["Frozen", "Full, SGD", "Full, AdamW"]),
         (runs({"epochs": 1}, {"epochs": 3}), ["Full, 1 epoch", "Full, 3 epochs"]),
         (runs({}, {"architecture": "resnet18"}), ["EfficientNet-Lite0, full", "ResNet-18, full"]),
-        (runs({}, {"batch_norm": "eval"}), ["Full, BatchNorm by the batch", "Full, BatchNorm by what it knows"]),
+        (runs({}, {"batch_norm": "eval"}), ["Full, BatchNorm by the batch", "Full, BatchNorm by its averages"]),
         (runs({}, {"augmentation": "random_resized_crop"}), ["Full, no random crops", "Full, random crops"]),
         (
             runs({}, {"algorithm": "adamw"}, {"algorithm": "adamw", "warm_up": 0.1}),

@@ -163,10 +163,29 @@ def test_gradients_are_clipped_before_a_step() -> None:
     assert float(parameter.detach().norm()) == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.usefixtures("tiny_data")
+@pytest.mark.parametrize("architecture", ["resnet18", "convnext_tiny", "vit_b_32", "swin_t"])
+def test_only_layers_own_weights_are_weights(architecture: str) -> None:
+    """No scale, no position and no class token, however many dimensions they have."""
+    size = 224 if architecture == "vit_b_32" else 64
+    state = TrainingState.new(
+        FineTuneConfig.of(architecture=architecture, weights="random", mode="full", image_size=size, device="cpu")
+    )
+    named = {id(parameter): name for name, parameter in state.model.named_parameters()}
+    found = {named[id(learning.parameter)] for learning in state.plans.learning() if learning.is_weight}
+    own = {
+        f"{name}.weight"
+        for name, module in state.model.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.weight is not None
+    }
+    attention = {name for name in named.values() if name.endswith("in_proj_weight")}
+    assert found == own | attention
+
+
 def test_weights_alone_decay_where_that_is_asked() -> None:
     weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
     settings = OptimizerSettings(learning_rate=0.1, momentum=0.0, weight_decay=0.5, decayed="weights")
-    optimizer = make_optimizer([Learning(weight, 1.0), Learning(bias, 1.0)], settings)
+    optimizer = make_optimizer([Learning(weight, 1.0), Learning(bias, 1.0, is_weight=False)], settings)
     for parameter in (weight, bias):
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()

@@ -24,12 +24,12 @@ pytestmark = pytest.mark.usefixtures("quiet")
 BEGUN = dataclasses.replace(STARTED, steps_per_epoch=1, total_steps=4)
 STEPS = [Step(step=n, loss=1 / n, learning_rate=0.01, seconds=2.0 * n, images=32) for n in range(1, 5)]
 RISING = [
-    Evaluated(split="validation", epoch=n, step=n, loss=loss, accuracy=accuracy, seconds=2.0 * n, best=n < 3)
+    Evaluated(split="validation", epoch=n, step=n, loss=loss, accuracy=accuracy, seconds=2.0 * n, best=n <= 3)
     for n, loss, accuracy in ((1, 1.0, 0.5), (2, 0.5, 0.6), (3, 0.8, 0.9), (4, 0.9, 0.7))
 ]
 OVERFITS = (
     "Validation loss was lowest after epoch 2 and has risen since, while training loss still falls: the network "
-    "overfits. What is kept are the weights of epoch 3, the most accurate."
+    "overfits. What is kept are the weights of epoch 3, the best on validation."
 )
 
 
