@@ -82,6 +82,7 @@ _STRONG = {
 }
 _SCRATCH = {
     **_RECIPE,
+    "weights": "random",
     "augmentation": "random_resized_crop",
     "crop_scale": 0.3,
     "flip": 0.5,
@@ -115,7 +116,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "scratch": Preset(
         label="From scratch",
-        description="For random weights, MyCNN among them: many epochs on small images, changed at random.",
+        description="With random weights, MyCNN's among them: many epochs on small images, changed at random.",
         frozen=_SCRATCH,
         part=_SCRATCH,
         full=_SCRATCH,
