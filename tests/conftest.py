@@ -3,8 +3,9 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def few_and_long(values: Iterable[Any], *, every: int = 6) -> list[Any]:
+    """Some of the values that a test ranges over; the others are for the long tests."""
+    return [
+        value if index % every == 0 else pytest.param(value, marks=pytest.mark.long)
+        for index, value in enumerate(values)
+    ]
 
 
 @pytest.fixture

@@ -208,6 +208,7 @@ def test_chart_obeys_the_keyboard(page: Page) -> None:
     assert "Loss over 114 of 114 steps" in (page.locator(".live-chart").get_attribute("aria-label") or "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_phone_shows_everything_without_scrolling_sideways(browser: Browser, server: Server, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme, has_touch=True)  # type: ignore[arg-type]

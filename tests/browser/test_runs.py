@@ -116,6 +116,7 @@ def is_but_text(place: Locator) -> None:
     assert place.locator(MADE_OF_NAMES).evaluate_all("found => found.map(element => element.outerHTML)") == []
 
 
+@pytest.mark.long
 def test_runs_are_named_as_themselves_everywhere(page: Page, server: Server) -> None:
     compared = [make_run(server, name) for name in COMPARED]
     held: list[int] = []

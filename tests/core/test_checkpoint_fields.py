@@ -113,11 +113,25 @@ def test_head_of_other_classes_does_not_go_on(saved: dict[str, Any], tmp_path: P
 
 
 def test_best_weights_of_another_shape_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
-    forged = change(
-        change(saved, "training.best_epoch", 1), "training.best_weights", {"classifier.1.bias": torch.zeros(3)}
-    )
+    steps = 2 * TrainingState.new(CONFIG).steps_per_epoch
+    later = {"epoch": 2, "step": steps, "best_epoch": 1, "best_weights": {"classifier.1.bias": torch.zeros(3)}}
+    forged = {**saved, "training": saved["training"] | later}
     write_checkpoint(tmp_path / "forged.pt", forged)
     with pytest.raises(WeightsFileError, match="best epoch's weights do not fit"):
+        TrainingState.load(tmp_path / "forged.pt", None)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [{"step": 3}, {"batch": 1}, {"epoch": 1}, {"epoch": 10**6, "step": 2 * 10**6}, {"batch": 10**9, "step": 10**9},
+     {"best_epoch": 1}, {"scores": [0.5]}],
+    ids=str,
+)  # fmt: skip
+def test_position_where_the_run_never_is_is_refused(
+    saved: dict[str, Any], tmp_path: Path, position: dict[str, Any]
+) -> None:
+    write_checkpoint(tmp_path / "forged.pt", {**saved, "training": saved["training"] | position})
+    with pytest.raises(WeightsFileError, match=r"^forged\.pt is damaged: it (is at a step|has results of epochs)"):
         TrainingState.load(tmp_path / "forged.pt", None)
 
 

@@ -153,7 +153,7 @@ def test_best_epoch_is_the_first_of_equals() -> None:
 
 
 @pytest.mark.parametrize("mode", ["frozen", "blocks", "full"])
-@pytest.mark.parametrize("leave_after", [1, 7, 8, 14])
+@pytest.mark.parametrize("leave_after", [7, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 8, 14))])
 def test_resumed_run_takes_the_same_steps(mode: str, leave_after: int, tmp_path: Path) -> None:
     settings = config(mode=mode, augmentation="random_resized_crop")
     whole = list(fine_tune(TrainingState.new(settings)))

@@ -77,6 +77,7 @@ def test_lanes_are_bit_identical_to_the_same_runs_alone_and_begin_alike(home: Pa
     assert lanes[0].steps["loss"][0] != lanes[1].steps["loss"][0], "one network has its BatchNorm in eval mode"
 
 
+@pytest.mark.long
 @in_a_process
 def test_lanes_take_turns_in_one_process_and_each_clock_counts_its_own_work(home: Path) -> None:
     folders = jobs.race(home, [FROZEN, FULL])
@@ -104,6 +105,7 @@ def test_turns_in_one_process_do_not_disturb_each_other(tiny_data: object) -> No
         assert losses(events) == losses(alone) != []
 
 
+@pytest.mark.long
 @in_a_process
 def test_stopped_lanes_resume_together_and_one_that_is_killed_loses_nothing(home: Path) -> None:
     folders = jobs.race(home, [LONG, LONG.changed(learning_rate=1e-3)])

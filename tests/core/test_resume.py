@@ -27,7 +27,7 @@ from core.training.checkpoints import read_checkpoint
 from core.training.fine_tune import fine_tune
 from core.training.keeper import Keeper
 from core.training.state import TrainingState
-from tests.conftest import ROOT, follow, last_checkpoint, wait_until
+from tests.conftest import ROOT, few_and_long, follow, last_checkpoint, wait_until
 from tests.samples import source_of, tiny_data_set
 
 QUICK = FineTuneConfig.of(
@@ -119,7 +119,7 @@ def killed_again_and_again(home: Path, kind: str, kills: int, *, seed: int) -> N
 
 
 @pytest.mark.worker
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "augmented"])
+@pytest.mark.parametrize("kind", few_and_long([kind for kind in KINDS if kind != "augmented"], every=3))
 def test_killed_run_ends_as_if_nothing_had_been(home: Path, kind: str) -> None:
     killed_again_and_again(home, kind, 3, seed=1)
 

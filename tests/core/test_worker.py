@@ -177,6 +177,7 @@ def test_killed_worker_reads_as_interrupted_and_the_next_can_start(home: Path) -
     assert wait_for_end(following).status is Status.FINISHED
 
 
+@pytest.mark.long
 def test_killed_run_resumes_without_a_gap(home: Path) -> None:
     config = FineTuneConfig(
         image_size=32, epochs=200, device="cpu", precision="float32", augmentation="random_resized_crop"
@@ -226,6 +227,7 @@ def test_live_run_is_not_resumed(home: Path) -> None:
         jobs.resume(home, folder)
 
 
+@pytest.mark.long
 def test_training_outlives_its_server(home: Path) -> None:
     code = (
         "import sys; from core.runs import jobs, store; from core.runs.config import FineTuneConfig\n"

@@ -9,6 +9,7 @@ import pytest
 from core.data import library, stored
 from core.data.stored import StoredSet
 from pages.places import DATA, DATA_SET, FINE_TUNE, RUNS
+from tests.conftest import few_and_long
 from tests.folders import class_folders, make_room, packed
 from tests.pages.apps import button, open_page, texts
 from tests.samples import as_read
@@ -50,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__.strip("_"))
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_and_long(FILES))
 def test_damage_is_said_and_costs_no_other_page_anything(
     home: Path, whole: Path, name: str, damage: Callable[[Path], None]
 ) -> None:

@@ -10,6 +10,7 @@ from core.runs.events import Event, Finished, Fitted, Fitting, LinearStep
 from core.runs.known_devices import DeviceInfo
 from core.runs.settings import Choice, Text, settings_of
 from pages.places import FINE_TUNE_RUN, LINEAR_FIT, PREDICT, RUNS
+from tests.conftest import few_and_long
 from tests.core.test_old_runs import STEPS, beyond, rewrite
 from tests.pages.apps import button, open_page, texts
 from tests.samples import STARTED, as_read, make_run
@@ -29,7 +30,7 @@ def quiet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known_devices.remember(home, [DeviceInfo(name="cpu", label="A CPU", memory_bytes=None, precision="float32")])
 
 
-@pytest.mark.parametrize("name", settings_of(FineTuneConfig))
+@pytest.mark.parametrize("name", few_and_long(settings_of(FineTuneConfig)))
 def test_a_fine_tuning_opens_and_compares_and_its_settings_fill_the_form(home: Path, name: str) -> None:
     about = settings_of(FineTuneConfig)[name]
     value = "gone:9" if isinstance(about, Text) else beyond(about)

@@ -49,9 +49,9 @@ def test_result_says_what_classes_of_different_sizes_come_to_and_why_a_run_ended
     )
     told = scores(replace(finished, test_balanced_accuracy=0.6, stopped_early=True), STARTED)
     assert "recognised.** On average over the classes, it is 60.0% of a class's photos. Scored once" in told
-    assert told.endswith("(90.0%). No epoch after epoch 3 was better, so training ended early.")
+    assert told.endswith("(90.0%). On validation, no epoch after epoch 3 was better, so training ended early.")
     told = scores(replace(finished, test_accuracy=None, stopped_early=True), STARTED)
-    assert told.endswith("No epoch after epoch 3 was better, so training ended early.")
+    assert told.endswith("On validation, no epoch after epoch 3 was better, so training ended early.")
 
 
 def test_every_setting_of_a_fine_tuning_has_its_field(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
