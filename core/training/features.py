@@ -142,8 +142,8 @@ class Features(Images):
         kept, wanted = self._kept[state.precision], state.train.rows_of_set[rows]
         if num_unknown := len(kept.unknown(wanted)):
             # Those of the next steps fill up the last block.
-            start = state.batch * state.config.batch_size
-            coming = state.batches.order(epoch=state.epoch)[start : start + len(rows) + BLOCK]
+            first = state.batch * state.config.batch_size
+            coming = state.batches.order(epoch=state.epoch)[first : first + len(rows) + BLOCK]
             ahead = kept.unknown(state.train.rows_of_set[coming])
             for start in range(0, num_unknown, BLOCK):
                 self._compute_kept(state.train, ahead[start : start + BLOCK], state.precision)

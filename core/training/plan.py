@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from core.models import heads
 from core.models.cuts import Chain
 from core.runs.config import FineTuneConfig
 from core.training.optimizers import Learning
@@ -25,7 +24,6 @@ class Plan:
     rates: dict[str, float]  # of the tail's parameters that learn, by their names: their share of the learning rate
     keeps_statistics: bool  # whether BatchNorm of the tail normalises by what it knows, and learns no more
     precision: str  # that the tail computes in while it learns
-    num_features: int = 0  # that the body computes for an image, where it makes no maps
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -79,21 +77,18 @@ class Plans:
 
 def _plan(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig, precision: str) -> Plan:
     body: nn.Module | None = None
-    tail, num_features = model, 0
+    tail = model
     has_body = first > 0 and config.learning.freezing == "layers"
     if has_body:
         body, tail = chain.split(first)
     if has_body and first == len(chain.block_names) - 1:
         precision = "float32"  # a head costs nothing
-        head = heads.get_head(model, config.architecture)
-        num_features = head.in_features if isinstance(head, nn.Linear) else 0
     return Plan(
         body=body,
         tail=tail,
         rates=_rates(model, chain, first, config),
         keeps_statistics=config.learning.batch_norm == "eval",
         precision=precision,
-        num_features=num_features,
     )
 
 
