@@ -31,6 +31,7 @@ from core.data import photo_route, stored
 from core.errors import StorageError
 from core.runs import steps_route, store, trash, workers
 from pages.places import FIRST, PLACES
+from pages.ui import late_parts
 from pages.ui.index import index_html
 
 _HEADERS = {
@@ -178,6 +179,7 @@ assert plotly is not None
 assert plotly.origin is not None
 
 load_settings()
+late_parts.leave_out()
 # What `--server.baseUrlPath` puts before every address, as behind a proxy that serves other things, too.
 base = "/".join(["", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))])
 app = st.App(

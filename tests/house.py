@@ -228,5 +228,6 @@ MAY_IMPORT = {
         "core.runs",
         "pages.places",
         "pages.ui.index",
+        "pages.ui.late_parts",
     },
 }

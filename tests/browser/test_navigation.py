@@ -1,13 +1,17 @@
 """Where clicks lead: the navigation does something on every page, and shows which run is open."""
 
 import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from pages.places import FIRST, PLACES
 from tests.browser.conftest import Server, pause
+from tests.browser.test_fine_tune import start
 from tests.browser.test_runs import make_run
 
 pytestmark = pytest.mark.browser
@@ -96,3 +100,54 @@ def test_back_shows_what_stood_in_the_form_before(page: Page, server: Server) ->
     page.go_forward()
     expect(classes).to_have_value("8")
     expect(page).to_have_url(re.compile("classes=8$"))
+
+
+@pytest.mark.parametrize("is_live", [False, True], ids=["sidebar", "live run"])
+def test_page_is_drawn_though_a_part_of_the_last_one_is_asked_for_after_the_click(
+    browser: Browser, server: Server, is_live: bool
+) -> None:
+    """As when it polls while the click is worked on: Streamlit then clears the page that the click has led to."""
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    polls: list[tuple[str, bytes]] = []  # which part, and what was sent
+    clicked: list[bytes] = []  # what is asked for by a click, and then what is asked for too late
+
+    def connect(from_page: WebSocketRoute) -> None:
+        to_server = from_page.connect_to_server()
+
+        def ask(frame: str | bytes) -> None:
+            assert isinstance(frame, bytes)
+            if (asked := BackMsg.FromString(frame).rerun_script).is_auto_rerun:
+                polls.append((asked.fragment_id, frame))
+            elif polls:
+                clicked.append(frame)
+            to_server.send(frame)
+
+        def answer(frame: str | bytes) -> None:
+            assert isinstance(frame, bytes)
+            begun = ForwardMsg.FromString(frame).new_session.page_script_hash
+            if len(clicked) == 1 and begun and begun != BackMsg.FromString(clicked[0]).rerun_script.page_script_hash:
+                often = Counter(part for part, _ in polls).most_common(1)[0][0]
+                clicked.append(dict(polls)[often])
+                to_server.send(clicked[1])
+            from_page.send(frame)
+
+        from_page.on_message(ask)
+        to_server.on_message(answer)
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    if is_live:
+        page.goto(server.url)
+        start(page)
+        polls.clear()
+        clicked.clear()
+    else:
+        page.goto(f"{server.url}fine_tuning?run={make_run(server, 'one').id}")
+        expect(page.get_by_role("heading", name="one", level=1)).to_be_visible(timeout=20_000)
+    pause(page, 3)  # the sidebar's part polls every 2 s, a live run's more often
+    page.get_by_role("button", name="New run").click()
+    expect(page.get_by_role("heading", name="Fine-tune", level=1)).to_be_visible()
+    pause(page, 3)
+    assert len(clicked) == 2
+    assert len(dict(polls)) == 1 + is_live
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+    page.context.close()
