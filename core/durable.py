@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from core.errors import StorageError
 
-_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `replace_file` calls a file until it is whole
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}")  # what `replace_file` calls a file until it is whole
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -24,13 +24,15 @@ _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Put a whole file in place atomically: after a crash there is the old one or the new one, never a part.
 
-    Everything happens relative to the folder as it was opened: one that is moved meanwhile takes the file along.
+    Everything happens relative to the folder as it was opened: one that is moved meanwhile takes the file along. What
+    writers of the same file have left that were killed is removed.
 
     Raises:
         OSError: the disk refuses, whatever `write` has made of its refusal.
     """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        _clear_unfinished(folder, of=path.name)
         name, descriptor = _create_beside(path.name, folder)
         try:
             with open(descriptor, "wb") as file:
@@ -80,19 +82,30 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def clear_unfinished(folder: Path) -> None:
+def clear_unfinished(path: Path) -> None:
     """Remove what writers that were killed have left in a folder; a file that is being written stays."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _clear_unfinished(folder)
+    finally:
+        os.close(folder)
+
+
+def _clear_unfinished(folder: int, *, of: str = "") -> None:
+    """See `clear_unfinished`; only what was to become the file `of`, where one is named. What cannot be removed, such
+    as another user's file, stays: it is in nobody's way."""
     for entry in list(os.scandir(folder)):
-        if _UNFINISHED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-            with suppress(FileNotFoundError, BlockingIOError):
-                _clear(entry.path)
+        match = _UNFINISHED.fullmatch(entry.name)
+        if match and of in ("", match[1]) and entry.is_file(follow_symlinks=False):
+            with suppress(OSError):
+                _clear(entry.name, folder)
 
 
-def _clear(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _clear(name: str, folder: int) -> None:
+    descriptor = os.open(name, os.O_RDONLY, dir_fd=folder)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+        os.unlink(name, dir_fd=folder)
     finally:
         os.close(descriptor)
 

@@ -80,3 +80,23 @@ def test_only_what_was_never_finished_is_cleared(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     durable.clear_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_what_a_killed_writer_has_left_goes_with_the_next_writing_of_that_file(tmp_path: Path) -> None:
+    def kill_in_writing(name: str) -> None:
+        if (child := os.fork()) == 0:
+            durable.replace_file(tmp_path / name, lambda file: os._exit(0))
+        os.waitpid(child, 0)
+
+    for name in ("config.json", "config.json", "config", "last.pt"):
+        kill_in_writing(name)
+    assert len(list(tmp_path.iterdir())) == 4 - 1, "the second has removed what the first has left"
+
+    def write_beside_another(file: BinaryIO) -> None:
+        durable.replace_file(tmp_path / "config.json", lambda other: other.write(b"other"))
+        file.write(b"whole")
+
+    durable.replace_file(tmp_path / "config.json", write_beside_another)
+    assert (tmp_path / "config.json").read_bytes() == b"whole", "what is being written is not removed"
+    left = sorted(path.name.rpartition(".")[0] for path in tmp_path.iterdir())
+    assert left == [".config", ".last.pt", "config"]
