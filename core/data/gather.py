@@ -31,7 +31,7 @@ class Gatherer:
     def __call__(self, rows: NDArray[np.int64]) -> Photos:
         """The photos of these rows, in their order, on the device. On the CPU they are not copied."""
         if self._stacked is not None:
-            return self._stacked[torch.from_numpy(rows).to(self._stacked.device)].to(self._device)
+            return self._stacked[devices.sent(rows, self._stacked.device)].to(self._device)
         return [self._one(row).to(self._device) for row in rows.tolist()]
 
     def _one(self, row: int) -> Tensor:

@@ -15,6 +15,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
+from core import devices
+from core.data.batched_crops import batched_crops
 from core.data.crops import SMALLEST, sample_crops
 from core.data.gather import Photos
 from core.data.pack_rule import PackRule
@@ -81,7 +83,7 @@ class Transform:
         return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
     def _scale_and_offset(self, beside: Tensor) -> tuple[Tensor, Tensor]:
-        channels = torch.tensor([self.std, self.mean], device=beside.device).view(2, 3, 1, 1) * 255
+        channels = devices.sent(np.array([self.std, self.mean], np.float32), beside.device).view(2, 3, 1, 1) * 255
         return channels[0], channels[1]
 
 
@@ -110,16 +112,16 @@ class EvaluationTransform(Transform):
     def random_resized_crops(self, photos: Photos, stream: np.random.Generator, smallest: float = SMALLEST) -> Tensor:
         """See `Transform.random_resized_crops`."""
         sizes = np.array([photo.shape[:2] for photo in photos])  # (batch, 2)
-        boxes = np.stack(sample_crops(stream, *sizes.T, smallest=smallest), axis=1).tolist()  # top, left, height, width
-        size = [self.image_size, self.image_size]
+        boxes = np.stack(sample_crops(stream, *sizes.T, smallest=smallest), axis=1)  # top, left, height, width
+        if photos[0].device.type != "cpu":
+            return self.normalise(batched_crops(photos, boxes, self.image_size, self.kernel))
+        size, places = [self.image_size, self.image_size], boxes.tolist()
 
         def crop(index: int) -> Tensor:
             pixels = photos[index].permute(2, 0, 1)[None]
-            made: Tensor = functional.resized_crop(pixels, *boxes[index], size, self._interpolation, antialias=True)
+            made: Tensor = functional.resized_crop(pixels, *places[index], size, self._interpolation, antialias=True)
             return made
 
-        if photos[0].device.type != "cpu":
-            return self.normalise(torch.cat([crop(index) for index in range(len(photos))]))
         crops = torch.empty(len(photos), 3, *size)
         scale, offset = self._scale_and_offset(crops)
 
@@ -180,8 +182,8 @@ def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Te
     if len(alike) == 1:
         return function(torch.stack(list(photos)))
     made = torch.cat([function(torch.stack([photos[index] for index in group])) for group in alike.values()])
-    places = torch.tensor([index for group in alike.values() for index in group], device=made.device)
-    return made[places.argsort()]
+    places = np.argsort([index for group in alike.values() for index in group])
+    return made[devices.sent(places, made.device)]
 
 
 def own_evaluation(known: Architecture) -> EvaluationTransform:

@@ -45,12 +45,16 @@ class Images:
         """What has to be computed before an epoch can go on: nothing."""
         yield from ()
 
-    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """(batch, 3, size, size) float32, as the current step sees them, and what they are.
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """(batch, 3, size, size) float32 as a step sees them, and what they are. Another thread may ask for it, too.
 
         That is (batch,) labels or, where photos are mixed, (batch, classes) shares of them.
         """
-        return self._training_batch(rows)
+        return self._training_batch(self._state.batches.rows(step), step)
+
+    def for_training(self, batch: Tensor) -> Tensor:
+        """What the tail trains on in the current step, for which `batch` was made."""
+        return batch
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """(batch, 3, size, size) float32, as they are."""
@@ -129,16 +133,23 @@ class Features(Images):
             if start + BLOCK < len(missing):
                 yield Extracting(images=start + BLOCK, total_images=len(missing))
 
-    def for_training(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """What the tail trains on in the current step: (batch, ...) float32; and what that is, see `Images`."""
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """See `Images.batch`. Where nothing is augmented, it is (batch,) rows: for them there may be features."""
+        if self._state.config.is_augmented:
+            return super().batch(step)
+        rows = self._state.batches.rows(step)
+        return torch.from_numpy(rows), self._state.train.labels_of(rows)
+
+    def for_training(self, batch: Tensor) -> Tensor:
+        """See `Images.for_training`: (batch, ...) float32."""
         state = self._state
         if state.config.is_augmented:
-            images, targets = super().for_training(rows)
-            return _widened(self._compute(images, state.precision)), targets
+            return _widened(self._compute(batch, state.precision))
+        rows: NDArray[np.int64] = batch.numpy()
         if not self.are_kept:
             blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
             computed = [self._compute_block(state.train.gather(block), state.precision) for block in blocks]
-            return _widened(torch.cat(computed)), state.train.labels_of(rows)
+            return _widened(torch.cat(computed))
         kept, wanted = self._kept[state.precision], state.train.rows_of_set[rows]
         if num_unknown := len(kept.unknown(wanted)):
             # Those of the next steps fill up the last block.
@@ -147,7 +158,7 @@ class Features(Images):
             ahead = kept.unknown(state.train.rows_of_set[coming])
             for start in range(0, num_unknown, BLOCK):
                 self._compute_kept(state.train, ahead[start : start + BLOCK], state.precision)
-        return kept[wanted], state.train.labels_of(rows)
+        return kept[wanted]
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
         """What the tail is scored on: (batch, ...) float32, computed in float32."""

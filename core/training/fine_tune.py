@@ -20,6 +20,7 @@ from core.data.batches import chain_hash
 from core.feature_files import FeatureFiles
 from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Noted, Split, Started, Step
+from core.training.ahead import made_ahead
 from core.training.divergence import check_numbers, loss_diverged
 from core.training.features import Images, tail_inputs
 from core.training.fitting_steps import step_that_fits
@@ -83,11 +84,11 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]
     tail = plan.train()
     loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
-    while state.batch < state.steps_per_epoch:
+    steps = range(state.step + 1, state.step + 1 + state.steps_per_epoch - state.batch)
+    for batch, targets in made_ahead(inputs.batch, steps, state.device):
         rows = state.batches.rows(state.step + 1)
-        batch, targets = inputs.for_training(rows)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
-        step = partial(train_step, tail, state.optimizer, batch, targets, autocast, loss_of)
+        step = partial(train_step, tail, state.optimizer, inputs.for_training(batch), targets, autocast, loss_of)
         loss = yield from step_that_fits(state, tail, step)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:

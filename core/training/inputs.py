@@ -17,8 +17,8 @@ from core.training.state import TrainingState
 EVALUATION_BATCH = 32
 
 
-def training_batches(state: TrainingState) -> Callable[[NDArray[np.int64]], tuple[Tensor, Tensor]]:
-    """What makes batches of training photos by their rows, augmented as configured, which is resolved here.
+def training_batches(state: TrainingState) -> Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]]:
+    """What makes batches of training photos by their rows, augmented as configured for a step: that is resolved here.
 
     It returns them as the network reads them, (batch, 3, size, size) float32, and what they are: (batch,) labels, or
     (batch, classes) shares of them.
@@ -31,8 +31,7 @@ def training_batches(state: TrainingState) -> Callable[[NDArray[np.int64]], tupl
         changes = [*augmentation.colours, lambda pixels, step: state.transform.normalise(pixels * 255), *changes]
     read = _reader(config, transform)
 
-    def training_batch(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        step = state.step + 1
+    def training_batch(rows: NDArray[np.int64], step: int) -> tuple[Tensor, Tensor]:
         images = read(state.train.gather(rows), step)
         for change in changes:
             images = change(images, step)

@@ -130,7 +130,7 @@ def test_crops_that_are_shown_are_those_of_the_first_step(home: Path, mixed: Pat
     settings = config(kept, augmentation="random_resized_crop", mode="full", batch_size=32, seed=5)
     shown = crops(settings.data, settings.architecture, 32, 5, 1, True)
     state = TrainingState.new(settings)
-    batch, _ = training_batches(state)(state.batches.rows(1))
+    batch, _ = training_batches(state)(state.batches.rows(1), 1)
     np.testing.assert_array_equal(shown, state.transform.restore(batch))
 
 

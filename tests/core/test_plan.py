@@ -131,7 +131,7 @@ def plain_losses(asked: FineTuneConfig, first: int, count: int) -> list[float]:
         rows = state.batches.rows(step)
         seed_dropout(asked.seed, step)
         optimizer.zero_grad()
-        images, labels = training_batches(state)(rows)
+        images, labels = training_batches(state)(rows, step)
         loss = functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
@@ -167,8 +167,9 @@ def test_features_of_any_depth_are_computed_once() -> None:
 @pytest.mark.usefixtures("tiny_data")
 def test_kept_features_lie_in_memory_as_they_were_computed() -> None:
     state = TrainingState.new(config("resnet18", 7, epochs=2))
-    inputs, rows = tail_inputs(state), state.batches.rows(1)
-    (computed, _), (kept, _) = inputs.for_training(rows), inputs.for_training(rows)
+    inputs = tail_inputs(state)
+    batch, _ = inputs.batch(1)
+    computed, kept = inputs.for_training(batch), inputs.for_training(batch)
     assert torch.equal(computed, kept)
     assert computed.stride() == kept.stride()
 

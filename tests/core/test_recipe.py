@@ -106,11 +106,11 @@ def test_plain_loop_takes_the_same_steps(
     assert losses == pytest.approx(plain_losses(asked), rel=1e-9)
 
 
-def doubled_batches(state: TrainingState) -> Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]:
+def doubled_batches(state: TrainingState) -> Callable[[NDArray[np.int64], int], tuple[torch.Tensor, torch.Tensor]]:
     batches = training_batches(state)
 
-    def doubled(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        images, labels = batches(rows)
+    def doubled(rows: NDArray[np.int64], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images, labels = batches(rows, step)
         return images.double(), labels
 
     return doubled
@@ -143,7 +143,7 @@ def plain_losses(asked: FineTuneConfig) -> list[float]:
         rows = state.batches.rows(step)
         seed_dropout(asked.seed, step)
         optimizer.zero_grad()
-        images, labels = batches(rows)
+        images, labels = batches(rows, step)
         loss = functional.cross_entropy(model(images), labels, label_smoothing=0.1)
         loss.backward()
         nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
