@@ -5,10 +5,8 @@ import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from core.errors import UnfreezeError
 from core.runs.known_devices import DeviceInfo
@@ -88,12 +86,6 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
 def memory_format(device: torch.device) -> torch.memory_format:
     """Channels-last where convolutions are faster on it: 26 against 46 images a second with MobileNetV2 on a CPU."""
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
-
-
-def sent(values: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """An array as a tensor on a device. Nobody waits for a CUDA device, which would have to do all its work first."""
-    # Apple's GPUs would read the array when it is gone: pytorch/pytorch issue 139550.
-    return torch.from_numpy(values).to(device, non_blocking=device.type == "cuda")
 
 
 def widest_float(device: torch.device) -> torch.dtype:

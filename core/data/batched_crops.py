@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import devices
+from core.data.sending import sent
 from core.models.catalog import Kernel
 
 _CUBIC = -0.5  # the slope at 1 that Pillow has, and with it everybody who is antialiased
@@ -24,7 +24,7 @@ def batched_crops(photos: Tensor | Sequence[Tensor], boxes: NDArray[np.int64], s
     """
     images = photos if isinstance(photos, Tensor) else _padded(photos)
     _, height, width, _ = images.shape
-    tops, lefts, heights, widths = devices.sent(boxes.T.astype(np.float32), images.device)  # (batch,) each
+    tops, lefts, heights, widths = sent(boxes.T.astype(np.float32), images.device)  # (batch,) each
     with torch.autocast(images.device.type, enabled=False):  # in bfloat16 they would be other pixels
         rows = _weights(tops, heights, height, size, kernel)[:, None]  # (batch, 1, size, H)
         columns = _weights(lefts, widths, width, size, kernel)[:, None].mT  # (batch, 1, W, size)

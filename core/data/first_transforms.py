@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import devices
 from core.data.crops import SMALLEST, sample_crops
 from core.data.gather import Photos
+from core.data.sending import sent
 from core.data.transforms import Transform, checked_values
 
 
@@ -93,6 +93,6 @@ def _resize(images: Tensor, rows: NDArray[np.float32], columns: NDArray[np.float
     device = images.device
     with torch.autocast(device.type, enabled=False):  # in bfloat16 they would be other pixels
         pixels = images.permute(0, 3, 1, 2).to(torch.float32)  # (batch, 3, H, W)
-        row_weights = devices.sent(rows, device)[:, None]  # (batch or 1, 1, size, H)
-        column_weights = devices.sent(columns, device)[:, None].mT  # (batch or 1, 1, W, size)
+        row_weights = sent(rows, device)[:, None]  # (batch or 1, 1, size, H)
+        column_weights = sent(columns, device)[:, None].mT  # (batch or 1, 1, W, size)
         return row_weights @ pixels @ column_weights  # (batch, 3, size, size)

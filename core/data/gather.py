@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core import devices
 from core.data.pixels import Pixels
+from core.data.sending import sent
 
 # (H, W, 3) uint8 each; on an accelerator (photos, H, W, 3) at once, where all of a data set are of one size.
 Photos: TypeAlias = Tensor | list[Tensor]
@@ -31,7 +32,7 @@ class Gatherer:
     def __call__(self, rows: NDArray[np.int64]) -> Photos:
         """The photos of these rows, in their order, on the device. On the CPU they are not copied."""
         if self._stacked is not None:
-            return self._stacked[devices.sent(rows, self._stacked.device)].to(self._device)
+            return self._stacked[sent(rows, self._stacked.device)].to(self._device)
         return [self._one(row).to(self._device) for row in rows.tolist()]
 
     def _one(self, row: int) -> Tensor:

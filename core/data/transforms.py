@@ -15,11 +15,11 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from core import devices
 from core.data.batched_crops import batched_crops
 from core.data.crops import SMALLEST, sample_crops
 from core.data.gather import Photos
 from core.data.pack_rule import PackRule
+from core.data.sending import sent
 from core.data.side_by_side import each
 from core.models.catalog import KERNELS, Architecture, Channels, Kernel
 
@@ -83,7 +83,7 @@ class Transform:
         return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
     def _scale_and_offset(self, beside: Tensor) -> tuple[Tensor, Tensor]:
-        channels = devices.sent(np.array([self.std, self.mean], np.float32), beside.device).view(2, 3, 1, 1) * 255
+        channels = sent(np.array([self.std, self.mean], np.float32), beside.device).view(2, 3, 1, 1) * 255
         return channels[0], channels[1]
 
 
@@ -183,7 +183,7 @@ def photos_of_a_size(photos: Photos, function: Callable[[Tensor], Tensor]) -> Te
         return function(torch.stack(list(photos)))
     made = torch.cat([function(torch.stack([photos[index] for index in group])) for group in alike.values()])
     places = np.argsort([index for group in alike.values() for index in group])
-    return made[devices.sent(places, made.device)]
+    return made[sent(places, made.device)]
 
 
 def own_evaluation(known: Architecture) -> EvaluationTransform:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from core import devices
 from core.data import augment, draws, streams
+from core.data.sending import sent
 from core.runs.augmentation_settings import AugmentationSettings
 
 Change = Callable[[Tensor, int], Tensor]  # of a batch, in a step
@@ -43,7 +43,7 @@ class Augmentation:
         order = jitter.permutation(_HUE + 1).tolist()
         factors = [1 + draws.about_zero(jitter, batch, self._settings.colour_jitter) for _ in _JITTERED]
         turns = draws.about_zero(self._stream(streams.HUE, step), batch, self._settings.hue)
-        drawn = devices.sent(np.stack([*factors, turns]), pixels.device)
+        drawn = sent(np.stack([*factors, turns]), pixels.device)
         for index in order:
             if index == _HUE and self._settings.hue:
                 pixels = augment.hue_shifted(pixels, drawn[index])
@@ -53,16 +53,16 @@ class Augmentation:
 
     def _flip(self, images: Tensor, step: int) -> Tensor:
         is_flipped = draws.happens(self._stream(streams.FLIP, step), len(images), self._settings.flip)
-        return augment.flipped(images, devices.sent(is_flipped, images.device))
+        return augment.flipped(images, sent(is_flipped, images.device))
 
     def _rotate(self, images: Tensor, step: int) -> Tensor:
         degrees = draws.about_zero(self._stream(streams.ROTATION, step), len(images), self._settings.rotation)
-        return augment.rotated(images, devices.sent(degrees, images.device))
+        return augment.rotated(images, sent(degrees, images.device))
 
     def _erase(self, images: Tensor, step: int) -> Tensor:
         stream, size = self._stream(streams.ERASING, step), images.shape[-1]
         rectangles = draws.erased_rectangles(stream, len(images), size, self._settings.erasing)
-        return augment.erased(images, devices.sent(rectangles, images.device))
+        return augment.erased(images, sent(rectangles, images.device))
 
     def _mix(self, images: Tensor, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """In one of the ways that are on, as torchvision's reference training chooses one for each batch."""

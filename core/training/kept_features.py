@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import devices
+from core.data.sending import sent
 from core.feature_files import FeatureFile
 
 _FORMAT = 1  # to be raised whenever anything computes otherwise than before
@@ -99,14 +99,14 @@ class KeptFeatures:
     def _put(self, rows: NDArray[np.int64], features: Tensor) -> None:
         if self._values is None:
             self._values = self._layout.room(len(self._is_known), self._device)
-        self._values[devices.sent(self._place[rows], self._device)] = features.to(self._device)
+        self._values[sent(self._place[rows], self._device)] = features.to(self._device)
         self._is_known[self._place[rows]] = True
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
         """(rows, ...) at least in float32."""
         assert self._values is not None
         assert self._is_known[self._place[rows]].all()
-        values = self._values[devices.sent(self._place[rows], self._device)]
+        values = self._values[sent(self._place[rows], self._device)]
         return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

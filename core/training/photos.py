@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import devices
 from core.data.dataset import Manifest, Side
 from core.data.gather import Gatherer, Photos
+from core.data.sending import sent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class PhotosOfSide:
 
     def labels_of(self, rows: NDArray[np.int64]) -> Tensor:
         """(rows,) their class indices, on the device."""
-        return self.labels[devices.sent(rows, self.labels.device)]
+        return self.labels[sent(rows, self.labels.device)]
 
     @cached_property
     def counts(self) -> list[int]:
