@@ -30,7 +30,7 @@ from pages.fine_tune.values import (
 )
 from pages.fine_tune.weights import choose_weights
 from pages.fine_tune.words import in_words
-from pages.ui.fields import choice_field
+from pages.ui.fields import choice_field, select_field
 from pages.ui.format import plain, roughly
 from pages.ui.glossary import glossary
 from pages.ui.once import note_click
@@ -113,7 +113,7 @@ def _photos_problem() -> list[str]:
 
 
 def _choose_network() -> str:
-    network: str = st.selectbox(
+    network: str = select_field(
         "Network",
         ARCHITECTURES,
         format_func=lambda name: ARCHITECTURES[name].label,

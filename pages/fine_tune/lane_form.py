@@ -15,7 +15,7 @@ from pages.fine_tune.lane_address import CAN_DIFFER, Lane
 from pages.fine_tune.settings import choose_depth, setting_number, settled, without_effect
 from pages.fine_tune.weights import choose_weights, weights_problem
 from pages.ui.address import absolute_path
-from pages.ui.fields import choice_field
+from pages.ui.fields import choice_field, held, select_field
 from pages.ui.format import plain
 
 _SETTINGS = settings_of(FineTuneConfig)
@@ -68,9 +68,10 @@ def _always(number: int, position: int, lane: Lane, rate_of_all: float | None, *
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name in ("mode", "learning_rate"):
             lanes.fill_in(number, lane, name)
-        st.selectbox(f"Run {position}", _MODES, format_func=lambda name: _MODES[name], key=lanes.key_of(number, "mode"))
+        select_field(f"Run {position}", _MODES, format_func=lambda name: _MODES[name], key=lanes.key_of(number, "mode"))
         own_rate = st.number_input(
             f"Learning rate of run {position}",
+            value=held(lanes.key_of(number, "learning_rate"), None),
             key=lanes.key_of(number, "learning_rate"),
             step=None,
             format="%g",
@@ -100,6 +101,7 @@ def _own_fields(number: int, position: int, lane: Lane, values: Mapping[str, Any
     st.multiselect(
         f"Run {position} differs in",
         [name for name in CAN_DIFFER if name != "weights_file" and (name in chosen or name not in idle)],
+        default=held(lanes.key_of(number, lanes.DIFFERS), None),
         format_func=lambda name: _SETTINGS[name].label,
         key=lanes.key_of(number, lanes.DIFFERS),
         placeholder="Differs in …",
@@ -132,7 +134,7 @@ def _choice(name: str, number: int, position: int, lane: Lane, values: Mapping[s
         return choose_weights(values["architecture"], key=key, file_key=file_key, of=_of(position))
     elif about is not None and name == "architecture":
         label = _of(position) + about.label
-        st.selectbox(label, about.options, format_func=about.in_words, key=key, help=about.help)
+        select_field(label, about.options, format_func=about.in_words, key=key, help=about.help)
         return _weights_of_another_network(key, position, lane, values)
     elif about is not None:
         choice_field(replace(about, label=_of(position) + about.label), key=key)

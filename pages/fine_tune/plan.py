@@ -15,6 +15,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
 from pages.fine_tune.values import key_of, value_of
 from pages.places import DATA, DATA_SET
+from pages.ui.fields import select_field
 from pages.ui.format import counted, listed, plain, plain_name
 from pages.ui.problems import problems_shown
 
@@ -40,7 +41,7 @@ def choose_photos() -> None:
     if chosen not in listed:  # an earlier version, which a run was made with
         listed.append(chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(about.label, listed, format_func=about.in_words, key=key_of("data"), help=about.help)
+        select_field(about.label, listed, format_func=about.in_words, key=key_of("data"), help=about.help)
         st.page_link(DATA.script, label="Add your own", icon=":material/add_photo_alternate:", width="content")
 
 

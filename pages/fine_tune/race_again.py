@@ -42,14 +42,17 @@ def _first_that_counts(name: str, runs: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _own(run: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run has of its own: first what others hang on, as they are declared."""
+    """What a run has of its own. Some settings count only with others: so all are looked at again after each."""
     own = {"mode": run["mode"]}
-    for name in ("learning_rate", *CAN_DIFFER):
-        if settings_of_lane(form, own)[name] != run[name]:
-            own[name] = run[name]
-            if name == "weights_file":
-                own["weights"] = run["weights"]
+    while name := _next_of_its_own(run, settings_of_lane(form, own)):
+        own[name] = run[name]
+        if name == "weights_file":
+            own["weights"] = run["weights"]
     if own.get("weights") == "file":
         own["weights_file"] = run["weights_file"]
     idle = without_effect(run)  # now that all is known that it hangs on
     return {name: value for name, value in own.items() if name not in idle}
+
+
+def _next_of_its_own(run: Mapping[str, Any], said: Mapping[str, Any]) -> str | None:
+    return next((name for name in ("learning_rate", *CAN_DIFFER) if said[name] != run[name]), None)

@@ -16,7 +16,7 @@ from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings, Schedule
 from core.runs.settings import choices_of, numbers_of, settings_of
 from pages.fine_tune.values import key_of, value_of
-from pages.ui.fields import choice_field, number_field
+from pages.ui.fields import choice_field, number_field, select_field
 from pages.ui.format import counted
 
 _DEFAULTS = FineTuneConfig().to_dict()
@@ -75,7 +75,7 @@ def choose_settings(known: Architecture) -> list[str]:
     found = known_devices.remembered(store.home())
     if len(found) > 1:
         labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
-        st.selectbox("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
+        select_field("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
     for title, names in _SECTIONS.items():
         st.markdown(f"**{title}**")
         if title in _ABOUT_SECTION:
@@ -118,7 +118,7 @@ def choose_depth(network: str, *, key: str, of: str = "") -> None:
     if st.session_state[key] not in names:  # of a deeper network
         st.session_state[key] = len(names)
     about = numbers_of(FineTuneConfig)["depth"]
-    st.selectbox(
+    select_field(
         of + about.label,
         names,
         format_func=lambda depth: f"{names[depth]} on: {counted(depth, 'block')} and the new last layer",

@@ -10,7 +10,7 @@ from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of, settings_of
 from pages.ui import file_check
 from pages.ui.address import absolute_path
-from pages.ui.fields import choice_field
+from pages.ui.fields import choice_field, held
 from pages.ui.format import plain
 from pages.ui.weights_download import show_weights
 
@@ -39,7 +39,7 @@ def weights_problem(architecture: str, *, key: str, of: str = "") -> str | None:
 def _choose_file(architecture: str, known: Architecture, *, key: str, of: str) -> str | None:
     ask.prepare_reading()
     about = settings_of(FineTuneConfig)["weights_file"]
-    path = st.text_input(of + about.label, key=key, placeholder="/path/to/weights.pth", help=about.help)
+    path = st.text_input(of + about.label, held(key, ""), key=key, placeholder="/path/to/weights.pth", help=about.help)
     if known.weights_url:
         st.caption(f"ImageNet weights, to download by hand: {plain(known.weights_url)}")
     if not (path or "").strip():

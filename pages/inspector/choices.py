@@ -12,7 +12,7 @@ from core.runs.settings import Range, choices_of, numbers_of
 from pages.places import INSPECTOR
 from pages.ui import kept_address
 from pages.ui.address import read_settings, write_settings
-from pages.ui.fields import choice_field
+from pages.ui.fields import choice_field, select_field
 from pages.ui.format import plain
 
 _MODES = choices_of(FineTuneConfig)["mode"]
@@ -27,7 +27,7 @@ def choose() -> tuple[str, int, Mode, int] | None:
     """Draw the choices. Returns network, classes, mode and image size, or None where a number cannot be."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        st.selectbox("Network", LABELS, format_func=lambda name: LABELS[name], key=key_of("network"))
+        select_field("Network", LABELS, format_func=lambda name: LABELS[name], key=key_of("network"))
     network: str = value_of("network")
     if network in LESSON_NETWORKS:
         st.caption(LESSON_NETWORKS[network].description)
@@ -41,6 +41,7 @@ def choose() -> tuple[str, int, Mode, int] | None:
     with classes_column:
         num_classes = st.number_input(
             "Classes",
+            value=value_of("classes"),
             key=key_of("classes"),
             step=1,
             help=f"How many classes the new head tells apart. Allowed: {_CLASSES}.",
@@ -51,7 +52,11 @@ def choose() -> tuple[str, int, Mode, int] | None:
             st.number_input("Image size", value=image_size, disabled=True, help=f"{known.label} reads no other size.")
         else:
             image_size = st.number_input(
-                "Image size", key=key_of("image_size"), step=1, help=f"Pixels, each way. Allowed: {sizes}."
+                "Image size",
+                value=value_of("image_size"),
+                key=key_of("image_size"),
+                step=1,
+                help=f"Pixels, each way. Allowed: {sizes}.",
             )
     st.caption(known.description)
     problems = [

@@ -15,6 +15,7 @@ from core.words import shown
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import file_check, kept_address
 from pages.ui.address import absolute_path, read_settings
+from pages.ui.fields import held, select_field
 from pages.ui.format import plain, plain_name
 from pages.ui.weights_download import show_weights
 
@@ -32,6 +33,7 @@ def pick_network() -> NetworkRef | None:
         _SOURCES,
         format_func=lambda name: _SOURCES[name],
         key=_SOURCE,
+        default=held(_SOURCE, None),
         required=True,
         width="stretch",
     )
@@ -118,7 +120,7 @@ def _pick_run(runs: dict[str, RunFolder]) -> NetworkRef | None:
         return None
     if wanted not in runs:
         st.session_state[_RUN] = next(iter(runs))
-    run_id = st.selectbox("Run", runs, format_func=lambda run_id: _label(runs[run_id]), key=_RUN)
+    run_id = select_field("Run", runs, format_func=lambda run_id: _label(runs[run_id]), key=_RUN)
     checkpoint = runs[run_id].best_checkpoint
     st.caption(_describe(runs[run_id]))
     return NetworkRef(source="checkpoint", path=str(checkpoint), version=_version(str(checkpoint)))
@@ -146,6 +148,7 @@ def _describe(folder: RunFolder) -> str:
 def _pick_file() -> NetworkRef | None:
     typed = st.text_input(
         "File",
+        held(_FILE, ""),
         key=_FILE,
         placeholder="/path/to/model.pt",
         help="On the computer that runs Unfreeze: a model downloaded from a run, or a state dict "
@@ -162,8 +165,7 @@ def _pick_file() -> NetworkRef | None:
 def _pick_architecture(label: str, choices: list[str]) -> str:
     if st.session_state.get(_NETWORK) not in choices:
         st.session_state[_NETWORK] = choices[0]
-    name: str = st.selectbox(label, choices, format_func=lambda name: ARCHITECTURES[name].label, key=_NETWORK)
-    return name
+    return select_field(label, choices, key=_NETWORK, format_func=lambda name: ARCHITECTURES[name].label)
 
 
 def _version(path: str) -> int:

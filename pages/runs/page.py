@@ -19,6 +19,7 @@ from pages.runs.selection import selected_ids
 from pages.runs.several import show_several
 from pages.runs.table import open_clicked, table
 from pages.ui import chart_view, kept_address
+from pages.ui.fields import held
 from pages.ui.format import plain
 
 _FILTER, _UNFOLD = "runs_filter", "runs_unfold"
@@ -77,9 +78,10 @@ def _choose_rows(*, has_races: bool) -> tuple[str, bool]:
         st.session_state[_UNFOLD] = st.query_params.get("races") == "unfolded"
     with st.container(horizontal=True, vertical_alignment="center"):
         # At the left: on the right, the table's own tools would cover it.
-        is_unfolded = has_races and st.toggle("A row for each run of a race", key=_UNFOLD)
+        is_unfolded = has_races and st.toggle("A row for each run of a race", held(_UNFOLD, False), key=_UNFOLD)
         words = st.text_input(
             "Filter",
+            held(_FILTER, ""),
             key=_FILTER,
             placeholder="Filter by name, network or status",
             icon=":material/search:",

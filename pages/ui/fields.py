@@ -1,7 +1,12 @@
-"""Fields of a form, drawn from what a setting says of itself, each checked where it is typed."""
+"""Fields of a form, drawn from what a setting says of itself, each checked where it is typed.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+What a page puts into the session for a field is sent to the browser once. Where a next script follows at once, after a
+quick click, the browser may never see it, and would go by the field's default: zero, say, or the first option. So every
+field is given what the session holds as its default, too.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -11,6 +16,21 @@ from pages.ui.format import plain
 
 _FIELD_WIDTH = 168  # pixels
 _CHOSEN, _TYPED = "chosen_before_in_", "typed_before_in_"
+_Option = TypeVar("_Option")
+
+
+def held(key: str, otherwise: Any) -> Any:
+    """What the session holds for a field, to be its default."""
+    return st.session_state.get(key, otherwise)
+
+
+def select_field(label: str, options: Iterable[_Option], *, key: str, **about: Any) -> _Option:
+    """A list of options to choose one from: the one that the session holds, or else the first."""
+    offered = list(options)
+    chosen = held(key, offered[0])
+    index = offered.index(chosen) if chosen in offered else 0
+    option: _Option = st.selectbox(label, offered, index, key=key, **about)
+    return option
 
 
 def number_field(about: Number, *, key: str, allowed: Range | None = None, default: float | None = None) -> str | None:
@@ -23,10 +43,11 @@ def number_field(about: Number, *, key: str, allowed: Range | None = None, defau
     allowed = allowed or about.allowed
     if default is not None:
         default = st.session_state.get(_TYPED + key, default)
+    default = held(key, "min" if default is None else default)
     value = st.number_input(
         about.label,
         key=key,
-        value="min" if default is None else default,
+        value=(int if about.is_whole else float)(default) if isinstance(default, int | float) else default,
         step=1 if about.is_whole else None,
         format="%d" if about.is_whole else "%g",
         help=f"{about.help} Allowed: {allowed}.",
@@ -73,6 +94,7 @@ def choice_field(
     offered = list(options or about.options)
     if default is not None:
         default = st.session_state.get(_CHOSEN + key, default)
+    default = held(key, default)
 
     def noted() -> None:
         if st.session_state[key] is None:
@@ -85,7 +107,7 @@ def choice_field(
         offered,
         format_func=about.in_words,
         key=key,
-        default=default,
+        default=default if default in offered else None,
         required=True,
         on_change=noted,
         width="stretch",
@@ -98,7 +120,7 @@ def choice_field(
 
 def text_field(label: str, *, key: str, **about: Any) -> str:
     """A field for a text, without what is blank around it. It says again what it said before it was away."""
-    typed = st.text_input(label, str(st.session_state.get(_TYPED + key, "")), key=key, **about)
+    typed = st.text_input(label, str(held(key, st.session_state.get(_TYPED + key, "")) or ""), key=key, **about)
     st.session_state[_TYPED + key] = typed or ""
     return (typed or "").strip()
 

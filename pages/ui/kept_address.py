@@ -14,6 +14,7 @@ import streamlit as st
 
 _AT = "kept_address"  # where the session is
 _SHOWN = "shown_page"
+_SAID = "said_address"  # what the page that is shown has last said to be its address by a move
 _LEFT = "left_address_of_"  # what a page's address said when it was last drawn
 
 
@@ -48,6 +49,7 @@ def note_page(page: str) -> None:
     if st.session_state.get(_SHOWN) != page:
         st.session_state[_SHOWN] = page
         st.session_state.pop(_AT, None)
+        st.session_state.pop(_SAID, None)
 
 
 def note() -> None:
@@ -77,14 +79,20 @@ def write(page: str, address: Mapping[str, str]) -> None:
 
 
 def move(name: str, value: str) -> None:
-    """Change one value of the address, or remove it: a move of the app's own, for which nothing is filled in again."""
+    """Change one value of the address, or remove it: a move of the app's own, for which nothing is filled in again.
+
+    The first one is said though it changes nothing: a link within the app hands its query over to the script alone.
+    """
+    address = st.query_params.to_dict()
+    if address.get(name, "") == value and address == st.session_state.get(_SAID):
+        return  # said in vain, it could reach a browser that has gone on meanwhile
     if value:
         st.query_params[name] = value
     else:
         st.query_params.pop(name, None)
+    moved = st.session_state[_SAID] = st.query_params.to_dict()
     at: _At | None = st.session_state.get(_AT)
     if at is not None:
-        moved = st.query_params.to_dict()
         st.session_state[_AT] = replace(at, address=moved, is_seen=at.is_seen and at.address == moved)
 
 

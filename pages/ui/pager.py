@@ -26,7 +26,7 @@ def page_of(count: int, per_page: int = 48, *, key: str) -> range:
         _step(":material/chevron_left:", "Previous", field, -1, is_there=page > 1)
         _step(":material/chevron_right:", "Next", field, +1, is_there=page < num_pages)
         st.number_input(
-            f"Page, of {num_pages:,}", 1, num_pages, key=field, width=130, label_visibility="collapsed", step=1
+            f"Page, of {num_pages:,}", 1, num_pages, page, key=field, width=130, label_visibility="collapsed", step=1
         )
         st.caption(f"of {num_pages:,} pages · {_in_words(shown, count)}", width="content")
     return shown

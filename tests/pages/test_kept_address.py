@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.runtime.state.query_params import QueryParams
 from streamlit.testing.v1 import AppTest
 
 from core import helper, helper_process
@@ -14,7 +15,8 @@ from core.runs import known_devices, workers
 from core.runs.config import LinearFitConfig
 from core.runs.known_devices import DeviceInfo
 from pages.linear_fit.form import form_beside
-from pages.places import FINE_TUNE, INSPECTOR, LINEAR_FIT, PREDICT, RUNS, Place
+from pages.places import DATA_SET, FINE_TUNE, FINE_TUNE_RUN, INSPECTOR, LINEAR_FIT, PREDICT, RUNS, Place
+from tests.folders import jpeg, packed, write
 from tests.pages import apps
 from tests.pages.apps import address, open_page
 from tests.samples import make_run
@@ -170,3 +172,35 @@ def test_what_is_typed_after_a_fit_was_started_is_kept(home: Path) -> None:
     page.number_input(key="linear_fit_epochs").set_value(777).run()
     assert page.number_input(key="linear_fit_epochs").value == 777
     assert address(page)["run"] == run.id
+
+
+@pytest.mark.parametrize(
+    "place", [FINE_TUNE, FINE_TUNE_RUN, INSPECTOR, LINEAR_FIT, DATA_SET, PREDICT, RUNS], ids=lambda place: place.address
+)
+def test_address_that_the_browser_has_is_not_said_again(
+    place: Place, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could reach a browser that has gone on meanwhile: there, it would be another page's."""
+    query = {"epochs": "7"} if place in (FINE_TUNE, LINEAR_FIT) else {}
+    if place is FINE_TUNE_RUN:
+        query = {"run": make_run(home).id, "x": "images"}
+    elif place is RUNS:
+        query = {"compare": ",".join(make_run(home, name=name).id for name in ("one", "two"))}
+    elif place is DATA_SET:
+        query = {"set": packed(home, write(tmp_path / "photos", {"a/1.jpg": jpeg(1), "b/1.jpg": jpeg(2)})).id}
+    said: list[str] = []
+    say = QueryParams._send_query_param_msg
+
+    def noted(self: QueryParams) -> None:
+        said.append(str(self.to_dict()))
+        say(self)
+
+    monkeypatch.setattr(QueryParams, "_send_query_param_msg", noted)
+    page = open_page(place, **query)
+    before = address(page)
+    said.clear()
+    for _ in range(2):
+        page.run()
+        assert not page.exception
+        assert address(page) == before
+    assert not said

@@ -12,6 +12,7 @@ from core import ask
 from core.ask import File
 from core.runs import jobs
 from core.runs.config import MAX_LANES, SHARED_IN_A_RACE, FineTuneConfig
+from core.runs.learning_settings import LearningSettings
 from core.runs.presets import PRESETS
 from core.runs.race_names import default_names
 from core.runs.settings import Choice, Number, settings_of
@@ -120,6 +121,16 @@ def test_race_that_was_is_filled_in_as_it_was(own: list[dict[str, Any]]) -> None
     form, lanes = as_form(runs)
     assert [settings_of_lane(form, lane) for lane in lanes] == runs
     assert all(name not in without_effect(run) for run, lane in zip(runs, lanes, strict=True) for name in lane)
+
+
+def test_race_whose_runs_freeze_otherwise_keeps_what_hangs_on_that() -> None:
+    """BatchNorm's mode has an effect in a frozen run only where layers are frozen by their gradients alone."""
+    runs = [
+        FineTuneConfig(mode="last_stage", learning=LearningSettings(batch_norm="eval")).to_dict(),
+        FineTuneConfig(mode="frozen", learning=LearningSettings(freezing="gradients")).to_dict(),
+    ]
+    form, lanes = as_form(runs)
+    assert [settings_of_lane(form, lane) for lane in lanes] == runs
 
 
 @pytest.fixture
