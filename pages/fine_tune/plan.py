@@ -98,6 +98,20 @@ def show_plan(configs: list[FineTuneConfig]) -> None:
             f":material/info: These photos are kept at {kept.size} pixels, and the network reads {size}: it sees them "
             "enlarged. To keep more of them, pack them anew at another size on the page Data."
         )
+    if not len(manifest.rows("validation", seed=config.seed)) and (idle := _idle_without_validation(configs)):
+        st.caption(
+            f":material/info: Nothing tells a better epoch from a worse one without validation photos: {listed(idle)} "
+            f"{'has' if len(idle) == 1 else 'have'} no effect."
+        )
+
+
+def _idle_without_validation(configs: list[FineTuneConfig]) -> list[str]:
+    """What these runs ask for that scores of validation photos decide on."""
+    asked = {
+        "early stopping": any(config.goal.patience for config in configs),
+        "the schedule “plateau”": any(config.optimizer.schedule == "plateau" for config in configs),
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
 
 
 def _new_layers(configs: list[FineTuneConfig], num_classes: int) -> str:

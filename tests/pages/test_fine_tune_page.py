@@ -10,6 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.data import bundled
 from core.models import build
 from core.runs import jobs, locks
 from core.runs.config import FineTuneConfig
@@ -29,7 +30,7 @@ from core.runs.queue import DeviceQueue
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
-from tests.samples import STARTED, as_read, make_run
+from tests.samples import STARTED, as_read, make_run, source_of, tiny_data_set
 
 CONFIG = FineTuneConfig(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
@@ -64,6 +65,24 @@ def test_plan_follows_every_choice(started: list[FineTuneConfig]) -> None:
     assert "7,885,450 of 7,885,898 parameters" in texts(page)
     button(page, "Start fine-tuning").click().run()
     assert (started[0].architecture, started[0].weights) == ("my_cnn", "random")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({}, ""),
+        ({"patience": "3"}, "early stopping has no effect"),
+        ({"patience": "3", "schedule": "plateau"}, "early stopping and the schedule “plateau” have no effect"),
+    ],
+)
+def test_what_needs_validation_photos_is_said_where_there_are_none(
+    query: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no effect" not in as_read(texts(open_page(**query)))
+    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(tiny_data_set(validation=0)))
+    page = as_read(texts(open_page(**query)))
+    assert said in page
+    assert ("no effect" in page) == bool(said)
 
 
 def test_another_network_starts_from_the_best_weights_it_has(started: list[FineTuneConfig]) -> None:
