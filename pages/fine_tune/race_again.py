@@ -44,7 +44,7 @@ def _first_that_counts(name: str, runs: Sequence[Mapping[str, Any]]) -> Any:
 def _own(run: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
     """What a run has of its own. Some settings count only with others: so all are looked at again after each."""
     own = {"mode": run["mode"]}
-    while name := _next_of_its_own(run, settings_of_lane(form, own)):
+    while name := _next_of_its_own(run, settings_of_lane(form, own), own):
         own[name] = run[name]
         if name == "weights_file":
             own["weights"] = run["weights"]
@@ -54,5 +54,6 @@ def _own(run: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in own.items() if name not in idle}
 
 
-def _next_of_its_own(run: Mapping[str, Any], said: Mapping[str, Any]) -> str | None:
-    return next((name for name in ("learning_rate", *CAN_DIFFER) if said[name] != run[name]), None)
+def _next_of_its_own(run: Mapping[str, Any], said: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
+    names = (name for name in ("learning_rate", *CAN_DIFFER) if name not in own)
+    return next((name for name in names if said[name] != run[name]), None)
