@@ -8,6 +8,7 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.long
 def test_network_is_found_by_typing_and_its_choice_reaches_fine_tuning(page: Page, server: Server) -> None:
     page.goto(f"{server.url}architecture_inspector")
     expect(page.get_by_text("12,810 of 3,383,818 parameters")).to_be_visible(timeout=60_000)

@@ -30,6 +30,7 @@ def server(hub: Hub, tmp_path: Path) -> Iterator[Server]:
     started.kill()
 
 
+@pytest.mark.long
 def test_weights_are_downloaded_by_a_click_stopped_gone_on_with_and_judged(
     page: Page, server: Server, hub: Hub
 ) -> None:

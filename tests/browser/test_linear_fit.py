@@ -16,6 +16,7 @@ LOSS = (
 )
 
 
+@pytest.mark.long
 def test_fit_is_drawn_saved_loaded_back_and_opens_in_another_browser(
     page: Page, browser: Browser, server: Server, tmp_path: Path
 ) -> None:

@@ -102,7 +102,9 @@ def test_back_shows_what_stood_in_the_form_before(page: Page, server: Server) ->
     expect(page).to_have_url(re.compile("classes=8$"))
 
 
-@pytest.mark.parametrize("is_live", [False, True], ids=["sidebar", "live run"])
+@pytest.mark.parametrize(
+    "is_live", [pytest.param(False, id="sidebar", marks=pytest.mark.long), pytest.param(True, id="live run")]
+)
 def test_page_is_drawn_though_a_part_of_the_last_one_is_asked_for_after_the_click(
     browser: Browser, server: Server, is_live: bool
 ) -> None:
