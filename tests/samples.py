@@ -20,6 +20,7 @@ from core.runs import store
 from core.runs.config import FineTuneConfig
 from core.runs.events import AnyStep, RareEvent, Started
 from core.runs.folder import RunFolder
+from core.runs.presets import PRESETS
 from core.runs.run_config import RunConfig
 from core.runs.writer import RunWriter
 
@@ -86,6 +87,7 @@ def source_of(data_set: DataSet) -> Bundled:
     return dataclasses.replace(bundled.BUNDLED["cifar10_sample"], load=lambda: data_set)
 
 
+FIRST_CLICK = FineTuneConfig.of(**PRESETS["quick"].settings("frozen"))  # what the form trains as it opens
 STARTED = Started(
     architecture="efficientnet_lite0",
     mode="frozen",
@@ -107,7 +109,7 @@ STARTED = Started(
 def empty_run(home: Path, config: RunConfig | None = None, *, name: str = "mine", queue: str = "cpu") -> RunFolder:
     """A run that nobody has begun."""
     folder = store.new_folder(home)
-    folder.write_description(config or FineTuneConfig(epochs=2), name=name, created=0.0, queue=queue)
+    folder.write_description(config or FIRST_CLICK.changed(epochs=2), name=name, created=0.0, queue=queue)
     return folder
 
 

@@ -49,7 +49,7 @@ _LESSON = {
 _QUICK = {
     **_RECIPE,
     "augmentation": "none",
-    "image_size": 224,
+    "image_size": 160,  # half the time of 224
     "epochs": 20,
     "batch_size": 32,
     "learning_rate": 1e-2,
@@ -61,7 +61,6 @@ _QUICK = {
 # knows nothing: it learns faster than they do.
 _GENTLE = {
     **_QUICK,
-    "image_size": 160,
     "epochs": 3,
     "algorithm": "adamw",
     "learning_rate": 3e-3,
@@ -102,7 +101,7 @@ PRESETS: dict[str, Preset] = {
         label="Quick start",
         description="A good model soon. Without random crops, so that layers that are frozen are computed only once.",
         frozen=_QUICK,
-        part={**_GENTLE, "epochs": 5},
+        part=_GENTLE,
         full=_GENTLE,
         race=_GENTLE,
     ),

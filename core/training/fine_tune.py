@@ -85,10 +85,13 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]
     loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
     steps = range(state.step + 1, state.step + 1 + state.steps_per_epoch - state.batch)
-    for batch, targets in made_ahead(inputs.batch, steps, state.device):
+    for made, targets in made_ahead(inputs.batch, steps, state.device):
         rows = state.batches.rows(state.step + 1)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
-        step = partial(train_step, tail, state.optimizer, inputs.for_training(batch), targets, autocast, loss_of)
+        batch = inputs.for_training(made)
+        step: Callable[[int], Tensor] = partial(train_step, tail, state.optimizer, batch, targets, autocast, loss_of)
+        if plan.is_light:
+            step = devices.one_core(state.device)(step)
         loss = yield from step_that_fits(state, tail, step)
         state.step, state.batch = state.step + 1, state.batch + 1
         if state.rows_hash is not None:

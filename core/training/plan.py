@@ -24,6 +24,7 @@ class Plan:
     rates: dict[str, float]  # of the tail's parameters that learn, by their names: their share of the learning rate
     keeps_statistics: bool  # whether BatchNorm of the tail normalises by what it knows, and learns no more
     precision: str  # that the tail computes in while it learns
+    is_light: bool  # whether the tail is so small that several cores would only wait for each other
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -81,14 +82,16 @@ def _plan(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig, pr
     has_body = first > 0 and config.learning.freezing == "layers"
     if has_body:
         body, tail = chain.split(first)
-    if has_body and first == len(chain.block_names) - 1:
-        precision = "float32"  # a head costs nothing
+    is_head = has_body and first == len(chain.block_names) - 1
+    if is_head:
+        precision = "float32"  # it costs nothing
     return Plan(
         body=body,
         tail=tail,
         rates=_rates(model, chain, first, config),
         keeps_statistics=config.learning.batch_norm == "eval",
         precision=precision,
+        is_light=is_head,
     )
 
 

@@ -13,7 +13,7 @@ from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from tests.pages import apps
 from tests.pages.apps import button, texts
-from tests.samples import as_read, make_run
+from tests.samples import FIRST_CLICK, as_read, make_run
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -44,7 +44,7 @@ def test_every_change_is_chosen_kept_in_the_address_and_trained(started: list[Fi
     assert SAID.replace("random crops · ", "", 1) in as_read(texts(page)), "beside the folded settings"
     again = apps.open_page(FINE_TUNE, **apps.address(page))
     button(again, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig.of(augmentation="random_resized_crop", **CHOSEN)]
+    assert started == [FIRST_CLICK.changed(augmentation="random_resized_crop", **CHOSEN)]
 
 
 def test_smallest_crop_without_random_crops_does_nothing(started: list[FineTuneConfig]) -> None:
@@ -52,7 +52,7 @@ def test_smallest_crop_without_random_crops_does_nothing(started: list[FineTuneC
     assert "crop" not in in_words(FineTuneConfig().to_dict())
     assert "crops from" not in texts(page)
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig()]
+    assert started == [FIRST_CLICK]
 
 
 def test_what_cannot_be_is_refused_beside_its_field() -> None:
@@ -73,7 +73,7 @@ def test_preset_takes_back_what_was_switched_on() -> None:
 
 
 def test_run_says_what_was_done_to_its_photos(home: Path) -> None:
-    asked = FineTuneConfig.of(augmentation="random_resized_crop", **CHOSEN)
+    asked = FIRST_CLICK.changed(augmentation="random_resized_crop", **CHOSEN)
     run = make_run(home, config=asked)
     assert SAID in as_read(in_words(asked.to_dict()))
     assert SAID in as_read(texts(apps.open_page(FINE_TUNE_RUN, run=run.id)))

@@ -184,7 +184,7 @@ def test_fine_tune_offers_the_set_and_says_what_it_holds(pets: StoredSet) -> Non
     assert "Classes: cat, dog." in said
     assert "14 photos in batches of 32" in said
     assert "2 photos measure the accuracy after every epoch. The 4 test photos are used once" in said
-    assert "kept at 32 pixels, and the network reads 224" in said
+    assert "kept at 32 pixels, and the network reads 160" in said
 
 
 def test_split_counts_and_lists_who_is_where(pets: StoredSet) -> None:

@@ -11,7 +11,7 @@ from pages.fine_tune.words import in_words
 from pages.places import FINE_TUNE, INSPECTOR, RUNS
 from tests.pages import apps
 from tests.pages.apps import button, texts
-from tests.samples import make_run
+from tests.samples import FIRST_CLICK, make_run
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -73,7 +73,7 @@ def test_settings_that_are_not_offered_do_nothing(started: list[FineTuneConfig])
     page = apps.open_page(FINE_TUNE, mode="full", layer_decay="0.5")
     page.button_group(key="fine_tune_mode").set_value("frozen").run()
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig()]
+    assert started == [FIRST_CLICK]
 
 
 def test_network_that_thaws_stage_by_stage_says_so(started: list[FineTuneConfig]) -> None:

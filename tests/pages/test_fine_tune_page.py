@@ -30,9 +30,9 @@ from core.runs.queue import DeviceQueue
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
-from tests.samples import STARTED, as_read, make_run, source_of, tiny_data_set
+from tests.samples import FIRST_CLICK, STARTED, as_read, make_run, source_of, tiny_data_set
 
-CONFIG = FineTuneConfig(epochs=2)
+CONFIG = FIRST_CLICK.changed(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
 VALIDATED = Evaluated(
     split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True, rows_hash="beef"
@@ -55,7 +55,7 @@ def test_first_click_trains_the_default(started: list[FineTuneConfig]) -> None:
     page = open_page()
     assert "12,810 of 3,383,818 parameters" in texts(page)
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig()]
+    assert started == [FIRST_CLICK]
     assert page.query_params["run"]
 
 
@@ -90,14 +90,14 @@ def test_another_network_starts_from_the_best_weights_it_has(started: list[FineT
     for architecture in ("my_cnn", "efficientnet_lite0"):
         page.selectbox(key="fine_tune_architecture").select(architecture).run()
     button(page, "Start fine-tuning").click().run()
-    assert started == [FineTuneConfig()]
+    assert started == [FIRST_CLICK]
 
 
 def test_change_from_the_preset_is_said(home: Path) -> None:
     page = open_page()
     assert "changed from the preset" not in texts(page)
     field(page, "Epochs").set_value(7).run()
-    assert "7 epochs · learning rate 0.01 · batch 32 · 224 pixels · changed from the preset" in texts(page)
+    assert "7 epochs · learning rate 0.01 · batch 32 · 160 pixels · changed from the preset" in texts(page)
 
 
 def test_lesson_preset_fills_in_its_settings(started: list[FineTuneConfig]) -> None:

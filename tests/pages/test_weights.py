@@ -15,7 +15,7 @@ from core.runs.known_devices import DeviceInfo
 from pages.places import FINE_TUNE, FINE_TUNE_RUN, PREDICT
 from tests.pages import apps
 from tests.pages.apps import button, open_page, texts
-from tests.samples import STARTED, as_read, make_run
+from tests.samples import FIRST_CLICK, STARTED, as_read, make_run
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_starting_run_shows_how_much_of_its_weights_has_arrived(home: Path, cach
 def test_time_that_a_run_will_take_stands_beside_its_start(home: Path) -> None:
     assert "judging by an earlier run" not in texts(open_page(FINE_TUNE))
     finished = Finished(best_epoch=1, best_accuracy=0.8, test_accuracy=0.8, seconds=130.0)
-    make_run(home, STARTED, finished, config=FineTuneConfig())
+    make_run(home, STARTED, finished, config=FIRST_CLICK)
     assert "About 2 min, judging by an earlier run on this computer." in texts(open_page(FINE_TUNE))
     assert "judging by" not in texts(open_page(FINE_TUNE, image_size="96"))
 
