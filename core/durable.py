@@ -91,12 +91,12 @@ def clear_unfinished(path: Path) -> None:
         os.close(folder)
 
 
-def _clear_unfinished(folder: int, *, of: str = "") -> None:
+def _clear_unfinished(folder: int, *, of: str | None = None) -> None:
     """See `clear_unfinished`; only what was to become the file `of`, where one is named. What cannot be removed, such
     as another user's file, stays: it is in nobody's way."""
     for entry in list(os.scandir(folder)):
         match = _UNFINISHED.fullmatch(entry.name)
-        if match and of in ("", match[1]) and entry.is_file(follow_symlinks=False):
+        if match and of in (None, match[1]) and entry.is_file(follow_symlinks=False):
             with suppress(OSError):
                 _clear(entry.name, folder)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ def made_ahead(make: Callable[[int], Made], steps: range, device: torch.device) 
     if device.type != "cuda":
         yield from map(make, steps)
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream = _stream_beside(device)
     stream.wait_stream(torch.cuda.current_stream(device))
 
     def make_beside(step: int) -> tuple[Made, torch.cuda.Event]:
@@ -28,12 +29,20 @@ def made_ahead(make: Callable[[int], Made], steps: range, device: torch.device) 
     with ThreadPoolExecutor(1, "batches ahead") as thread:
         coming = [thread.submit(make_beside, step) for step in steps[:1]]
         for step in steps:
-            made, is_made = coming.pop().result()
+            try:
+                made, is_made = coming.pop().result()
+            except torch.OutOfMemoryError:  # beside the step before, which is done by now
+                made, is_made = thread.submit(make_beside, step).result()
             if step + 1 in steps:
                 coming.append(thread.submit(make_beside, step + 1))
             now = torch.cuda.current_stream(device)
             now.wait_event(is_made)
             for tensor in made:
-                if tensor.is_cuda:  # else its memory would be given away while the step reads it
-                    tensor.record_stream(now)
+                tensor.record_stream(now)  # or its memory would be given away while the step reads it
             yield made
+
+
+@cache
+def _stream_beside(device: torch.device) -> torch.cuda.Stream:
+    """One for all epochs: memory that a stream has taken stays with it."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -36,6 +36,7 @@ class Images:
     """Nothing is frozen before what learns: it receives the images themselves."""
 
     are_kept = False
+    makes_images = True  # for a step: without, there is next to nothing to do before it
 
     def __init__(self, state: TrainingState) -> None:
         self.plan, self._state = state.plan, state
@@ -53,7 +54,7 @@ class Images:
         return self._training_batch(self._state.batches.rows(step), step)
 
     def for_training(self, batch: Tensor) -> Tensor:
-        """What the tail trains on in the current step, for which `batch` was made."""
+        """What the tail trains on in the current step, of what `batch` has made for it."""
         return batch
 
     def for_scoring(self, split: Split, photos: PhotosOfSide, rows: NDArray[np.int64]) -> Tensor:
@@ -70,7 +71,7 @@ class Features(Images):
 
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
         super().__init__(state)
-        self._body = body.eval()
+        self._body, self.makes_images = body.eval(), state.config.is_augmented
         self._kept = self._room(files)
         self.are_kept = not state.config.is_augmented and state.precision in self._kept
 

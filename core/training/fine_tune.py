@@ -85,12 +85,13 @@ def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]
     loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
     steps = range(state.step + 1, state.step + 1 + state.steps_per_epoch - state.batch)
-    for made, targets in made_ahead(inputs.batch, steps, state.device):
+    batches = made_ahead(inputs.batch, steps, state.device) if inputs.makes_images else map(inputs.batch, steps)
+    for made, targets in batches:
         rows = state.batches.rows(state.step + 1)
         rate = set_rates(state.optimizer, settings, state.step, state.total_steps, state.scores)
         batch = inputs.for_training(made)
         step: Callable[[int], Tensor] = partial(train_step, tail, state.optimizer, batch, targets, autocast, loss_of)
-        if plan.is_light:
+        if plan.suits_one_core:
             step = devices.one_core(state.device)(step)
         loss = yield from step_that_fits(state, tail, step)
         state.step, state.batch = state.step + 1, state.batch + 1
@@ -200,12 +201,13 @@ def _evaluate(
     own = tail.state_dict().keys()
     weights = {name: tensor for name, tensor in weights.items() if name in own}
     are_known = inputs.are_known(split)
+    score = devices.one_core(state.device)(_score) if inputs.plan.suits_one_core else _score
     # On the device, and read once: reading one stalls an accelerator.
     totals = torch.zeros(1 + len(state.classes), dtype=devices.widest_float(state.device), device=state.device)
     for rows in photos.blocks(EVALUATION_BATCH):
         done = int(rows[-1]) + 1
         batch = inputs.for_scoring(split, photos, rows)
-        totals += _score(tail, weights, batch, photos.labels[rows[0] : done])
+        totals += score(tail, weights, batch, photos.labels[rows[0] : done])
         if done < len(photos) and not are_known:
             yield Evaluating(split=split, images=done, total_images=len(photos))
     loss, *correct = totals.tolist()

@@ -14,6 +14,8 @@ from core.models.cuts import Chain
 from core.runs.config import FineTuneConfig
 from core.training.optimizers import Learning
 
+_FOR_ONE_CORE = 2**23  # multiplications: a tenth of a millisecond
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
@@ -24,7 +26,7 @@ class Plan:
     rates: dict[str, float]  # of the tail's parameters that learn, by their names: their share of the learning rate
     keeps_statistics: bool  # whether BatchNorm of the tail normalises by what it knows, and learns no more
     precision: str  # that the tail computes in while it learns
-    is_light: bool  # whether the tail is so small that several cores would only wait for each other
+    suits_one_core: bool  # whether its steps are so small that several would only wait for each other
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -91,8 +93,13 @@ def _plan(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig, pr
         rates=_rates(model, chain, first, config),
         keeps_statistics=config.learning.batch_norm == "eval",
         precision=precision,
-        is_light=is_head,
+        suits_one_core=is_head and _multiplications(tail, config.batch_size) <= _FOR_ONE_CORE,
     )
+
+
+def _multiplications(head: nn.Module, batch_size: int) -> int:
+    """About how many it takes to compute a batch's logits."""
+    return batch_size * sum(parameter.numel() for parameter in head.parameters())
 
 
 def _rates(model: nn.Module, chain: Chain, first: int, config: FineTuneConfig) -> dict[str, float]:

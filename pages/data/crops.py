@@ -11,6 +11,7 @@ from core.data import library, preview
 from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
+from core.runs.presets import PRESETS
 from pages.ui.format import plain
 from pages.ui.problems import problems_shown
 
@@ -29,7 +30,7 @@ def crops_tab(key: str) -> None:
 
 @problems_shown()
 def _crops(key: str) -> None:
-    defaults = FineTuneConfig()
+    defaults = FineTuneConfig.of(**PRESETS["quick"].settings("frozen"))
     if not len(library.load(key).manifest.rows("train")):
         st.caption("There are no training photos.")
         return
@@ -50,7 +51,7 @@ def _ask(key: str, step: int, is_random: bool) -> "Future[Any]":
     about = key, library.load(key).manifest.digest, step, is_random
     known: tuple[object, Future[Any]] | None = st.session_state.get(_ASKED)
     if known is None or known[0] != about:
-        defaults = FineTuneConfig()
+        defaults = FineTuneConfig.of(**PRESETS["quick"].settings("frozen"))
         asked = ask.crops.later(key, defaults.architecture, defaults.image_size, 0, step, is_random)
         known = about, asked
         st.session_state[_ASKED] = known

@@ -71,7 +71,7 @@ def _always(number: int, position: int, lane: Lane, rate_of_all: float | None, *
         select_field(f"Run {position}", _MODES, format_func=lambda name: _MODES[name], key=lanes.key_of(number, "mode"))
         own_rate = st.number_input(
             f"Learning rate of run {position}",
-            value=held(lanes.key_of(number, "learning_rate"), None),
+            value=None,  # with any other default, it could not be emptied
             key=lanes.key_of(number, "learning_rate"),
             step=None,
             format="%g",

@@ -18,7 +18,7 @@ from pages.ui.format import plain
 _MODES = choices_of(FineTuneConfig)["mode"]
 _MODE = replace(_MODES, options={name: label for name, label in _MODES.options.items() if name != "blocks"})
 _CLASSES = Range(1, 100_000)
-_DEFAULTS = {"network": FineTuneConfig().architecture, "classes": 10, "mode": "frozen", "image_size": 224}
+DEFAULTS = {"network": FineTuneConfig().architecture, "classes": 10, "mode": "frozen", "image_size": 224}
 _CHOICES = {"network": (*ARCHITECTURES, *LESSON_NETWORKS), "mode": tuple(_MODE.options)}
 LABELS = {name: known.label for name, known in (ARCHITECTURES | LESSON_NETWORKS).items()}
 
@@ -71,12 +71,12 @@ def choose() -> tuple[str, int, Mode, int] | None:
 
 def open_choices() -> list[str]:
     """Fill the choices in when the page is opened: from the address, or as they were left. Returns what was wrong."""
-    if not kept_address.is_opened(INSPECTOR.address, _DEFAULTS):
+    if not kept_address.is_opened(INSPECTOR.address, DEFAULTS):
         # What the last network had no field for was not drawn: kept, or it would be forgotten.
-        for name in _DEFAULTS:
-            st.session_state[key_of(name)] = st.session_state.get(key_of(name), _DEFAULTS[name])
+        for name in DEFAULTS:
+            st.session_state[key_of(name)] = st.session_state.get(key_of(name), DEFAULTS[name])
         return []
-    settings, problems = read_settings(st.query_params, _DEFAULTS, _CHOICES)
+    settings, problems = read_settings(st.query_params, DEFAULTS, _CHOICES)
     for name, value in settings.items():
         st.session_state[key_of(name)] = value
     known = ARCHITECTURES.get(settings["network"])
@@ -87,12 +87,12 @@ def open_choices() -> list[str]:
 
 def write_address() -> None:
     """Keep in the address what differs from the defaults."""
-    settings = {name: value_of(name) for name in _DEFAULTS}
+    settings = {name: value_of(name) for name in DEFAULTS}
     if settings["network"] in LESSON_NETWORKS:
         settings = {"network": settings["network"]}
     elif ARCHITECTURES[settings["network"]].image_size:
         del settings["image_size"]
-    kept_address.write(INSPECTOR.address, write_settings(settings, _DEFAULTS))
+    kept_address.write(INSPECTOR.address, write_settings(settings, DEFAULTS))
 
 
 def value_of(name: str) -> Any:

@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.models.catalog import ARCHITECTURES
 from core.models.description import Description, Head
-from core.runs.config import FineTuneConfig, Mode
+from core.runs.config import Mode
 from core.words import size
+from pages.inspector.choices import DEFAULTS
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui.format import count
 
@@ -70,7 +71,7 @@ def show_way_on(network: str, settings: tuple[str, int, str, int]) -> None:
     """One click carries the choice on."""
     _, _, mode, image_size = settings
     query = {"architecture": network, "mode": mode}
-    if image_size != FineTuneConfig().image_size:
+    if image_size != DEFAULTS["image_size"]:  # it was chosen
         query["image_size"] = str(image_size)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Fine-tune this network", type="primary", icon=":material/model_training:"):

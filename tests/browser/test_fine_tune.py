@@ -101,6 +101,7 @@ def test_chart_grows_without_losing_zoom_or_element_and_a_reload_finds_every_ste
     expect(page).to_have_title("Stopped · Unfreeze")
 
 
+@pytest.mark.long
 def test_finished_run_opens_in_another_browser_and_downloads_its_model(page: Page, browser: Browser) -> None:
     start(page, mode="Frozen", epochs=2, image_size=32)
     page.evaluate(f"{CHART}.dataset.mark = 'the same'")

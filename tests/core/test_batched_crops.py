@@ -43,11 +43,12 @@ def test_crops_are_those_of_torchvision(shapes: list[tuple[int, int]], size: int
 
 
 def test_photos_of_one_size_may_come_as_one_tensor() -> None:
-    photos = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8))
-    boxes = np.array([[row, 2 * row, 10 + row, 20 - row] for row in range(5)])
+    photos = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (35, 20, 30, 3), dtype=np.uint8))
+    boxes = np.array([[row % 5, row % 7, 10 + row % 5, 20 - row % 9] for row in range(35)])
     for kernel in ("bilinear", "bicubic"):
         together = batched_crops(photos, boxes, 16, kernel)
         assert torch.equal(together, batched_crops(list(photos), boxes, 16, kernel))
+        assert torch.equal(together[33:], batched_crops(photos[33:], boxes[33:], 16, kernel))
 
 
 @pytest.mark.gpu

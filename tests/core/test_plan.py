@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from core import devices
 from core.models import blocks, build
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
@@ -172,6 +173,30 @@ def test_kept_features_lie_in_memory_as_they_were_computed() -> None:
     computed, kept = inputs.for_training(batch), inputs.for_training(batch)
     assert torch.equal(computed, kept)
     assert computed.stride() == kept.stride()
+
+
+@pytest.mark.usefixtures("tiny_data")
+def test_one_core_takes_the_steps_of_a_small_new_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    list(fine_tune(TrainingState.new(config("resnet18", 9, epochs=1, batch_size=27))))
+    assert threads == [1, 5] * 4, "two steps, and a block of validation and of test"
+    threads.clear()
+    list(fine_tune(TrainingState.new(config("resnet18", 8, epochs=1, batch_size=27))))
+    assert not threads
+    assert (
+        not Plans(build.build_empty("alexnet", 1_000), config("alexnet", 7, batch_size=64), "float32")
+        .at(0)
+        .suits_one_core
+    )
+
+
+def test_all_cores_are_back_after_an_error() -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(ValueError, match="wrong"), devices.one_core(torch.device("cpu")):
+        raise ValueError("wrong")
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.usefixtures("tiny_data")

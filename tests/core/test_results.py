@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 
 from core.runs import results
-from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Finished, Step
 from core.runs.folder import RunFolder
 from core.runs.results import Result
 from core.runs.status import Status
 from tests.conftest import follow
-from tests.samples import STARTED, make_run
+from tests.samples import FIRST_CLICK, STARTED, make_run
 
-CONFIG = FineTuneConfig(epochs=2)
+CONFIG = FIRST_CLICK.changed(epochs=2)
 STEPS = [Step(step=n, loss=2 / n, learning_rate=0.01, seconds=n / 4, images=32) for n in range(1, 58)]
 VALIDATED = Evaluated(split="validation", epoch=1, step=57, loss=0.5, accuracy=0.815, seconds=15, best=True)
 FINISHED = Finished(best_epoch=1, best_accuracy=0.815, test_accuracy=0.846, seconds=20.0)

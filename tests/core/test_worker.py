@@ -166,6 +166,7 @@ def test_stop_is_heard_while_preparing(home: Path) -> None:
     assert len(run.steps) == 0
 
 
+@pytest.mark.long
 def test_killed_worker_reads_as_interrupted_and_the_next_can_start(home: Path) -> None:
     folder, following = jobs.start(home, LONG), jobs.start(home, QUICK)
     wait_for_steps(folder, 5)

@@ -79,7 +79,8 @@ def test_field_has_what_it_holds_as_its_default_too(place: Place, query: dict[st
         make_run(home, name="one")
     page = open_page(place, **query)
     for _ in range(2):
-        found = fields(page)
+        # One that may be empty has no default, or a browser would never leave it empty.
+        found = [field for field in fields(page) if not field.label.startswith("Learning rate of run")]
         assert found
         assert {field.label: default_of(field) for field in found} == {field.label: value_of(field) for field in found}
         page.run()
