@@ -34,11 +34,13 @@ _IDLE: dict[str, dict[str, tuple[str, ...]]] = {
     "schedule": {name: ("plateau_epochs",) for name in get_args(Schedule) if name != "plateau"}
     | {"one_cycle": ("plateau_epochs", "warm_up")},
 }
+_COMPUTING = "Computing"
 _SECTIONS = {
     "Augmentation": ("augmentation", *settings_of(AugmentationSettings)),
     "Optimizer": tuple(settings_of(OptimizerSettings)),
     "Trainable layers": tuple(settings_of(LearningSettings)),
     "Best epoch": tuple(settings_of(GoalSettings)),
+    _COMPUTING: ("precision",),
 }
 _ABOUT_SECTION = {
     "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "
@@ -72,16 +74,22 @@ def choose_settings(known: Architecture) -> list[str]:
     """Every number and option, by what they are about. Returns what is wrong with them."""
     own = [name for name in settings_of(FineTuneConfig) if not any(name in names for names in _SECTIONS.values())]
     problems = _draw(own, known)
-    found = known_devices.remembered(store.home())
-    if len(found) > 1:
-        labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
-        select_field("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
     for title, names in _SECTIONS.items():
         st.markdown(f"**{title}**")
         if title in _ABOUT_SECTION:
             st.caption(_ABOUT_SECTION[title])
+        if title == _COMPUTING:
+            _choose_device()
         problems += _draw(names, known)
     return problems
+
+
+def _choose_device() -> None:
+    """The field for the device, where there are several."""
+    found = known_devices.remembered(store.home())
+    if len(found) > 1:
+        labels = {"auto": "Automatic"} | {info.name: info.label for info in found}
+        select_field("Device", labels, format_func=lambda name: labels[name], key=key_of("device"))
 
 
 def _draw(names: Collection[str], known: Architecture) -> list[str]:

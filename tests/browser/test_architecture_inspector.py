@@ -21,6 +21,7 @@ def test_network_is_found_by_typing_and_its_choice_reaches_fine_tuning(page: Pag
     page.wait_for_url("**architecture=resnet18*")
 
 
+@pytest.mark.long
 def test_page_is_no_wider_than_a_phone(page: Page, server: Server) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     page.goto(f"{server.url}architecture_inspector?network=vit_h_14")

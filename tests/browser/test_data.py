@@ -132,6 +132,7 @@ def test_refused_drop_says_why(page: Page, server: Server) -> None:
     expect(page.get_by_text("words.zip is no zip")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_set_that_is_deleted_can_be_taken_back(page: Page, server: Server, tmp_path: Path) -> None:
     root = class_folders(tmp_path / "pets", each=4)
     open_data(page, server)

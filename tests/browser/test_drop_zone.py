@@ -201,6 +201,7 @@ def test_lost_connection_is_said(page: Page, server: Server) -> None:
     assert arrived(server, page) == []
 
 
+@pytest.mark.long
 def test_cancel_keeps_what_has_arrived_and_leaves_nothing_half(page: Page, server: Server) -> None:
     drop_on_zone(page, "photos", {"first.jpg": b"x"})
     expect(page.get_by_text("1 file is here")).to_be_visible()

@@ -174,6 +174,7 @@ def test_killed_server_costs_nothing(page: Page, server: Server) -> None:
     page.wait_for_function(f"{CHART}._fullData[0].x.length > {len(drawn)}")
 
 
+@pytest.mark.long
 def test_weights_that_cannot_be_fetched_are_said_in_one_sentence(page: Page, server: Server) -> None:
     page.get_by_role("combobox", name="Network").click()
     page.get_by_role("option", name="ResNet-18").click()
@@ -193,6 +194,7 @@ def test_setting_out_of_range_is_refused_where_it_is_typed(page: Page) -> None:
     expect(page.get_by_role("button", name="Start fine-tuning")).to_be_enabled()
 
 
+@pytest.mark.long
 def test_chart_obeys_the_keyboard(page: Page) -> None:
     start(page, mode="Frozen", epochs=2, image_size=32)
     expect(status(page, "test photos are recognised")).to_be_visible(timeout=60_000)
@@ -278,3 +280,16 @@ def test_server_listens_on_this_machine_only(server: Server) -> None:
         row[1].split(":")[0] for row in listening if row[3] == "0A" and int(row[1].split(":")[1], 16) == server.port
     ]
     assert addresses == ["0100007F"]
+
+
+@pytest.mark.long
+def test_own_learning_rate_of_a_run_of_a_race_can_be_taken_back(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}?mode=race")
+    rate = page.get_by_label("Learning rate of run 1", exact=True)
+    rate.fill("0.5")
+    rate.press("Enter")
+    expect(page).to_have_url(re.compile("%400.5"), timeout=20_000)
+    rate.fill("")
+    rate.press("Enter")
+    expect(page).not_to_have_url(re.compile("%400.5"))
+    expect(rate).to_have_value("")

@@ -91,6 +91,7 @@ def test_photos_outlive_a_look_at_another_page_and_go_when_they_are_removed(page
     expect(page.get_by_role("button", name="Remove all")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_address_of_a_network_opens_on_a_cold_server(page: Page, server: Server) -> None:
     server.kill()
     server.start()

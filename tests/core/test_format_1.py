@@ -93,6 +93,7 @@ def test_old_checkpoint_predicts_as_it_did(old: RunFolder) -> None:
         assert found == pytest.approx(EXPECTED["probabilities"][answer.name], rel=1e-4)
 
 
+@pytest.mark.long
 def test_old_runs_open_and_compare_on_their_pages(home: Path, old: RunFolder) -> None:
     copy = home / "runs" / "20261126-011623-a132a6"
     shutil.copytree(old.path, copy)

@@ -139,6 +139,7 @@ def test_lane_can_be_stopped_alone_and_resumed_while_the_other_goes_on(home: Pat
     wait_for_all([first, second])
 
 
+@pytest.mark.long
 @in_a_process
 def test_lane_that_fails_leaves_the_other_alone(home: Path, tmp_path: Path) -> None:
     missing = dataclasses.replace(FROZEN, weights="file", weights_file=str(tmp_path / "missing.pth"))
