@@ -191,8 +191,13 @@ class FineTuneConfig(RunConfig):
 
 
 def what_learns(values: Mapping[str, Any]) -> str:
-    """In a word or two, for the middle of a line; from the settings in a run's file, which may say anything."""
-    mode, depth, about = values.get("mode", ""), values.get("depth"), settings_of(FineTuneConfig)["mode"]
+    """In a word or two, for the middle of a line; from the settings in a run's file, which may say anything.
+
+    Empty where they say nothing of it, as those of other kinds of runs.
+    """
+    if "mode" not in values:
+        return ""
+    mode, depth, about = values["mode"], values.get("depth"), settings_of(FineTuneConfig)["mode"]
     if about.problem_with("mode", mode):
         return about.in_words(mode)
     words = about.in_words(mode).lower()

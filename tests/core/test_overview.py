@@ -71,7 +71,7 @@ def test_linear_fit_is_summed_up(home: Path) -> None:
     done = Fitted(weight=2.0, bias=3.0, loss=1.0, seconds=0.5)
     make_run(home, Fitting(epochs=10), *steps, done, config=LinearFitConfig(epochs=10))
     summary = next(summary for summary in overview.summaries(home) if summary.status is Status.FINISHED)
-    assert (summary.kind, summary.network, summary.seconds) == ("linear_fit", "Linear model", 0.5)
+    assert (summary.kind, summary.network, summary.mode, summary.seconds) == ("linear_fit", "Linear model", "", 0.5)
     assert summary.test_accuracy is summary.best_accuracy is None
 
 
