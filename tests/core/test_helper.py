@@ -85,8 +85,11 @@ def test_process_ends_with_a_server_that_is_killed() -> None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process is there, and has not ended."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and "Z" not in status.read_text().split()[2]
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it may go while it is looked at
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.2])

@@ -4,6 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -172,8 +173,8 @@ def test_packaged_weights_know_dogs(photo: str, class_index: int, least: float) 
         pytest.skip("needs the photos with known answers")
     transform = own_evaluation(ARCHITECTURES[SMALL])
     model = build.build_pretrained(SMALL).eval()
-    pixels = torch.tensor(list(Image.open(path).convert("RGB").tobytes()), dtype=torch.uint8)
-    image = pixels.reshape(1, *Image.open(path).size[::-1], 3)
+    with Image.open(path) as photo_of_dog:
+        image = torch.from_numpy(np.array(photo_of_dog.convert("RGB")))[None]
     with torch.no_grad():
         probabilities = model(transform(image)).softmax(dim=1)[0]
     assert probabilities.argmax() == class_index
