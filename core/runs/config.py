@@ -21,6 +21,7 @@ Augmentation = Literal["none", "random_resized_crop"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _SEED = Range(0, 2**31 - 1)
+MOST_EPOCHS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +96,17 @@ class FineTuneConfig(RunConfig):
         Number(
             label="Epochs",
             help="How often the network sees every training photo.",
-            allowed=Range(1, 1_000),
+            allowed=Range(1, MOST_EPOCHS),
             is_whole=True,
+        ),
+    )
+    minutes: NotNegative = setting(
+        0.0,
+        Number(
+            label="Minutes",
+            help="Trains for as many epochs as fit into so many minutes, in place of a number that you choose. How "
+            "many that are is measured at the start, and then stays. 0 goes by the number of epochs.",
+            allowed=Range(0, 10_000),
         ),
     )
     batch_size: Positive = setting(

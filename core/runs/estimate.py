@@ -30,16 +30,20 @@ _COSTLY = (
 
 
 def seconds_of(configs: Sequence[FineTuneConfig], runs_home: Path) -> float | None:
-    """How long these runs take together, one after the other or in turns; None where no finished run tells of one."""
+    """How long these runs take together, one after the other or in turns; None where nothing tells of one."""
     estimates = [_seconds_of(config, runs_home) for config in configs]
     return None if None in estimates else sum(filter(None, estimates))
 
 
 def _seconds_of(config: FineTuneConfig, runs_home: Path) -> float | None:
-    """As long as the newest finished run that treats a photo alike, in proportion to the work of both.
+    """Its minutes, where it has some.
+
+    Otherwise as long as the newest finished run that treats a photo alike, in proportion to the work of both.
 
     It must have trained on the device that this one would: a folder of runs may have come from another computer.
     """
+    if config.minutes:
+        return 60 * config.minutes
     name = known_devices.resolve(runs_home, config.device)
     label = next((info.label for info in known_devices.remembered(runs_home) if info.name == name), None)
     for folder in islice(store.newest(runs_home), _LOOKED_AT):

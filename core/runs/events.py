@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from core.runs.checked import build, conform, parse_json
-from core.runs.quantities import Count, Hash, Positive, Seconds, Share
+from core.runs.quantities import Count, Hash, NotNegative, Positive, Seconds, Share
 
 Split = Literal["validation", "test"]
 
@@ -122,6 +122,16 @@ class Started(Beginning):
     def __post_init__(self) -> None:
         if self.total_steps < self.steps_per_epoch or self.first_step > self.total_steps + 1:
             raise ValueError("a training has at least one epoch, and begins before its end")
+
+
+@dataclass(frozen=True, slots=True)
+class Budgeted(RareEvent):
+    """How many epochs fit into the minutes that a run was given: decided once, by what was measured at its start."""
+
+    minutes: NotNegative
+    epochs: Positive
+    first_epoch_s: Seconds  # what an epoch was expected to take, validation included: the first one
+    later_epoch_s: Seconds  # and the last one
 
 
 @dataclass(frozen=True, slots=True)

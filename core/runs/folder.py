@@ -122,6 +122,10 @@ class RunFolder:
         with said_plainly("The run cannot be renamed", self.path):
             self._replace_description({**self.description(), "name": name})
 
+    def settle(self, config: RunConfig) -> None:
+        """Write down settings that are decided only where the run is done."""
+        self._replace_description({**self.description(), "config": config.to_dict()})
+
     def _replace_description(self, description: dict[str, Any]) -> None:
         replace_file(self.path / "config.json", lambda file: file.write(json.dumps(description, indent=2).encode()))
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.runs.events import Checkpointed, EpochDone, Evaluated, Noted, RareEvent, Recovered, Resumed, Started
+from core.runs.events import Budgeted, Checkpointed, EpochDone, Evaluated, Noted, RareEvent, Recovered, Resumed, Started
 
 _CLEARLY = 1.03  # a loss that is no more than this times another one may differ from it by chance
 _LONG_ENOUGH = 2  # epochs: after a single one, nobody knows
@@ -108,6 +108,11 @@ def recoveries(run_events: Sequence[RareEvent]) -> list[str]:
     """What went otherwise than was asked in the newest attempt, in sentences."""
     since = next((index for index, event in reversed(list(enumerate(run_events))) if isinstance(event, Resumed)), 0)
     return [event.message for event in run_events[since:] if isinstance(event, Recovered | Noted)]
+
+
+def budget(run_events: Sequence[RareEvent]) -> Budgeted | None:
+    """What was decided on, where the run was given minutes."""
+    return next((event for event in reversed(run_events) if isinstance(event, Budgeted)), None)
 
 
 def has_checkpoint(run_events: Sequence[RareEvent]) -> bool:

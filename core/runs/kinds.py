@@ -6,6 +6,7 @@ from typing import Any
 
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.events import (
+    Budgeted,
     EpochDone,
     Evaluated,
     Evaluating,
@@ -71,7 +72,7 @@ KINDS: dict[str, Kind] = {
             steps=StepFormat(
                 [("step", "<u4"), ("images", "<u4"), ("loss", "<f8"), ("learning_rate", "<f8"), ("seconds", "<f8")]
             ),
-            own_events=(Started, Extracting, Evaluating, Evaluated, EpochDone, Finished),
+            own_events=(Budgeted, Started, Extracting, Evaluating, Evaluated, EpochDone, Finished),
             job="core.training.fine_tuning:FineTuning",
             is_light=False,
             is_resumable=True,

@@ -34,6 +34,7 @@ _RECIPE = {
     **values_of(OptimizerSettings()),
     **{name: value for name, value in values_of(LearningSettings()).items() if name != "depth"},
     **values_of(GoalSettings()),
+    "minutes": 0.0,
 }
 # The lesson's training settings, exactly.
 _LESSON = {

@@ -61,12 +61,12 @@ def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Eve
             del inputs  # what it has kept, before there has to be room for other features
             inputs = tail_inputs(state, files)
         yield from inputs.catch_up()
-        yield from _train_epoch(state, inputs)
+        yield from train_epoch(state, inputs)
         check_numbers(state)
         yield from _end_epoch(state, inputs)
     tested: Scored | None = None
     if len(state.test):
-        tested = yield from _evaluate(state, inputs, "test", state.test, state.best_weights)
+        tested = yield from evaluate(state, inputs, "test", state.test, state.best_weights)
         yield _evaluated(state, "test", tested, epoch=state.best_epoch, best=True)
     yield Finished(
         best_epoch=state.best_epoch,
@@ -78,7 +78,7 @@ def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Eve
     )
 
 
-def _train_epoch(state: TrainingState, inputs: Images) -> Iterator[Step | Noted]:
+def train_epoch(state: TrainingState, inputs: Images) -> Generator[Step | Noted]:
     """The rest of the current epoch, a step for every batch."""
     plan, losses, settings = inputs.plan, Losses(state), state.config.optimizer
     tail = plan.train()
@@ -111,7 +111,7 @@ def _end_epoch(state: TrainingState, inputs: Images) -> Iterator[Event]:
             epoch=state.epoch, step=state.step, seconds=state.clock.seconds, rows_hash=state.rows_hash or ""
         )
         return
-    scored = yield from _evaluate(state, inputs, "validation", state.validation, state.scored_weights)
+    scored = yield from evaluate(state, inputs, "validation", state.validation, state.scored_weights)
     if not math.isfinite(scored.loss):
         raise loss_diverged(state, scored.loss, f"after step {state.step}")
     state.end_epoch()
@@ -189,7 +189,7 @@ class Losses:
             )
 
 
-def _evaluate(
+def evaluate(
     state: TrainingState,
     inputs: Images,
     split: Split,

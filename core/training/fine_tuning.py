@@ -6,6 +6,7 @@ from dataclasses import replace
 from core.feature_files import FeatureFiles
 from core.job import Job
 from core.runs.events import (
+    Budgeted,
     Checkpointed,
     EpochDone,
     Evaluated,
@@ -13,10 +14,14 @@ from core.runs.events import (
     Event,
     Extracting,
     Finished,
+    Preparing,
     Started,
     Step,
+    from_line,
 )
 from core.runs.folder import RunFolder
+from core.training.budget import budget
+from core.training.clock import Clock
 from core.training.fine_tune import fine_tune
 from core.training.keeper import Keeper
 from core.training.state import TrainingState
@@ -26,16 +31,35 @@ class FineTuning(Job):
     """Trains on from the newest checkpoint, or from the start. Saves after every epoch and every minute."""
 
     def __init__(self, folder: RunFolder, device: str) -> None:
+        self._folder = folder
         self._keeper = Keeper(folder.checkpoints)
         self._features = FeatureFiles(folder.path.parents[1])
         state, self.problem = self._keeper.load(device)
-        self.step = state.step if state else 0
+        self.step, self._is_resumed = (state.step, True) if state else (0, False)
         self._state = state or TrainingState.new(replace(folder.config(), device=device))
 
     def events(self) -> Iterator[Event]:
         """See `Job`."""
         self._keeper.put_damaged_aside()  # only now that it was said
+        if self._state.config.minutes and not self._is_resumed and not self._has_budget:
+            yield Preparing(what="Measuring how many epochs fit into the time")
+            yield self._budget()
         yield from fine_tune(self._state, self._features)
+
+    @property
+    def _has_budget(self) -> bool:
+        """Whether it is decided how many epochs fit into the run's minutes, which is done once."""
+        known = {Budgeted.__name__: Budgeted}
+        return any(from_line(line, known) for line in self._folder.event_lines())
+
+    def _budget(self) -> Budgeted:
+        """Decide how many epochs there are."""
+        decided = budget(self._state, self._features)
+        config, seconds = self._state.config.changed(epochs=decided.epochs), self._state.clock.seconds
+        self._folder.settle(self._folder.config().changed(epochs=decided.epochs))
+        self._state = TrainingState.new(config)
+        self._state.clock = Clock(seconds)
+        return decided
 
     def before(self, event: Event) -> None:
         """Whoever hears that the run is finished finds its network."""

@@ -94,7 +94,7 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
         on_click=note_click,
         args=(FORM,),
     )
-    if configs and (seconds := estimate.seconds_of(configs, store.home())):
+    if not all(config.minutes for config in configs) and (seconds := estimate.seconds_of(configs, store.home())):
         st.caption(f":material/schedule: About {roughly(seconds)}, judging by an earlier run on this computer.")
     return configs, race_problem or disk_problem
 
@@ -148,7 +148,7 @@ def _choose_settings(known: Architecture) -> list[str]:
     with st.expander("Settings", icon=":material/tune:"):
         problems = choose_settings(known)
     changed = "" if is_preset(preset) else " · changed from the preset"
-    named = ("epochs", "learning_rate", "batch_size", "augmentation", *settings_of(AugmentationSettings))
+    named = ("epochs", "minutes", "learning_rate", "batch_size", "augmentation", *settings_of(AugmentationSettings))
     idle = without_effect({name: value_of(name) for name in settings_of(FineTuneConfig)})
     shown = {name: value_of(name) for name in named if name not in idle}
     st.caption(in_words({**shown, "image_size": known.image_size or value_of("image_size")}) + changed)

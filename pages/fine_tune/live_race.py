@@ -22,7 +22,7 @@ from pages.fine_tune.live_run import (
     waiting_for,
 )
 from pages.fine_tune.race_again import open_race
-from pages.fine_tune.words import in_words
+from pages.fine_tune.words import budget, in_words
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import run_actions
 from pages.ui.comparison import clear_winner, compare_runs, verdict
@@ -60,6 +60,8 @@ def _header(runs: Sequence[Snapshot]) -> None:
         in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
     )
     for name, run in zip(_names(runs), runs, strict=True):
+        if decided := history.budget(run.events):
+            st.caption(f":material/timer: {name}: {budget(decided)}")
         for recovery in history.recoveries(run.events):
             st.warning(f"{name}: {plain(recovery)}", icon=":material/healing:")
 

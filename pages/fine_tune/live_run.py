@@ -14,7 +14,7 @@ from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from pages.fine_tune import take_away
 from pages.fine_tune.values import FormMode, in_other_mode, open_with
-from pages.fine_tune.words import in_words, scores
+from pages.fine_tune.words import budget, in_words, scores
 from pages.places import FINE_TUNE, PREDICT
 from pages.ui import lookup, run_actions
 from pages.ui.format import count, duration, loss, plain, plain_name, rate, whole_percent
@@ -49,6 +49,8 @@ def _header(run: Snapshot, config: FineTuneConfig) -> None:
     started = history.started(run.events)
     device = f"  \n:material/memory: {plain(started.device_label)} · {plain(started.precision)}" if started else ""
     st.caption(in_words(config.to_dict()) + device)
+    if decided := history.budget(run.events):
+        st.caption(f":material/timer: {budget(decided)}")
     for recovery in history.recoveries(run.events):
         st.warning(plain(recovery), icon=":material/healing:")
 

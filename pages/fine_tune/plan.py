@@ -14,6 +14,7 @@ from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
 from core.runs.settings import choices_of
 from pages.fine_tune.values import key_of, value_of
+from pages.fine_tune.words import in_minutes
 from pages.places import DATA, DATA_SET
 from pages.ui.fields import select_field
 from pages.ui.format import counted, listed, plain, plain_name
@@ -126,6 +127,11 @@ def _new_layers(configs: list[FineTuneConfig], num_classes: int) -> str:
 
 def _all_steps(configs: list[FineTuneConfig], steps: int) -> str:
     """How many steps there are in all, where an epoch has so many."""
+    if any(config.minutes for config in configs):
+        if len({config.minutes for config in configs}) > 1:
+            return "and each run ends after its own epochs or minutes"
+        each = " for each run" if len(configs) > 1 else ""
+        return f"and as many epochs are trained as fit into **{in_minutes(configs[0].minutes)}**{each}"
     least, most = (steps * ends(config.epochs for config in configs) for ends in (min, max))
     count = f"**{least:,} steps** in all" if least == most else f"**{least:,} to {most:,} steps** in all"
     return f"{count} for each run" if len(configs) > 1 else count

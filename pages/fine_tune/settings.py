@@ -10,7 +10,7 @@ from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import known_devices, store
 from core.runs.augmentation_settings import AugmentationSettings
-from core.runs.config import FineTuneConfig
+from core.runs.config import MOST_EPOCHS, FineTuneConfig
 from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings, Schedule
@@ -52,6 +52,8 @@ _ABOUT_SECTION = {
 def without_effect(values: Mapping[str, Any]) -> list[str]:
     """The names of those settings that have none beside these values of others. Pure."""
     idle = [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
+    if values["minutes"]:
+        idle.append("epochs")
     if values["mode"] == "full" and not values["thaw_every"]:
         idle.append("freezing")  # nothing ever is
     if values["mode"] == "frozen" and values["freezing"] == "layers":
@@ -62,12 +64,15 @@ def without_effect(values: Mapping[str, Any]) -> list[str]:
 def settled(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of one training as it is asked for: what has no effect has its default. Pure.
 
+    Where minutes are given, epochs are the most that there may be.
+
     What has no effect is not drawn, so whatever an address or an old run says there is nothing that one could mend.
     """
     found, known = dict(values), ARCHITECTURES[values["architecture"]]
     found["image_size"] = known.image_size or found["image_size"]
     found["weights_file"] = found["weights_file"] if found["weights"] == "file" else None
-    return found | {name: _DEFAULTS[name] for name in without_effect(found)}
+    found |= {name: _DEFAULTS[name] for name in without_effect(found)}
+    return found | ({"epochs": MOST_EPOCHS} if found["minutes"] else {})
 
 
 def choose_settings(known: Architecture) -> list[str]:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.runs.config import FineTuneConfig
-from core.runs.events import Finished, Started
+from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.events import Budgeted, Finished, Started
 from core.runs.settings import choices_of, settings_of
-from pages.ui.format import counted, plain, plain_name
+from pages.ui.format import counted, duration, plain, plain_name
 
 _DEFAULTS = FineTuneConfig().to_dict()
+_ALIKE = 1.3  # seconds that differ by less are told as one number
 _IN_THE_TITLE = ("architecture", "mode", "depth", "weights_file")
 
 
@@ -42,9 +43,19 @@ def _choice(name: str, value: Any) -> str:
     return plain(choices_of(FineTuneConfig)[name].in_words(value))
 
 
+def _number(value: int | None, noun: str) -> str:
+    return f"? {noun}s" if value is None else counted(value, noun)
+
+
+def _is_open(epochs: int | None, values: Mapping[str, Any]) -> bool:
+    """Whether it is still to be decided how many epochs there are: as many as fit into some minutes."""
+    return bool(values.get("minutes")) and epochs == MOST_EPOCHS
+
+
 _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "data": lambda value, _: plain(choices_of(FineTuneConfig)["data"].in_words(value)),
-    "epochs": lambda value, _: "? epochs" if value is None else counted(value, "epoch"),
+    "epochs": lambda value, values: "" if _is_open(value, values) else _number(value, "epoch"),
+    "minutes": lambda value, _: in_minutes(value) if value else "",
     "learning_rate": lambda value, _: f"learning rate {'?' if value is None else f'{value:g}'}",
     "batch_size": lambda value, _: f"batch {'?' if value is None else f'{value:,}'}",
     "image_size": lambda value, _: f"{'?' if value is None else value} pixels",
@@ -68,6 +79,23 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "batch_norm": lambda value, _: "BatchNorm keeps its statistics" if value == "eval" else "",
     "freezing": lambda value, _: "frozen by gradients alone" if value == "gradients" else "",
 }
+
+
+def in_minutes(minutes: float) -> str:
+    """That many minutes, for the middle of a line."""
+    return "1 minute" if minutes == 1 else f"{minutes:,g} minutes"
+
+
+def budget(decided: Budgeted) -> str:
+    """How many epochs fit into the minutes of a run, and why, in a sentence."""
+    first_s, last_s = decided.first_epoch_s, decided.later_epoch_s
+    if decided.epochs == 1 and first_s > 60 * decided.minutes:
+        longer = f"longer than {in_minutes(decided.minutes)}"
+        return f"One epoch, the least there is, takes about {duration(first_s)} here: {longer}."
+    is_alike = max(first_s, last_s) < _ALIKE * min(first_s, last_s)
+    each = "each takes" if is_alike else f"the last takes about {duration(last_s)}, and the first"
+    fit = f"{counted(decided.epochs, 'epoch')} {'fits' if decided.epochs == 1 else 'fit'}"
+    return f"{fit} into {in_minutes(decided.minutes)}, as measured at the start: {each} about {duration(first_s)}."
 
 
 def scores(finished: Finished, started: Started | None) -> str:

@@ -1,0 +1,175 @@
+"""Minutes in place of epochs: as many as fit, decided once, and what a run of so many epochs would have come to."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.data import bundled
+from core.data.pixels import Pixels
+from core.driver import begin, work
+from core.feature_files import FeatureFiles
+from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.events import Budgeted, Evaluated, Event, Failed, Finished, Started
+from core.runs.folder import RunFolder
+from core.runs.writer import append_event
+from core.training import clock, fine_tune, fine_tuning
+from core.training.budget import budget
+from core.training.features import Features
+from core.training.state import TrainingState
+from tests.conftest import follow
+from tests.samples import data_set_of, empty_run, source_of
+
+STEP_S, BLOCK_S, SCORE_S = 0.1, 0.5, 0.05
+WAYS: dict[str, dict[str, Any]] = {
+    "frozen": {},
+    "crops": {"augmentation": "random_resized_crop"},
+    "small batches": {"batch_size": 5},
+    "last stage": {"mode": "last_stage"},
+    "gradual": {"mode": "last_stage", "thaw_every": 3},
+    "full": {"mode": "full"},
+}
+
+
+def config(**changes: Any) -> FineTuneConfig:
+    settings: dict[str, Any] = {
+        "architecture": "resnet18",
+        "weights": "random",
+        "image_size": 32,
+        "epochs": MOST_EPOCHS,
+        "batch_size": 32,
+        "device": "cpu",
+        "precision": "float32",
+    }
+    return FineTuneConfig.of(**settings | changes)
+
+
+@pytest.fixture(autouse=True)
+def photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For training 320, for validation 96 and for the test 64, of 8 x 8 pixels each."""
+    sides = [*["train"] * 320, *["validation"] * 96, *["test"] * 64]
+    pixels = Pixels.of(np.random.default_rng(0).integers(0, 256, (len(sides), 8, 8, 3)).astype(np.uint8))
+    data_set = data_set_of(pixels, labels=np.arange(len(sides)) % 2, sides=sides)
+    monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(data_set))
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A time in which a step, a block of features and a scored batch take what they are said to, and all else none."""
+    time = SimpleNamespace(now=0.0, perf_counter=lambda: time.now)
+
+    def slow(place: Any, name: str, seconds: float) -> None:
+        do: Callable[..., Any] = getattr(place, name)
+
+        def done(*given: Any, **named: Any) -> Any:
+            time.now += seconds
+            return do(*given, **named)
+
+        monkeypatch.setattr(place, name, done)
+
+    monkeypatch.setattr(clock, "time", time)
+    slow(fine_tune, "train_step", STEP_S)
+    slow(fine_tune, "_score", SCORE_S)
+    slow(Features, "_compute_block", BLOCK_S)
+    return time
+
+
+def finished(config: FineTuneConfig) -> Finished:
+    *_, last = fine_tune.fine_tune(TrainingState.new(config))
+    assert isinstance(last, Finished)
+    return last
+
+
+@pytest.mark.parametrize("minutes", [0.3, 0.8])
+@pytest.mark.parametrize("way", WAYS)
+def test_as_many_epochs_as_fit(way: str, minutes: float, time: SimpleNamespace) -> None:
+    trial = TrainingState.new(config(minutes=minutes, **WAYS[way]))
+    decided = budget(trial)
+    left = 60 * minutes - trial.clock.seconds
+    assert 1 < decided.epochs < MOST_EPOCHS
+    assert finished(config(epochs=decided.epochs, **WAYS[way])).seconds <= left + 1e-6
+    assert finished(config(epochs=decided.epochs + 1, **WAYS[way])).seconds > left - 1e-6
+
+
+def test_epochs_take_what_was_said(time: SimpleNamespace) -> None:
+    decided = budget(TrainingState.new(config(minutes=0.5)))
+    assert decided.first_epoch_s == pytest.approx(10 * (STEP_S + BLOCK_S) + 3 * (SCORE_S + BLOCK_S))
+    assert decided.later_epoch_s == pytest.approx(10 * STEP_S + 3 * SCORE_S)
+
+
+def test_features_that_are_known_take_no_time(time: SimpleNamespace, tmp_path: Path) -> None:
+    files = FeatureFiles(tmp_path)
+    list(fine_tune.fine_tune(TrainingState.new(config(epochs=1)), files))
+    decided = budget(TrainingState.new(config(minutes=0.5)), files)
+    assert decided.first_epoch_s == pytest.approx(decided.later_epoch_s)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_epoch_is_the_least_and_what_the_settings_say_the_most(way: str) -> None:
+    assert budget(TrainingState.new(config(minutes=1e-9, **WAYS[way]))).epochs == 1
+    assert budget(TrainingState.new(config(minutes=1_000, epochs=4, **WAYS[way]))).epochs == 4
+
+
+def test_nothing_learns_while_it_is_measured() -> None:
+    trial = TrainingState.new(config(minutes=1e-9, mode="full", learning_rate=10.0, batch_norm="eval"))
+    before = {name: tensor.clone() for name, tensor in trial.model.state_dict().items()}
+    budget(trial)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trial.model.state_dict().items())
+
+
+def do(folder: RunFolder) -> list[Event]:
+    """Work the run off, or as much of it as is left."""
+    lane = begin(folder)
+    assert lane is not None
+    work([lane])
+    return list(follow(folder).events)
+
+
+def losses(folder: RunFolder) -> list[float]:
+    return [float(loss) for loss in follow(folder).steps["loss"]]
+
+
+@pytest.mark.parametrize("way", ["frozen", "full"])
+def test_run_is_that_of_so_many_epochs(way: str, home: Path, time: SimpleNamespace) -> None:
+    folder = empty_run(home, config(minutes=0.2, schedule="cosine", **WAYS[way]))
+    events = do(folder)
+    decided = next(event for event in events if isinstance(event, Budgeted))
+    assert isinstance(events[-1], Finished)
+    assert next(event for event in events if isinstance(event, Started)).total_steps == 10 * decided.epochs
+    assert folder.config() == config(minutes=0.2, schedule="cosine", epochs=decided.epochs, **WAYS[way])
+    assert folder.description()["name"] == "mine"
+    other = empty_run(home, config(schedule="cosine", epochs=decided.epochs, **WAYS[way]))
+    do(other)
+    assert losses(folder) == losses(other)
+
+
+def test_it_is_decided_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = empty_run(home, config(minutes=5, epochs=3))
+    append_event(folder, Budgeted(minutes=5, epochs=3, first_epoch_s=1, later_epoch_s=1))
+    append_event(folder, Failed(message="The computer was out of luck.", step=0, can_resume=True))
+    monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
+    assert isinstance(do(folder)[-1], Finished)
+    assert len(losses(folder)) == 30
+
+
+def test_resumed_run_has_the_epochs_that_were_decided_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = empty_run(home, config(minutes=100, epochs=3))
+    train = fine_tune.fine_tune
+
+    def broken(*given: Any) -> Iterator[Event]:
+        for event in train(*given):
+            yield event
+            if isinstance(event, Evaluated):
+                raise OSError("The disk has gone.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fine_tuning, "fine_tune", broken)
+        assert isinstance(do(folder)[-1], Failed)
+    assert len(losses(folder)) == 10
+    monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
+    assert isinstance(do(folder)[-1], Finished)
+    assert len(losses(folder)) == 30
