@@ -21,13 +21,13 @@ from core.runs import jobs, packings, store
 from core.runs.config import FineTuneConfig, LinearFitConfig
 from core.runs.overview import summaries
 from core.runs.pack_config import PackConfig
+from core.runs.presets import PRESETS
 from core.runs.status import Status
 from tests.browser.conftest import FLAGS, Server, find_chromium
 from tests.conftest import ROOT, wait_until
 
 _LONGEST_S = 1_800
 _SHOWN = ("bird", "cat", "deer", "dog", "frog", "horse")  # classes of the data set
-_SMALL = FineTuneConfig.of(image_size=96, epochs=3, learning_rate=0.003)
 LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1280, "height": 860}},
     "-dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
@@ -36,10 +36,11 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def train(home: Path) -> None:
-    """Train what is shown: a line, a race at a small size, and the run that one click starts."""
+    """Train what is shown: a line, the race that the form begins with, and the run that one click starts."""
+    quick = PRESETS["quick"]
     jobs.start(home, LinearFitConfig())
-    jobs.race(home, [_SMALL, replace(_SMALL, mode="full")])
-    jobs.start(home, FineTuneConfig())
+    jobs.race(home, [FineTuneConfig.of(**quick.settings("race"), mode=mode) for mode in ("frozen", "full")])
+    jobs.start(home, FineTuneConfig.of(**quick.settings("frozen")))
     wait_until(lambda: not any(run.is_live for run in summaries(home)), timeout_s=_LONGEST_S)
     assert all(run.status is Status.FINISHED for run in summaries(home))
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.runs.quantities import NotNegative
-from core.runs.settings import Number, Range, setting, values_of
+from core.runs.quantities import Count, NotNegative
+from core.runs.settings import Number, Range, setting, settings_of, values_of
 
 _PROBABILITY = Range(0, 1)
 _ALPHA = Range(0, 10)
@@ -80,7 +80,22 @@ class AugmentationSettings:
         ),
     )
 
+    views: Count = setting(
+        0,
+        Number(
+            label="Views kept of a photo",
+            help="What frozen layers compute of the photos, changed at random, is kept for so many epochs, then used "
+            "again in turn: later epochs cost next to nothing. 0 changes the photos anew in every epoch.",
+            allowed=Range(0, 100),
+            is_whole=True,
+        ),
+    )
+
     @property
     def changes(self) -> tuple[str, ...]:
         """The names of those that change photos."""
-        return tuple(name for name, value in values_of(self).items() if value and name != "crop_scale")
+        return tuple(name for name in CHANGES if values_of(self)[name])
+
+
+# Those that change photos, beside where they are cropped.
+CHANGES = tuple(name for name in settings_of(AugmentationSettings) if name not in ("crop_scale", "views"))

@@ -178,6 +178,13 @@ class FineTuneConfig(RunConfig):
         """Whether part of the network only computes, and stays as it is."""
         return self.first_block > 0 and self.learning.freezing == "layers"
 
+    @property
+    def computing_epochs(self) -> int:
+        """How many of a plan's epochs compute features that later ones use again; 0 where every epoch must."""
+        if not self.has_body:
+            return 0
+        return self.augmenting.views if self.is_augmented else 1
+
     def parameters_that_learn(self, num_classes: int) -> int:
         """How many there are with a head for so many classes."""
         own = blocks.blocks_of(self.architecture)[self.first_block : -1]

@@ -24,6 +24,7 @@ _COSTLY = (
     "freezing",
     "image_size",
     "augmentation",
+    "views",
     "precision",
     "device",
 )
@@ -82,6 +83,7 @@ def _work_of(config: FineTuneConfig) -> float:
             steps_per_epoch=steps_per_epoch,
             total_steps=steps_per_epoch * config.epochs,
             first_step=1,
-            keeps_features=config.has_body and not config.is_augmented,
+            keeps_features=config.computing_epochs > 0,
+            computing_epochs=max(config.computing_epochs, 1),
         )
     )

@@ -112,12 +112,13 @@ class Started(Beginning):
     steps_per_epoch: Positive
     total_steps: Positive
     first_step: Positive  # 1, or where a resumed run goes on
-    keeps_features: bool  # the frozen part is computed once, in the first epoch
+    keeps_features: bool  # the frozen part is computed in the first epochs only
     knows_features: bool = False  # and an earlier run had done that
     # Whole ones of former attempts, validation included; None in what earlier versions wrote.
     epochs_before: Count | None = None
     head_hash: Hash = ""  # of the new head's first parameters; empty in a resumed attempt
     data_digest: Hash = ""  # of the data set; empty in what earlier versions wrote
+    computing_epochs: Positive = 1  # the first epochs, where features are kept
 
     def __post_init__(self) -> None:
         if self.total_steps < self.steps_per_epoch or self.first_step > self.total_steps + 1:
@@ -131,7 +132,7 @@ class Budgeted(RareEvent):
     minutes: NotNegative
     epochs: Positive
     first_epoch_s: Seconds  # what an epoch was expected to take, validation included: the first one
-    later_epoch_s: Seconds  # and the last one
+    last_epoch_s: Seconds  # and the last one
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Progress:
     patience_s: float  # a run that is well brings news sooner
     evaluating: Evaluating | None  # the evaluation that is under way
     extracting: Extracting | None  # a resumed attempt computes again what it keeps
-    keeps_features: bool  # so that an epoch after the first one is far less work
+    computing_epochs: int  # the first ones, after which an epoch is far less work; 0 where all are alike
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def measure(run_events: Sequence[RareEvent], steps: NDArray[np.void]) -> Progres
         patience_s=_patience(started, costs),
         evaluating=newest if isinstance(newest, Evaluating) else None,
         extracting=newest if isinstance(newest, Extracting) else None,
-        keeps_features=started.keeps_features and not started.knows_features,
+        computing_epochs=started.computing_epochs if started.keeps_features and not started.knows_features else 0,
     )
 
 
@@ -131,8 +131,8 @@ def _total(started: Started) -> _Work:
 
 def _work(started: Started, steps: int, *, extracted: float, validations: int, tested: int) -> _Work:
     """The work of that many steps; `extracted` images were computed again, and `validations` are the attempt's own."""
-    if started.keeps_features:  # computed in the first epoch, and scored without computing from the second on
-        computed = 0 if started.knows_features else min(steps, started.steps_per_epoch)
+    if started.keeps_features:  # computed in the first epochs, and scored without computing from the second on
+        computed = 0 if started.knows_features else min(steps, _computing_steps(started))
         evaluated = 0 if started.knows_features else min(validations, 1) * started.validation_images + tested
         return _Work(computed * _images_per_step(started) + extracted, steps - computed, evaluated)
     evaluated = (_epochs_before(started) + validations) * started.validation_images + tested
@@ -142,8 +142,13 @@ def _work(started: Started, steps: int, *, extracted: float, validations: int, t
 def _to_extract(started: Started) -> float:
     """Images whose features a former attempt had computed, and this one must compute again."""
     keeps = started.keeps_features and not started.knows_features
-    again = min(started.first_step - 1, started.steps_per_epoch) if keeps else 0
+    again = min(started.first_step - 1, _computing_steps(started)) if keeps else 0
     return again * _images_per_step(started)
+
+
+def _computing_steps(started: Started) -> int:
+    """The first steps, which compute features that later ones use again."""
+    return started.computing_epochs * started.steps_per_epoch
 
 
 def _epochs_before(started: Started) -> int:
@@ -176,11 +181,11 @@ def _measured(
     evaluated = [event for event in run_events if isinstance(event, Evaluated)]
     begins = _begins(steps, evaluated)[first:]
     seconds, images = (own["seconds"] - begins)[1:], own["images"][1:]  # the first one warms up
-    is_kept = (own["step"][1:] > started.steps_per_epoch) & started.keeps_features & (not started.knows_features)
+    is_kept = (own["step"][1:] > _computing_steps(started)) & started.keeps_features & (not started.knows_features)
     image_s = _typical(seconds[~is_kept] / images[~is_kept])
     if started.knows_features and image_s is not None:  # each step is as cheap as it will ever be
         return _Work(image_s, image_s * _images_per_step(started), image_s)
-    if image_s is None and first > 0 and own["step"][0] > started.steps_per_epoch:
+    if image_s is None and first > 0 and own["step"][0] > _computing_steps(started):
         image_s = float(own["seconds"][0] - begins[0]) / max(_to_extract(started), 1)  # before its first step
     if image_s is None:
         return None

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from core.feature_files import FeatureFiles
 from core.runs.events import Budgeted, Split, Step
-from core.training.features import BLOCK, Images, tail_inputs
+from core.training.features import BLOCK, Images
 from core.training.fine_tune import evaluate, train_epoch
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
+from core.training.tail_inputs import tail_inputs
 
 _MEASURED_S = 1.5  # for each plan, once so many steps are done that they say something
 _LEAST_STEPS = 4
@@ -21,9 +22,18 @@ _LEAST_STEPS = 4
 class Pace:
     """What epochs of one plan take, in seconds, validation included; and the test at the end."""
 
-    first_epoch_s: float
-    later_epoch_s: float  # which may find features that the first one has computed
+    beginning_s: float  # before the first epoch
+    steps_s: float  # of an epoch's steps
+    later_steps_s: float  # where they find features that earlier ones have computed
+    scoring_s: float  # of the validation after the first epoch
+    later_scoring_s: float
     test_s: float
+    computing_epochs: int  # the first ones, whose features are found
+
+    def epoch_s(self, index: int) -> float:
+        """What one of its epochs takes; they count from 0."""
+        steps_s = self.steps_s if index < self.computing_epochs else self.later_steps_s
+        return steps_s + (self.later_scoring_s if index else self.scoring_s + self.beginning_s)
 
 
 def budget(trial: TrainingState, files: FeatureFiles | None = None) -> Budgeted:
@@ -41,34 +51,38 @@ def budget(trial: TrainingState, files: FeatureFiles | None = None) -> Budgeted:
         phase = trial.plans.phase(epochs).start
         if epochs == phase:
             paces[phase] = _pace(trial, phase, files)
-            seconds += paces[phase].first_epoch_s
-        else:
-            seconds += paces[phase].later_epoch_s
+        seconds += paces[phase].epoch_s(epochs - phase)
         if epochs and trial.clock.seconds + seconds + paces[phase].test_s > 60 * config.minutes:
             break
         epochs += 1
     trial.clock.pause()
-    last = paces[trial.plans.phase(epochs - 1).start]
+    last = trial.plans.phase(epochs - 1).start
     return Budgeted(
         minutes=config.minutes,
         epochs=epochs,
-        first_epoch_s=paces[0].first_epoch_s,
-        later_epoch_s=last.later_epoch_s,
+        first_epoch_s=paces[0].epoch_s(0),
+        last_epoch_s=paces[last].epoch_s(epochs - 1 - last),
     )
 
 
 def _pace(trial: TrainingState, epoch: int, files: FeatureFiles | None) -> Pace:
     """Measure what learns from that epoch on, which counts from 0."""
     trial.epoch = epoch
+    begun = trial.clock.seconds
     inputs = tail_inputs(trial, files)
+    beginning_s = trial.clock.seconds - begun
     first_s, num_steps = _step_seconds(trial, inputs, at_most=trial.steps_per_epoch)
     later_s = _step_seconds(trial, inputs, at_most=num_steps)[0] if inputs.are_kept else first_s
     scored_s, scored_again_s = _photo_seconds(trial, inputs, "validation", trial.validation)
     tested_s, _ = _photo_seconds(trial, inputs, "test", trial.test)
     return Pace(
-        first_epoch_s=trial.steps_per_epoch * first_s + len(trial.validation) * scored_s,
-        later_epoch_s=trial.steps_per_epoch * later_s + len(trial.validation) * scored_again_s,
+        beginning_s=beginning_s,
+        steps_s=trial.steps_per_epoch * first_s,
+        later_steps_s=trial.steps_per_epoch * later_s,
+        scoring_s=len(trial.validation) * scored_s,
+        later_scoring_s=len(trial.validation) * scored_again_s,
         test_s=len(trial.test) * tested_s,
+        computing_epochs=inputs.computing_epochs,
     )
 
 
@@ -96,8 +110,9 @@ def _photo_seconds(trial: TrainingState, inputs: Images, split: Split, photos: P
     if not len(photos):
         return 0.0, 0.0
     first, some = _part(photos, slice(BLOCK)), _part(photos, slice(BLOCK, 3 * BLOCK))
-    _, *seconds = (_scoring_s(trial, inputs, split, part or first) for part in (first, some, some))
-    return seconds[0], seconds[1]
+    parts = (first, some, some) if len(some) else (first, first)
+    *_, computed_s, again_s = (_scoring_s(trial, inputs, split, part) for part in parts)
+    return computed_s, again_s
 
 
 def _scoring_s(trial: TrainingState, inputs: Images, split: Split, photos: PhotosOfSide) -> float:

@@ -21,7 +21,7 @@ from core import devices
 from core.data.dataset import Side
 from core.data.gather import Photos
 from core.feature_files import FeatureFile, FeatureFiles, Wanted
-from core.runs.events import Extracting, Split
+from core.runs.events import Extracting, Noted, Split
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batches
 from core.training.kept_features import KeptFeatures, Layout, digest_of, key_of
 from core.training.photos import PhotosOfSide
@@ -37,13 +37,14 @@ class Images:
 
     are_kept = False
     makes_images = True  # for a step: without, there is next to nothing to do before it
+    computing_epochs = 1  # the first ones of a plan, whose features later ones use again
 
     def __init__(self, state: TrainingState) -> None:
         self.plan, self._state = state.plan, state
         self._training_batch = training_batches(state)
 
-    def catch_up(self) -> Iterator[Extracting]:
-        """What has to be computed before an epoch can go on: nothing."""
+    def catch_up(self) -> Iterator[Extracting | Noted]:
+        """What has to be computed before an epoch can go on, and said: nothing."""
         yield from ()
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -72,6 +73,7 @@ class Features(Images):
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
         super().__init__(state)
         self._body, self.makes_images = body.eval(), state.config.is_augmented
+        self.forgone = ""  # what there is no room for, though it was asked for, in a sentence
         self._kept = self._room(files)
         self.are_kept = not state.config.is_augmented and state.precision in self._kept
 
@@ -93,6 +95,7 @@ class Features(Images):
                 fitting[precision] = wanted, layout
             else:
                 left += needed
+        self._left_bytes = left
         found = self._open(files, fitting) if files else [None] * len(fitting)
         return {
             precision: KeptFeatures(wanted, len(manifest), layout, state.device, file)
@@ -122,9 +125,12 @@ class Features(Images):
         photos = self._state.train.gather(np.zeros(1, np.int64))
         return Layout.of(self._compute(evaluation_batch(self._state, photos), precision))
 
-    def catch_up(self) -> Iterator[Extracting]:
+    def catch_up(self) -> Iterator[Extracting | Noted]:
         """After the plan's first epoch: compute what is not there, because an earlier attempt had computed it."""
         state = self._state
+        if self.forgone:
+            yield Noted(message=self.forgone)
+            self.forgone = ""
         if not self.are_kept or state.epoch == state.plans.phase(state.epoch).start:
             return
         kept = self._kept[state.precision]
@@ -189,7 +195,10 @@ class Features(Images):
 
     def _compute_block(self, photos: Photos, precision: str) -> Tensor:
         """(photos, ...) features of at most a block, filled up to a whole one."""
-        batch = evaluation_batch(self._state, photos)
+        return self._compute_whole(evaluation_batch(self._state, photos), precision)
+
+    def _compute_whole(self, batch: Tensor, precision: str) -> Tensor:
+        """(photos, ...) features of a batch of at most a block, filled up to a whole one."""
         missing = BLOCK - len(batch)
         if missing > 0:
             batch = laid_out(self._state, torch.cat([batch, batch[:1].expand(missing, -1, -1, -1)]))
@@ -205,8 +214,3 @@ class Features(Images):
 
 def _widened(features: Tensor) -> Tensor:
     return features.to(torch.promote_types(features.dtype, torch.float32))
-
-
-def tail_inputs(state: TrainingState, files: FeatureFiles | None = None) -> Images:
-    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run."""
-    return Images(state) if state.plan.body is None else Features(state, state.plan.body, files)

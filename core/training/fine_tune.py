@@ -22,7 +22,7 @@ from core.models import heads
 from core.runs.events import EpochDone, Evaluated, Evaluating, Event, Finished, Noted, Split, Started, Step
 from core.training.ahead import made_ahead
 from core.training.divergence import check_numbers, loss_diverged
-from core.training.features import Images, tail_inputs
+from core.training.features import Images
 from core.training.fitting_steps import step_that_fits
 from core.training.inputs import EVALUATION_BATCH
 from core.training.losses import Loss, make_loss
@@ -30,6 +30,7 @@ from core.training.optimizers import set_rates
 from core.training.photos import PhotosOfSide
 from core.training.scored import Scored
 from core.training.state import TrainingState
+from core.training.tail_inputs import tail_inputs
 
 _HAND_OVER_EVERY_S = 0.2
 
@@ -55,7 +56,12 @@ def fine_tune(state: TrainingState, files: FeatureFiles | None = None) -> Iterat
 def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Event]:
     inputs = tail_inputs(state, files)
     keeps_features = inputs.are_kept and state.plan is state.plans.widest
-    yield _started(state, keeps_features=keeps_features, knows_features=keeps_features and inputs.are_known("train"))
+    yield _started(
+        state,
+        keeps_features=keeps_features,
+        knows_features=keeps_features and inputs.are_known("train"),
+        computing_epochs=inputs.computing_epochs,
+    )
     while not state.is_over:
         if inputs.plan is not state.plan:
             del inputs  # what it has kept, before there has to be room for other features
@@ -237,7 +243,7 @@ def _evaluated(state: TrainingState, split: Split, scored: Scored, *, epoch: int
     )
 
 
-def _started(state: TrainingState, *, keeps_features: bool, knows_features: bool) -> Started:
+def _started(state: TrainingState, *, keeps_features: bool, knows_features: bool, computing_epochs: int) -> Started:
     info = next(info for info in devices.probe() if info.name == str(state.device))
     return Started(
         architecture=state.config.architecture,
@@ -258,4 +264,5 @@ def _started(state: TrainingState, *, keeps_features: bool, knows_features: bool
         knows_features=knows_features,
         head_hash=heads.parameters_hash(state.head) if state.step == 0 else "",
         data_digest=state.data_digest,
+        computing_epochs=computing_epochs,
     )

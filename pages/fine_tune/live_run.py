@@ -150,11 +150,10 @@ def _doing(now: progress.Progress, quiet_s: float) -> str:
 
 def training_words(now: progress.Progress) -> str:
     """Where a training stands. The bar counts work, of which a step of a later epoch may be far less."""
-    first = (
-        " · most of the work is in the first epoch, which reads every photo"
-        if now.keeps_features and now.epoch == 1 < now.epochs
-        else ""
-    )
+    first = ""
+    if now.epoch <= now.computing_epochs < now.epochs:
+        which = "epoch, which reads" if now.computing_epochs == 1 else f"{now.computing_epochs} epochs, which read"
+        first = f" · most of the work is in the first {which} every photo"
     return f"Epoch {now.epoch} of {now.epochs}, step {now.step:,} of {now.total_steps:,}{first}"
 
 

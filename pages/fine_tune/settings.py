@@ -9,7 +9,7 @@ import streamlit as st
 from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import known_devices, store
-from core.runs.augmentation_settings import AugmentationSettings
+from core.runs.augmentation_settings import CHANGES, AugmentationSettings
 from core.runs.config import MOST_EPOCHS, FineTuneConfig
 from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
@@ -44,8 +44,8 @@ _SECTIONS = {
 }
 _ABOUT_SECTION = {
     "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "
-    "it, frozen layers compute them anew in every epoch, which is slower. Validation, test and Predict see photos as "
-    "they are."
+    "it, frozen layers compute them anew in every epoch, which is slower, unless some views are kept. Validation, test "
+    "and Predict see photos as they are."
 }
 
 
@@ -56,6 +56,9 @@ def without_effect(values: Mapping[str, Any]) -> list[str]:
         idle.append("epochs")
     if values["mode"] == "full" and not values["thaw_every"]:
         idle.append("freezing")  # nothing ever is
+    is_augmented = values["augmentation"] != "none" or any(values[name] for name in CHANGES)
+    if not is_augmented or values["freezing"] == "gradients" or "freezing" in idle:
+        idle.append("views")  # nothing is computed that could be kept, or all of it is
     if values["mode"] == "frozen" and values["freezing"] == "layers":
         idle.append("batch_norm")  # what learns has none
     return idle

@@ -63,6 +63,7 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
         "" if value == "none" else plain(choices_of(FineTuneConfig)["augmentation"].in_words(value).lower())
     ),
     "crop_scale": lambda value, _: "" if value in (None, _DEFAULTS["crop_scale"]) else f"crops from {value:.0%} on",
+    "views": lambda value, _: f"{counted(value, 'view')} of each photo" if value else "",
     "rotation": lambda value, _: f"rotation up to {value:g}°" if value else "",
     "weights": _weights,
     "seed": lambda value, _: f"seed {value}",
@@ -88,7 +89,7 @@ def in_minutes(minutes: float) -> str:
 
 def budget(decided: Budgeted) -> str:
     """How many epochs fit into the minutes of a run, and why, in a sentence."""
-    first_s, last_s = decided.first_epoch_s, decided.later_epoch_s
+    first_s, last_s = decided.first_epoch_s, decided.last_epoch_s
     if decided.epochs == 1 and first_s > 60 * decided.minutes:
         longer = f"longer than {in_minutes(decided.minutes)}"
         return f"One epoch, the least there is, takes about {duration(first_s)} here: {longer}."

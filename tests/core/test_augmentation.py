@@ -209,7 +209,7 @@ def test_draws_are_a_function_of_seed_and_step(name: str) -> None:
     assert not torch.equal(batch_of(3, **settings, seed=1)[0], images)
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, **settings: float) -> dict[str, list[Any]]:
+def drawn(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> dict[str, list[Any]]:
     """What each operation is handed in the first steps, beside the images."""
     found: dict[str, list[Any]] = {}
     for name in ("flipped", "rotated", "erased", "hue_shifted", "mixed", "cut_mixed"):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from core.data import bundled
+from core.data.dataset import Side
 from core.data.pixels import Pixels
 from core.driver import begin, work
 from core.feature_files import FeatureFiles
@@ -24,20 +25,21 @@ from core.training.state import TrainingState
 from tests.conftest import follow
 from tests.samples import data_set_of, empty_run, source_of
 
-STEP_S, BLOCK_S, SCORE_S = 0.1, 0.5, 0.05
+STEP_S, BLOCK_S, SCORE_S = 1.0, 3.0, 0.5
 WAYS: dict[str, dict[str, Any]] = {
     "frozen": {},
     "crops": {"augmentation": "random_resized_crop"},
+    "views": {"augmentation": "random_resized_crop", "views": 2},
     "small batches": {"batch_size": 5},
     "last stage": {"mode": "last_stage"},
-    "gradual": {"mode": "last_stage", "thaw_every": 3},
+    "gradual": {"mode": "last_stage", "thaw_every": 2},
     "full": {"mode": "full"},
 }
 
 
 def config(**changes: Any) -> FineTuneConfig:
     settings: dict[str, Any] = {
-        "architecture": "resnet18",
+        "architecture": "shufflenet_v2_x0_5",
         "weights": "random",
         "image_size": 32,
         "epochs": MOST_EPOCHS,
@@ -50,32 +52,34 @@ def config(**changes: Any) -> FineTuneConfig:
 
 @pytest.fixture(autouse=True)
 def photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For training 320, for validation 96 and for the test 64, of 8 x 8 pixels each."""
-    sides = [*["train"] * 320, *["validation"] * 96, *["test"] * 64]
+    """For training 160, for validation 64 and for the test 32, of 8 x 8 pixels each."""
+    counts: dict[Side, int] = {"train": 160, "validation": 64, "test": 32}
+    sides = [side for side, count in counts.items() for _ in range(count)]
     pixels = Pixels.of(np.random.default_rng(0).integers(0, 256, (len(sides), 8, 8, 3)).astype(np.uint8))
     data_set = data_set_of(pixels, labels=np.arange(len(sides)) % 2, sides=sides)
     monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(data_set))
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def spent(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A time in which a step, a block of features and a scored batch take what they are said to, and all else none."""
-    time = SimpleNamespace(now=0.0, perf_counter=lambda: time.now)
+    spent = SimpleNamespace(now=0.0)
+    spent.perf_counter = lambda: spent.now
 
     def slow(place: Any, name: str, seconds: float) -> None:
         do: Callable[..., Any] = getattr(place, name)
 
         def done(*given: Any, **named: Any) -> Any:
-            time.now += seconds
+            spent.now += seconds
             return do(*given, **named)
 
         monkeypatch.setattr(place, name, done)
 
-    monkeypatch.setattr(clock, "time", time)
+    monkeypatch.setattr(clock, "time", spent)
     slow(fine_tune, "train_step", STEP_S)
     slow(fine_tune, "_score", SCORE_S)
-    slow(Features, "_compute_block", BLOCK_S)
-    return time
+    slow(Features, "_compute", BLOCK_S)
+    return spent
 
 
 def finished(config: FineTuneConfig) -> Finished:
@@ -84,28 +88,32 @@ def finished(config: FineTuneConfig) -> Finished:
     return last
 
 
-@pytest.mark.parametrize("minutes", [0.3, 0.8])
+@pytest.mark.parametrize("more", [0.0, pytest.param(0.3, marks=pytest.mark.long)])
 @pytest.mark.parametrize("way", WAYS)
-def test_as_many_epochs_as_fit(way: str, minutes: float, time: SimpleNamespace) -> None:
+def test_as_many_epochs_as_fit(way: str, more: float, spent: SimpleNamespace) -> None:
+    minutes = more + {"full": 0.5, "frozen": 1.6, "last stage": 1.6}.get(way, 3.0)
     trial = TrainingState.new(config(minutes=minutes, **WAYS[way]))
     decided = budget(trial)
     left = 60 * minutes - trial.clock.seconds
+    # Which steps of small batches have to wait for a block of features depends on the order; and where a stage thaws,
+    # that was measured once it was known that there are so many epochs.
+    within = {"small batches": BLOCK_S, "gradual": 30.0}.get(way, 1e-6)
     assert 1 < decided.epochs < MOST_EPOCHS
-    assert finished(config(epochs=decided.epochs, **WAYS[way])).seconds <= left + 1e-6
-    assert finished(config(epochs=decided.epochs + 1, **WAYS[way])).seconds > left - 1e-6
+    assert finished(config(epochs=decided.epochs, **WAYS[way])).seconds <= left + within
+    assert finished(config(epochs=decided.epochs + 1, **WAYS[way])).seconds > left - within
 
 
-def test_epochs_take_what_was_said(time: SimpleNamespace) -> None:
-    decided = budget(TrainingState.new(config(minutes=0.5)))
-    assert decided.first_epoch_s == pytest.approx(10 * (STEP_S + BLOCK_S) + 3 * (SCORE_S + BLOCK_S))
-    assert decided.later_epoch_s == pytest.approx(10 * STEP_S + 3 * SCORE_S)
+def test_epochs_take_what_was_said(spent: SimpleNamespace) -> None:
+    decided = budget(TrainingState.new(config(minutes=1.5)))
+    assert decided.first_epoch_s == pytest.approx(BLOCK_S + 5 * (STEP_S + BLOCK_S) + 2 * (SCORE_S + BLOCK_S))
+    assert decided.last_epoch_s == pytest.approx(5 * STEP_S + 2 * SCORE_S)
 
 
-def test_features_that_are_known_take_no_time(time: SimpleNamespace, tmp_path: Path) -> None:
+def test_features_that_are_known_take_no_time(spent: SimpleNamespace, tmp_path: Path) -> None:
     files = FeatureFiles(tmp_path)
     list(fine_tune.fine_tune(TrainingState.new(config(epochs=1)), files))
-    decided = budget(TrainingState.new(config(minutes=0.5)), files)
-    assert decided.first_epoch_s == pytest.approx(decided.later_epoch_s)
+    decided = budget(TrainingState.new(config(minutes=1.5)), files)
+    assert decided.first_epoch_s == pytest.approx(BLOCK_S + decided.last_epoch_s), "it is tried how large they are"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -134,13 +142,13 @@ def losses(folder: RunFolder) -> list[float]:
 
 
 @pytest.mark.parametrize("way", ["frozen", "full"])
-def test_run_is_that_of_so_many_epochs(way: str, home: Path, time: SimpleNamespace) -> None:
-    folder = empty_run(home, config(minutes=0.2, schedule="cosine", **WAYS[way]))
+def test_run_is_that_of_so_many_epochs(way: str, home: Path, spent: SimpleNamespace) -> None:
+    folder = empty_run(home, config(minutes=0.9, schedule="cosine", **WAYS[way]))
     events = do(folder)
     decided = next(event for event in events if isinstance(event, Budgeted))
     assert isinstance(events[-1], Finished)
-    assert next(event for event in events if isinstance(event, Started)).total_steps == 10 * decided.epochs
-    assert folder.config() == config(minutes=0.2, schedule="cosine", epochs=decided.epochs, **WAYS[way])
+    assert next(event for event in events if isinstance(event, Started)).total_steps == 5 * decided.epochs
+    assert folder.config() == config(minutes=0.9, schedule="cosine", epochs=decided.epochs, **WAYS[way])
     assert folder.description()["name"] == "mine"
     other = empty_run(home, config(schedule="cosine", epochs=decided.epochs, **WAYS[way]))
     do(other)
@@ -149,11 +157,11 @@ def test_run_is_that_of_so_many_epochs(way: str, home: Path, time: SimpleNamespa
 
 def test_it_is_decided_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = empty_run(home, config(minutes=5, epochs=3))
-    append_event(folder, Budgeted(minutes=5, epochs=3, first_epoch_s=1, later_epoch_s=1))
+    append_event(folder, Budgeted(minutes=5, epochs=3, first_epoch_s=1, last_epoch_s=1))
     append_event(folder, Failed(message="The computer was out of luck.", step=0, can_resume=True))
     monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
     assert isinstance(do(folder)[-1], Finished)
-    assert len(losses(folder)) == 30
+    assert len(losses(folder)) == 15
 
 
 def test_resumed_run_has_the_epochs_that_were_decided_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +177,7 @@ def test_resumed_run_has_the_epochs_that_were_decided_on(home: Path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(fine_tuning, "fine_tune", broken)
         assert isinstance(do(folder)[-1], Failed)
-    assert len(losses(folder)) == 10
+    assert len(losses(folder)) == 5
     monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
     assert isinstance(do(folder)[-1], Finished)
-    assert len(losses(folder)) == 30
+    assert len(losses(folder)) == 15

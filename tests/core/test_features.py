@@ -15,9 +15,10 @@ from core.models.cuts import Chain
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Evaluating, Extracting, Finished, Step
 from core.training import features
-from core.training.features import BLOCK, Features, tail_inputs
+from core.training.features import BLOCK, Features
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
+from core.training.tail_inputs import tail_inputs
 
 _CPU = torch.device("cpu")
 _FAMILIES = [

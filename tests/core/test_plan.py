@@ -12,13 +12,13 @@ from core.models import blocks, build
 from core.models.catalog import ARCHITECTURES
 from core.runs.config import FineTuneConfig
 from core.runs.events import Evaluated, Event, Started, Step
-from core.training.features import tail_inputs
 from core.training.fine_tune import fine_tune
 from core.training.fitting_steps import seed_dropout
 from core.training.inputs import evaluation_batch, training_batches
 from core.training.optimizers import make_optimizer
 from core.training.plan import Plans
 from core.training.state import TrainingState
+from core.training.tail_inputs import tail_inputs
 
 FAMILIES = {
     "efficientnet_lite0": 32,
