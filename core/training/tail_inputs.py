@@ -11,7 +11,7 @@ def tail_inputs(state: TrainingState, files: FeatureFiles | None = None) -> Imag
     body, config = state.plan.body, state.config
     if body is None:
         return Images(state)
-    if not (config.is_augmented and config.computing_epochs):
+    if not (config.is_augmented and config.augmenting.views):
         return Features(state, body, files)
     views = Views(state, body, files)
     if views.have_room:

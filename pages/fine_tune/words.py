@@ -55,7 +55,7 @@ def _is_open(epochs: int | None, values: Mapping[str, Any]) -> bool:
 _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "data": lambda value, _: plain(choices_of(FineTuneConfig)["data"].in_words(value)),
     "epochs": lambda value, values: "" if _is_open(value, values) else _number(value, "epoch"),
-    "minutes": lambda value, _: in_minutes(value) if value else "",
+    "minutes": lambda value, _: f"within {in_minutes(value)}" if value else "",
     "learning_rate": lambda value, _: f"learning rate {'?' if value is None else f'{value:g}'}",
     "batch_size": lambda value, _: f"batch {'?' if value is None else f'{value:,}'}",
     "image_size": lambda value, _: f"{'?' if value is None else value} pixels",
@@ -94,9 +94,11 @@ def budget(decided: Budgeted) -> str:
         longer = f"longer than {in_minutes(decided.minutes)}"
         return f"One epoch, the least there is, takes about {duration(first_s)} here: {longer}."
     is_alike = max(first_s, last_s) < _ALIKE * min(first_s, last_s)
-    each = "each takes" if is_alike else f"the last takes about {duration(last_s)}, and the first"
+    takes = f"each takes about {duration(last_s)}"
+    if not is_alike:
+        takes = f"the first takes about {duration(first_s)}, and the last {duration(last_s)}"
     fit = f"{counted(decided.epochs, 'epoch')} {'fits' if decided.epochs == 1 else 'fit'}"
-    return f"{fit} into {in_minutes(decided.minutes)}, as measured at the start: {each} about {duration(first_s)}."
+    return f"{fit} into {in_minutes(decided.minutes)}, as measured at the start: {takes}."
 
 
 def scores(finished: Finished, started: Started | None) -> str:

@@ -61,6 +61,7 @@ def _read(text: str) -> Iterator[Result]:
         try:
             values = json.loads(line)
             about = {"conditions": Conditions(**values["conditions"]), "outcome": Outcome(**values["outcome"])}
-            yield Result(**{**values, **about})
+            settings = FineTuneConfig.recorded(values["settings"]).to_dict()  # younger settings have their defaults
+            yield Result(**{**values, **about, "settings": settings})
         except (ValueError, TypeError, KeyError):
             continue

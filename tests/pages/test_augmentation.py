@@ -26,10 +26,11 @@ CHOSEN: Mapping[str, float] = {
     "erasing": 0.25,
     "mixup": 0.2,
     "cutmix": 1.0,
+    "views": 4,
 }
 SAID = (
     "random crops · crops from 30% on · horizontal flip 0.5 · colour jitter 0.4 · hue jitter 0.1 · "
-    "rotation up to 15° · random erasing 0.25 · mixup 0.2 · cutmix 1"
+    "rotation up to 15° · random erasing 0.25 · mixup 0.2 · cutmix 1 · 4 views of each photo"
 )
 
 
