@@ -1,5 +1,6 @@
 """Devices as torch sees them: which there are, and how to compute on them. Knows nothing of runs in progress."""
 
+import gc
 import os
 import platform
 from collections.abc import Iterator
@@ -136,6 +137,13 @@ def _room_in_container() -> list[int]:
         return [max(most - taken + int(facts["inactive_file"]), 0)]
     except (KeyError, OSError, ValueError):  # no such file, or no limit: "max"
         return []
+
+
+def forget_what_is_free(device: torch.device) -> None:
+    """Let go of memory that nothing uses any more: on a GPU, what torch keeps for later counts as taken."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def free_memory_bytes(device: torch.device) -> int:

@@ -73,6 +73,21 @@ def _write_through(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:
     os.fsync(file.fileno())
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep whoever else asks for this, in any process, waiting: to change a file there by what it says.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(path: Path) -> None:
     """Make renames inside a folder survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

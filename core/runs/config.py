@@ -104,8 +104,8 @@ class FineTuneConfig(RunConfig):
         0.0,
         Number(
             label="Minutes",
-            help="Trains for as many epochs as fit into so many minutes, in place of a number that you choose. How "
-            "many that are is measured at the start, and then stays. 0 goes by the number of epochs.",
+            help="Trains for as many epochs as fit into so many minutes of training, in place of a number that you "
+            "choose. How many these are is measured at the start, and then stays. 0 goes by the number of epochs.",
             allowed=Range(0, 10_000),
         ),
     )
@@ -181,9 +181,7 @@ class FineTuneConfig(RunConfig):
     @property
     def computing_epochs(self) -> int:
         """How many of a plan's epochs compute features that later ones use again; 0 where every epoch must."""
-        if not self.has_body:
-            return 0
-        return self.augmenting.views if self.is_augmented else 1
+        return (self.augmenting.views if self.is_augmented else 1) if self.has_body else 0
 
     def parameters_that_learn(self, num_classes: int) -> int:
         """How many there are with a head for so many classes."""
@@ -221,6 +219,11 @@ def what_learns(values: Mapping[str, Any]) -> str:
     if mode == "blocks" and type(depth) is int:
         words = "last block" if depth == 1 else f"last {depth:,} blocks"
     return f"{words}, gradual" if values.get("thaw_every") and mode != "frozen" else words
+
+
+def epochs_are_open(values: Mapping[str, Any]) -> bool:
+    """Whether it is still to be decided how many epochs fit into some minutes; from the settings in a run's file."""
+    return bool(values.get("minutes")) and values.get("epochs") == MOST_EPOCHS
 
 
 MAX_LANES = 4

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from core.durable import open_file, read_file, replace_file, said_plainly
+from core.durable import alone_in, open_file, read_file, replace_file, said_plainly
 from core.errors import RunNotFoundError, RunUnreadableError
 from core.runs.checked import conform, parse_json
 from core.runs.config import MAX_LANES, FineTuneConfig
@@ -119,12 +119,13 @@ class RunFolder:
             RunNotFoundError: its description cannot be read.
             StorageError: the disk refuses.
         """
-        with said_plainly("The run cannot be renamed", self.path):
+        with said_plainly("The run cannot be renamed", self.path), alone_in(self.path):
             self._replace_description({**self.description(), "name": name})
 
     def settle(self, config: RunConfig) -> None:
         """Write down settings that are decided only where the run is done."""
-        self._replace_description({**self.description(), "config": config.to_dict()})
+        with alone_in(self.path):
+            self._replace_description({**self.description(), "config": config.to_dict()})
 
     def _replace_description(self, description: dict[str, Any]) -> None:
         replace_file(self.path / "config.json", lambda file: file.write(json.dumps(description, indent=2).encode()))

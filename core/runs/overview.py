@@ -18,7 +18,7 @@ from core import words
 from core.durable import explain
 from core.errors import RunNotFoundError
 from core.runs import events, history, locks, store
-from core.runs.config import what_learns
+from core.runs.config import epochs_are_open, what_learns
 from core.runs.events import Ending, Evaluated, Failed, Finished, RareEvent
 from core.runs.folder import RunFolder
 from core.runs.kinds import KINDS
@@ -179,7 +179,7 @@ def _fill(found: Summary) -> tuple[Summary, tuple[RareEvent, ...]]:
         mode=clean(what_learns(values)),
         race=folder.race(),
         image_size=_setting(values.get("image_size")),
-        epochs=_setting(values.get("epochs")),
+        epochs=None if epochs_are_open(values) else _setting(values.get("epochs")),
         batch_size=_setting(values.get("batch_size")),
         learning_rate=_setting(values.get("learning_rate")),
         status=status,

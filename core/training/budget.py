@@ -3,24 +3,26 @@
 It is measured by the training loop itself, on a state that is thrown away afterwards.
 """
 
-from contextlib import closing
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from core.feature_files import FeatureFiles
-from core.runs.events import Budgeted, Split, Step
+from core.runs.events import Budgeted, Preparing, Split
 from core.training.features import BLOCK, Images
 from core.training.fine_tune import evaluate, train_epoch
 from core.training.photos import PhotosOfSide
 from core.training.state import TrainingState
 from core.training.tail_inputs import tail_inputs
 
-_MEASURED_S = 1.5  # for each plan, once so many steps are done that they say something
-_LEAST_STEPS = 4
+MEASURING = Preparing(what="Measuring how many epochs fit into the time")
+_MEASURED_S = 1.5  # for each plan, beside what warms up
+_MEASURED_AGAIN_S = 0.5  # of steps that find their features
+_MOST_CHUNKS = 20  # however fast they are
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """What epochs of one plan take, in seconds, validation included; and the test at the end."""
+    """What epochs of one plan take, in seconds, and the test at the end."""
 
     beginning_s: float  # before the first epoch
     steps_s: float  # of an epoch's steps
@@ -36,26 +38,39 @@ class Pace:
         return steps_s + (self.later_scoring_s if index else self.scoring_s + self.beginning_s)
 
 
-def budget(trial: TrainingState, files: FeatureFiles | None = None) -> Budgeted:
+def budget(trial: TrainingState, files: FeatureFiles | None = None) -> Generator[Preparing, None, Budgeted]:
     """As many epochs as fit into the configuration's minutes: one at least, and at most as many as it says.
 
     `trial` takes some steps, in which nothing learns, and is of no use afterwards. Its clock counts what measuring
-    takes, which is a part of the minutes. What its frozen part computes is kept in `files`, if given.
+    takes, which is a part of the minutes. What its frozen part computes is kept in `files`, if given. Whoever drives it
+    may leave after any event.
     """
+    measuring = _budget(trial, files)
+    while True:
+        trial.clock.start()
+        try:
+            event = next(measuring)
+        except StopIteration as done:
+            decided: Budgeted = done.value
+            return decided
+        finally:
+            trial.clock.pause()
+        yield event
+
+
+def _budget(trial: TrainingState, files: FeatureFiles | None) -> Generator[Preparing, None, Budgeted]:
     config, paces = trial.config, dict[int, Pace]()
     for group in trial.optimizer.param_groups:
         group["share"] = 0.0  # of the learning rate: so nothing can diverge
-    trial.clock.start()
     epochs, seconds = 0, 0.0
     while epochs < config.epochs:
         phase = trial.plans.phase(epochs).start
         if epochs == phase:
-            paces[phase] = _pace(trial, phase, files)
+            paces[phase] = yield from _pace(trial, phase, files)
         seconds += paces[phase].epoch_s(epochs - phase)
         if epochs and trial.clock.seconds + seconds + paces[phase].test_s > 60 * config.minutes:
             break
         epochs += 1
-    trial.clock.pause()
     last = trial.plans.phase(epochs - 1).start
     return Budgeted(
         minutes=config.minutes,
@@ -65,61 +80,102 @@ def budget(trial: TrainingState, files: FeatureFiles | None = None) -> Budgeted:
     )
 
 
-def _pace(trial: TrainingState, epoch: int, files: FeatureFiles | None) -> Pace:
+def _pace(trial: TrainingState, epoch: int, files: FeatureFiles | None) -> Generator[Preparing, None, Pace]:
     """Measure what learns from that epoch on, which counts from 0."""
     trial.epoch = epoch
     begun = trial.clock.seconds
     inputs = tail_inputs(trial, files)
+    for side in ("train", "validation", "test"):
+        inputs.are_known(side)  # which reads what is in the files
     beginning_s = trial.clock.seconds - begun
-    first_s, num_steps = _step_seconds(trial, inputs, at_most=trial.steps_per_epoch)
-    later_s = _step_seconds(trial, inputs, at_most=num_steps)[0] if inputs.are_kept else first_s
-    scored_s, scored_again_s = _photo_seconds(trial, inputs, "validation", trial.validation)
-    tested_s, _ = _photo_seconds(trial, inputs, "test", trial.test)
+    step_s, num_steps = yield from _step_seconds(trial, inputs)
+    later_step_s = (yield from _again_seconds(trial, inputs, num_steps)) if inputs.are_kept else step_s
+    scored_s, scored_again_s = yield from _scoring_seconds(trial, inputs, "validation", trial.validation)
+    tested_s, _ = yield from _scoring_seconds(trial, inputs, "test", trial.test)
     return Pace(
         beginning_s=beginning_s,
-        steps_s=trial.steps_per_epoch * first_s,
-        later_steps_s=trial.steps_per_epoch * later_s,
-        scoring_s=len(trial.validation) * scored_s,
-        later_scoring_s=len(trial.validation) * scored_again_s,
-        test_s=len(trial.test) * tested_s,
+        steps_s=trial.steps_per_epoch * step_s,
+        later_steps_s=trial.steps_per_epoch * later_step_s,
+        scoring_s=scored_s,
+        later_scoring_s=scored_again_s,
+        test_s=tested_s,
         computing_epochs=inputs.computing_epochs,
     )
 
 
-def _step_seconds(trial: TrainingState, inputs: Images, *, at_most: int) -> tuple[float, int]:
-    """What a step from the beginning of the epoch on takes, and how many were taken to know that."""
+def _step_seconds(trial: TrainingState, inputs: Images) -> Generator[Preparing, None, tuple[float, int]]:
+    """What a step takes in a plan's first epoch, and how many of its steps were taken to know that."""
+    # Features are computed for a block at a time, so several steps may share what one of them waits for.
+    chunk = -(-BLOCK // trial.config.batch_size)
+    taken, seconds, sizes = _rewind(trial), list[float](), list[int]()  # of each chunk of steps
+    while True:
+        size = min(chunk, trial.steps_per_epoch - taken)
+        if not size and inputs.are_kept:  # all is computed, and would be found
+            break
+        if not size:
+            taken = _rewind(trial)
+            continue
+        seconds.append(_take(trial, inputs, size))
+        sizes.append(size)
+        taken += size
+        yield MEASURING
+        if sum(seconds[1:]) >= _MEASURED_S or len(sizes) == _MOST_CHUNKS:
+            break
+        chunk *= 2
+    warm = 1 if len(seconds) > 1 else 0  # the first chunk warms up
+    return sum(seconds[warm:]) / sum(sizes[warm:]), taken
+
+
+def _again_seconds(trial: TrainingState, inputs: Images, num_steps: int) -> Generator[Preparing, None, float]:
+    """What one of the first steps takes where it finds its features."""
+    _rewind(trial)
+    _take(trial, inputs, num_steps)
+    seconds = list[float]()
+    while sum(seconds) < _MEASURED_AGAIN_S and len(seconds) < _MOST_CHUNKS:
+        _rewind(trial)
+        seconds.append(_take(trial, inputs, num_steps))
+        yield MEASURING
+    return sum(seconds) / len(seconds) / num_steps
+
+
+def _rewind(trial: TrainingState) -> int:
+    """Go back to the beginning of the epoch, of which no step is taken."""
     trial.step = trial.reported_step = trial.epoch * trial.steps_per_epoch
     trial.batch = 0
-    # Features are computed for a block at a time, so several steps may share what one of them waits for.
-    enough = max(_LEAST_STEPS, 2 * -(-BLOCK // trial.config.batch_size))
-    ends, taken = [trial.clock.seconds], 0
-    with closing(train_epoch(trial, inputs)) as events:
-        for event in events:
-            if not isinstance(event, Step):
-                continue
-            ends.append(event.seconds)
-            taken += 1
-            if taken == at_most or (taken >= enough and ends[-1] - ends[0] >= _MEASURED_S):
-                break
-    half = taken // 2  # the steps before it warm up
-    return (ends[-1] - ends[half]) / (taken - half), taken
+    return 0
 
 
-def _photo_seconds(trial: TrainingState, inputs: Images, split: Split, photos: PhotosOfSide) -> tuple[float, float]:
-    """What it takes to score one of these photos for the first time, and again; 0 where there are none."""
+def _take(trial: TrainingState, inputs: Images, num_steps: int) -> float:
+    """The seconds that so many of the next steps take."""
+    begun = trial.clock.seconds
+    for _ in train_epoch(trial, inputs, at_most=num_steps):
+        pass
+    return trial.clock.seconds - begun
+
+
+def _scoring_seconds(
+    trial: TrainingState, inputs: Images, split: Split, photos: PhotosOfSide
+) -> Generator[Preparing, None, tuple[float, float]]:
+    """What it takes to score these photos for the first time, and again, by some of them; 0 where there are none."""
     if not len(photos):
         return 0.0, 0.0
+    looking_s = _seconds_of_looking(trial, inputs, split)
     first, some = _part(photos, slice(BLOCK)), _part(photos, slice(BLOCK, 3 * BLOCK))
-    parts = (first, some, some) if len(some) else (first, first)
-    *_, computed_s, again_s = (_scoring_s(trial, inputs, split, part) for part in parts)
-    return computed_s, again_s
+    taken: list[float] = []
+    for part in (first, some, some) if len(some) else (first, first):
+        begun = trial.clock.seconds
+        for _ in evaluate(trial, inputs, split, part, trial.scored_weights):
+            pass
+        taken.append(max(trial.clock.seconds - begun - looking_s, 0.0) / len(part))
+        yield MEASURING
+    return looking_s + len(photos) * taken[-2], looking_s + len(photos) * taken[-1]
 
 
-def _scoring_s(trial: TrainingState, inputs: Images, split: Split, photos: PhotosOfSide) -> float:
+def _seconds_of_looking(trial: TrainingState, inputs: Images, split: Split) -> float:
+    """What an evaluation takes to see what is known, which it does once, however few photos it scores."""
     begun = trial.clock.seconds
-    for _ in evaluate(trial, inputs, split, photos, trial.scored_weights):
-        pass
-    return (trial.clock.seconds - begun) / len(photos)
+    inputs.are_known(split)
+    return trial.clock.seconds - begun
 
 
 def _part(photos: PhotosOfSide, rows: slice) -> PhotosOfSide:

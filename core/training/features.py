@@ -21,7 +21,7 @@ from core import devices
 from core.data.dataset import Side
 from core.data.gather import Photos
 from core.feature_files import FeatureFile, FeatureFiles, Wanted
-from core.runs.events import Extracting, Noted, Split
+from core.runs.events import Extracting, Split
 from core.training.inputs import EVALUATION_BATCH, evaluation_batch, laid_out, training_batches
 from core.training.kept_features import KeptFeatures, Layout, digest_of, key_of
 from core.training.photos import PhotosOfSide
@@ -43,8 +43,8 @@ class Images:
         self.plan, self._state = state.plan, state
         self._training_batch = training_batches(state)
 
-    def catch_up(self) -> Iterator[Extracting | Noted]:
-        """What has to be computed before an epoch can go on, and said: nothing."""
+    def catch_up(self) -> Iterator[Extracting]:
+        """What has to be computed before an epoch can go on: nothing."""
         yield from ()
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -73,7 +73,6 @@ class Features(Images):
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
         super().__init__(state)
         self._body, self.makes_images = body.eval(), state.config.is_augmented
-        self.forgone = ""  # what there is no room for, though it was asked for, in a sentence
         self._kept = self._room(files)
         self.are_kept = not state.config.is_augmented and state.precision in self._kept
 
@@ -125,12 +124,9 @@ class Features(Images):
         photos = self._state.train.gather(np.zeros(1, np.int64))
         return Layout.of(self._compute(evaluation_batch(self._state, photos), precision))
 
-    def catch_up(self) -> Iterator[Extracting | Noted]:
+    def catch_up(self) -> Iterator[Extracting]:
         """After the plan's first epoch: compute what is not there, because an earlier attempt had computed it."""
         state = self._state
-        if self.forgone:
-            yield Noted(message=self.forgone)
-            self.forgone = ""
         if not self.are_kept or state.epoch == state.plans.phase(state.epoch).start:
             return
         kept = self._kept[state.precision]

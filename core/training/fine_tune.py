@@ -84,13 +84,13 @@ def _fine_tune(state: TrainingState, files: FeatureFiles | None) -> Iterator[Eve
     )
 
 
-def train_epoch(state: TrainingState, inputs: Images) -> Generator[Step | Noted]:
-    """The rest of the current epoch, a step for every batch."""
+def train_epoch(state: TrainingState, inputs: Images, *, at_most: int | None = None) -> Iterator[Step | Noted]:
+    """The rest of the current epoch, a step for every batch; or so many of its steps."""
     plan, losses, settings = inputs.plan, Losses(state), state.config.optimizer
     tail = plan.train()
     loss_of = make_loss(settings, state.train.labels, len(state.classes))
     autocast = partial(devices.autocast, state.device, plan.precision)
-    steps = range(state.step + 1, state.step + 1 + state.steps_per_epoch - state.batch)
+    steps = range(state.step + 1, state.step + 1 + state.steps_per_epoch - state.batch)[:at_most]
     batches = made_ahead(inputs.batch, steps, state.device) if inputs.makes_images else map(inputs.batch, steps)
     for made, targets in batches:
         rows = state.batches.rows(state.step + 1)
@@ -104,7 +104,7 @@ def train_epoch(state: TrainingState, inputs: Images) -> Generator[Step | Noted]
         if state.rows_hash is not None:
             state.rows_hash = chain_hash(state.rows_hash, rows)
         losses.add(loss, num_images=len(rows), learning_rate=rate)
-        if losses.are_due or state.batch == state.steps_per_epoch:
+        if losses.are_due or state.step == steps[-1]:
             yield from losses.hand_over()
 
 

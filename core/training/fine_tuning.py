@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
+from core import devices
 from core.feature_files import FeatureFiles
 from core.job import Job
+from core.runs.config import FineTuneConfig
 from core.runs.events import (
     Budgeted,
     Checkpointed,
@@ -15,6 +18,7 @@ from core.runs.events import (
     Extracting,
     Finished,
     Preparing,
+    RareEvent,
     Started,
     Step,
     from_line,
@@ -36,30 +40,39 @@ class FineTuning(Job):
         self._features = FeatureFiles(folder.path.parents[1])
         state, self.problem = self._keeper.load(device)
         self.step, self._is_resumed = (state.step, True) if state else (0, False)
-        self._state = state or TrainingState.new(replace(folder.config(), device=device))
+        self._state = state or TrainingState.new(replace(self._config_to_begin_with(), device=device))
 
     def events(self) -> Iterator[Event]:
         """See `Job`."""
         self._keeper.put_damaged_aside()  # only now that it was said
-        if self._state.config.minutes and not self._is_resumed and not self._has_budget:
-            yield Preparing(what="Measuring how many epochs fit into the time")
-            yield self._budget()
+        if self._state.config.minutes and not self._is_resumed and self._decided is None:
+            yield from self._decide()
         yield from fine_tune(self._state, self._features)
 
     @property
-    def _has_budget(self) -> bool:
-        """Whether it is decided how many epochs fit into the run's minutes, which is done once."""
-        known = {Budgeted.__name__: Budgeted}
-        return any(from_line(line, known) for line in self._folder.event_lines())
+    def _decided(self) -> Budgeted | None:
+        """How many epochs fit into the run's minutes, once that was decided."""
+        known: dict[str, type[RareEvent]] = {Budgeted.__name__: Budgeted}
+        found = [read[0] for line in self._folder.event_lines() if (read := from_line(line, known))]
+        return cast(Budgeted, found[-1]) if found else None
 
-    def _budget(self) -> Budgeted:
-        """Decide how many epochs there are."""
-        decided = budget(self._state, self._features)
-        config, seconds = self._state.config.changed(epochs=decided.epochs), self._state.clock.seconds
+    def _config_to_begin_with(self) -> FineTuneConfig:
+        """The run's settings; an attempt that has to begin again has the epochs that were decided on before."""
+        config, decided = self._folder.config(), self._decided
+        return config.changed(epochs=decided.epochs) if config.minutes and decided else config
+
+    def _decide(self) -> Iterator[Event]:
+        """Decide how many epochs there are, and build the state of so many."""
+        trial = self._state
+        decided = yield from budget(trial, self._features)
+        yield decided  # it counts from when it is written down
+        config = trial.config.changed(epochs=decided.epochs)
         self._folder.settle(self._folder.config().changed(epochs=decided.epochs))
+        clock, device = Clock(trial.clock.seconds), trial.device
+        del self._state, trial  # before there has to be room for another one
+        devices.forget_what_is_free(device)
         self._state = TrainingState.new(config)
-        self._state.clock = Clock(seconds)
-        return decided
+        self._state.clock = clock
 
     def before(self, event: Event) -> None:
         """Whoever hears that the run is finished finds its network."""
@@ -68,14 +81,19 @@ class FineTuning(Job):
 
     def may_stop(self, event: Event) -> bool:
         """Whether every step that was done was also reported."""
-        return isinstance(event, Step | Evaluating | Extracting) and self._state.is_settled
+        return isinstance(event, Preparing) or (
+            isinstance(event, Step | Evaluating | Extracting) and self._state.is_settled
+        )
 
     def is_save_due(self, event: Event) -> bool:
         """After every epoch, and every minute."""
-        return _ends_epoch(event) or (self.may_stop(event) and self._keeper.is_due)
+        is_due = not isinstance(event, Preparing) and self.may_stop(event) and self._keeper.is_due
+        return _ends_epoch(event) or is_due
 
-    def save(self, event: Event) -> Checkpointed:
-        """See `Job`."""
+    def save(self, event: Event) -> Checkpointed | None:
+        """See `Job`. A state that was only measured is not kept."""
+        if isinstance(event, Preparing):
+            return None
         self._keeper.save(self._state)
         is_best = isinstance(event, EpochDone) or (isinstance(event, Evaluated) and event.best)
         return Checkpointed(step=self._state.step, epoch=self._state.epoch, best=is_best)

@@ -7,18 +7,13 @@ from core.training.views import Views
 
 
 def tail_inputs(state: TrainingState, files: FeatureFiles | None = None) -> Images:
-    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run."""
+    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run.
+
+    Raises:
+        UnfreezeError: memory has no room for the views that the settings ask for.
+    """
     body, config = state.plan.body, state.config
     if body is None:
         return Images(state)
-    if not (config.is_augmented and config.augmenting.views):
-        return Features(state, body, files)
-    views = Views(state, body, files)
-    if views.have_room:
-        return views
-    live = Features(state, body, files)
-    live.forgone = (
-        f"Memory has no room for {config.augmenting.views:,} views of {len(state.train):,} photos: every epoch "
-        "computes new ones, which is slower. Fewer views, or smaller images, may fit."
-    )
-    return live
+    kind = Views if config.is_augmented and config.augmenting.views else Features
+    return kind(state, body, files)

@@ -13,21 +13,34 @@ from torch import Tensor, nn
 
 from core.data.dataset import Side
 from core.data.sending import sent
+from core.errors import UnfreezeError
 from core.feature_files import FeatureFiles
-from core.runs.events import Extracting, Noted
+from core.runs.events import Extracting
 from core.training.features import BLOCK, Features
 from core.training.kept_features import KeptFeatures
 from core.training.state import TrainingState
+from core.words import size
 
 
 class Views(Features):
     """The training photos in so many views, while one plan lasts. Validation and test have their photos as they are."""
 
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
+        """Make room for them.
+
+        Raises:
+            UnfreezeError: memory has none. To change photos anew instead would be another training.
+        """
         super().__init__(state, body, files)
         phase, layout = state.plans.phase(state.epoch), self._layout(state.precision)
         self.computing_epochs = min(state.config.augmenting.views, len(phase))
-        self.have_room = self.computing_epochs * layout.row_bytes * len(state.train) <= self._left_bytes
+        needed = self.computing_epochs * layout.row_bytes * len(state.train)
+        if needed > self._left_bytes:
+            raise UnfreezeError(
+                f"Keeping {self.computing_epochs:,} views of {len(state.train):,} photos would take {size(needed)} of "
+                f"memory, and {size(max(self._left_bytes, 0))} can be spared. Start again with fewer views or a "
+                "smaller image size, or resume when memory is free."
+            )
         self.are_kept, self.makes_images = True, False
         self._first_epoch = phase.start
         self._views = [
@@ -35,7 +48,7 @@ class Views(Features):
             for order in (state.batches.order(epoch=phase.start + view) for view in range(self.computing_epochs))
         ]
 
-    def catch_up(self) -> Iterator[Extracting | Noted]:
+    def catch_up(self) -> Iterator[Extracting]:
         """Compute again what epochs of earlier attempts had computed, and later ones will use."""
         used = self._views[: self._state.epoch - self._first_epoch]
         missing = [(view, block) for view in range(len(used)) for block in self._views[view].missing_blocks()]
@@ -65,7 +78,7 @@ class Views(Features):
         """Compute a block of a view, and keep it."""
         view = self._views[number]
         rows = view.rows_of(block)
-        # Where batches are blocks, each has the draws that its step would have.
+        # Where steps are blocks, and all of them, each block has the draws that its step would have.
         position = (self._first_epoch + number) * view.num_blocks + block + 1
         images, targets = self._training_batch(rows, position)
         view.keep(rows, self._compute_whole(images, self._state.precision), targets)

@@ -9,7 +9,7 @@ from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
 from core.runs.augmentation_settings import AugmentationSettings
-from core.runs.config import FineTuneConfig, check_race
+from core.runs.config import MOST_EPOCHS, FineTuneConfig, check_race
 from core.runs.presets import PRESETS
 from core.runs.settings import settings_of
 from pages.fine_tune import lane_form, lanes
@@ -79,7 +79,7 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     problems = [*_choose_settings(ARCHITECTURES[network]), *_photos_problem()]
     chosen, race_problems = _choose_runs(network) if is_race else ([settled(_values())], [])
     problems += race_problems
-    configs = [] if weights_problem or problems else [FineTuneConfig.of(**values) for values in chosen]
+    configs = [] if weights_problem or problems else [_config(values) for values in chosen]
     race_problem = _race_problem(configs) if is_race and configs else None
     disk_problem = _disk_problem(configs)
     for problem in [*problems, race_problem, disk_problem]:
@@ -97,6 +97,11 @@ def _form() -> tuple[list[FineTuneConfig], str | None]:
     if not all(config.minutes for config in configs) and (seconds := estimate.seconds_of(configs, store.home())):
         st.caption(f":material/schedule: About {roughly(seconds)}, judging by an earlier run on this computer.")
     return configs, race_problem or disk_problem
+
+
+def _config(values: dict[str, Any]) -> FineTuneConfig:
+    """That of a run. Where it is given minutes, epochs are the most that there may be."""
+    return FineTuneConfig.of(**values | ({"epochs": MOST_EPOCHS} if values["minutes"] else {}))
 
 
 def _photos_problem() -> list[str]:

@@ -56,9 +56,10 @@ def _header(runs: Sequence[Snapshot]) -> None:
         if st.button("New run", icon=":material/add:"):
             st.switch_page(FINE_TUNE.script)
     values = [config.to_dict() for config in configs]
-    st.caption(
-        in_words({name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)})
-    )
+    shared = {name: value for name, value in values[0].items() if all(lane[name] == value for lane in values)}
+    if any(config.minutes for config in configs):
+        shared.pop("epochs", None)  # each run says below how many fit
+    st.caption(in_words(shared))
     for name, run in zip(_names(runs), runs, strict=True):
         if decided := history.budget(run.events):
             st.caption(f":material/timer: {name}: {budget(decided)}")

@@ -129,7 +129,8 @@ def _all_steps(configs: list[FineTuneConfig], steps: int) -> str:
     """How many steps there are in all, where an epoch has so many."""
     if any(config.minutes for config in configs):
         if len({config.minutes for config in configs}) > 1:
-            return "and each run ends after its own epochs or minutes"
+            own = [in_minutes(run.minutes) if run.minutes else counted(run.epochs, "epoch") for run in configs]
+            return f"and the runs train for {listed(own)}"
         each = " for each run" if len(configs) > 1 else ""
         return f"and as many epochs are trained as fit into **{in_minutes(configs[0].minutes)}**{each}"
     least, most = (steps * ends(config.epochs for config in configs) for ends in (min, max))

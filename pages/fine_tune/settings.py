@@ -10,7 +10,7 @@ from core.models.blocks import blocks_of
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import known_devices, store
 from core.runs.augmentation_settings import CHANGES, AugmentationSettings
-from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.config import FineTuneConfig
 from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import OptimizerSettings, Schedule
@@ -65,17 +65,15 @@ def without_effect(values: Mapping[str, Any]) -> list[str]:
 
 
 def settled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of one training as it is asked for: what has no effect has its default. Pure.
-
-    Where minutes are given, epochs are the most that there may be.
+    """The settings of one training as it is asked for: what has no effect has its default, but for epochs. Pure.
 
     What has no effect is not drawn, so whatever an address or an old run says there is nothing that one could mend.
     """
     found, known = dict(values), ARCHITECTURES[values["architecture"]]
     found["image_size"] = known.image_size or found["image_size"]
     found["weights_file"] = found["weights_file"] if found["weights"] == "file" else None
-    found |= {name: _DEFAULTS[name] for name in without_effect(found)}
-    return found | ({"epochs": MOST_EPOCHS} if found["minutes"] else {})
+    # Where minutes are given epochs have none, but runs of a race that have no minutes go by them.
+    return found | {name: _DEFAULTS[name] for name in without_effect(found) if name != "epochs"}
 
 
 def choose_settings(known: Architecture) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.config import MOST_EPOCHS, FineTuneConfig, epochs_are_open
 from core.runs.events import Budgeted, Finished, Started
 from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, duration, plain, plain_name
@@ -47,14 +47,9 @@ def _number(value: int | None, noun: str) -> str:
     return f"? {noun}s" if value is None else counted(value, noun)
 
 
-def _is_open(epochs: int | None, values: Mapping[str, Any]) -> bool:
-    """Whether it is still to be decided how many epochs there are: as many as fit into some minutes."""
-    return bool(values.get("minutes")) and epochs == MOST_EPOCHS
-
-
 _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "data": lambda value, _: plain(choices_of(FineTuneConfig)["data"].in_words(value)),
-    "epochs": lambda value, values: "" if _is_open(value, values) else _number(value, "epoch"),
+    "epochs": lambda value, values: "" if epochs_are_open(values) else _number(value, "epoch"),
     "minutes": lambda value, _: f"within {in_minutes(value)}" if value else "",
     "learning_rate": lambda value, _: f"learning rate {'?' if value is None else f'{value:g}'}",
     "batch_size": lambda value, _: f"batch {'?' if value is None else f'{value:,}'}",
@@ -94,11 +89,17 @@ def budget(decided: Budgeted) -> str:
         longer = f"longer than {in_minutes(decided.minutes)}"
         return f"One epoch, the least there is, takes about {duration(first_s)} here: {longer}."
     is_alike = max(first_s, last_s) < _ALIKE * min(first_s, last_s)
-    takes = f"each takes about {duration(last_s)}"
+    takes = f"each takes {_about(last_s)}"
     if not is_alike:
-        takes = f"the first takes about {duration(first_s)}, and the last {duration(last_s)}"
+        takes = f"the first takes {_about(first_s)}, and the last {_about(last_s)}"
+    if decided.epochs == MOST_EPOCHS:
+        return f"{MOST_EPOCHS:,} epochs, the most there may be, take less than {in_minutes(decided.minutes)}: {takes}."
     fit = f"{counted(decided.epochs, 'epoch')} {'fits' if decided.epochs == 1 else 'fit'}"
     return f"{fit} into {in_minutes(decided.minutes)}, as measured at the start: {takes}."
+
+
+def _about(seconds: float) -> str:
+    return "less than 1 s" if seconds < 1 else f"about {duration(seconds)}"
 
 
 def scores(finished: Finished, started: Started | None) -> str:

@@ -14,12 +14,13 @@ from core.data.dataset import Side
 from core.data.pixels import Pixels
 from core.driver import begin, work
 from core.feature_files import FeatureFiles
+from core.runs import control
 from core.runs.config import MOST_EPOCHS, FineTuneConfig
-from core.runs.events import Budgeted, Evaluated, Event, Failed, Finished, Started
+from core.runs.events import Budgeted, Checkpointed, Evaluated, Event, Failed, Finished, Started, Stopped
 from core.runs.folder import RunFolder
 from core.runs.writer import append_event
 from core.training import clock, fine_tune, fine_tuning
-from core.training.budget import budget
+from core.training.budget import MEASURING, budget
 from core.training.features import Features
 from core.training.state import TrainingState
 from tests.conftest import follow
@@ -82,6 +83,17 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return spent
 
 
+def decide(trial: TrainingState, files: FeatureFiles | None = None) -> Budgeted:
+    """What a budget comes to, with a time between its events that is nobody's."""
+    measuring = budget(trial, files)
+    while True:
+        try:
+            assert next(measuring) == MEASURING
+        except StopIteration as done:
+            decided: Budgeted = done.value
+            return decided
+
+
 def finished(config: FineTuneConfig) -> Finished:
     *_, last = fine_tune.fine_tune(TrainingState.new(config))
     assert isinstance(last, Finished)
@@ -91,9 +103,9 @@ def finished(config: FineTuneConfig) -> Finished:
 @pytest.mark.parametrize("more", [0.0, pytest.param(0.3, marks=pytest.mark.long)])
 @pytest.mark.parametrize("way", WAYS)
 def test_as_many_epochs_as_fit(way: str, more: float, spent: SimpleNamespace) -> None:
-    minutes = more + {"full": 0.5, "frozen": 1.6, "last stage": 1.6}.get(way, 3.0)
+    minutes = more + {"full": 0.5, "frozen": 1.6, "last stage": 1.6}.get(way, 4.0)
     trial = TrainingState.new(config(minutes=minutes, **WAYS[way]))
-    decided = budget(trial)
+    decided = decide(trial)
     left = 60 * minutes - trial.clock.seconds
     # Which steps of small batches have to wait for a block of features depends on the order; and where a stage thaws,
     # that was measured once it was known that there are so many epochs.
@@ -104,7 +116,7 @@ def test_as_many_epochs_as_fit(way: str, more: float, spent: SimpleNamespace) ->
 
 
 def test_epochs_take_what_was_said(spent: SimpleNamespace) -> None:
-    decided = budget(TrainingState.new(config(minutes=1.5)))
+    decided = decide(TrainingState.new(config(minutes=1.5)))
     assert decided.first_epoch_s == pytest.approx(BLOCK_S + 5 * (STEP_S + BLOCK_S) + 2 * (SCORE_S + BLOCK_S))
     assert decided.last_epoch_s == pytest.approx(5 * STEP_S + 2 * SCORE_S)
 
@@ -112,21 +124,25 @@ def test_epochs_take_what_was_said(spent: SimpleNamespace) -> None:
 def test_features_that_are_known_take_no_time(spent: SimpleNamespace, tmp_path: Path) -> None:
     files = FeatureFiles(tmp_path)
     list(fine_tune.fine_tune(TrainingState.new(config(epochs=1)), files))
-    decided = budget(TrainingState.new(config(minutes=1.5)), files)
+    decided = decide(TrainingState.new(config(minutes=1.5)), files)
     assert decided.first_epoch_s == pytest.approx(BLOCK_S + decided.last_epoch_s), "it is tried how large they are"
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_epoch_is_the_least_and_what_the_settings_say_the_most(way: str) -> None:
-    assert budget(TrainingState.new(config(minutes=1e-9, **WAYS[way]))).epochs == 1
-    assert budget(TrainingState.new(config(minutes=1_000, epochs=4, **WAYS[way]))).epochs == 4
+    assert decide(TrainingState.new(config(minutes=1e-9, **WAYS[way]))).epochs == 1
+    assert decide(TrainingState.new(config(minutes=1_000, epochs=4, **WAYS[way]))).epochs == 4
 
 
 def test_nothing_learns_while_it_is_measured() -> None:
     trial = TrainingState.new(config(minutes=1e-9, mode="full", learning_rate=10.0, batch_norm="eval"))
     before = {name: tensor.clone() for name, tensor in trial.model.state_dict().items()}
-    budget(trial)
+    decide(trial)
     assert all(torch.equal(tensor, before[name]) for name, tensor in trial.model.state_dict().items())
+
+
+def _never(*_: Any) -> None:
+    pytest.fail("decided twice")
 
 
 def do(folder: RunFolder) -> list[Event]:
@@ -141,16 +157,16 @@ def losses(folder: RunFolder) -> list[float]:
     return [float(loss) for loss in follow(folder).steps["loss"]]
 
 
-@pytest.mark.parametrize("way", ["frozen", "full"])
+@pytest.mark.parametrize("way", ["frozen", "full", "gradual", "views"])
 def test_run_is_that_of_so_many_epochs(way: str, home: Path, spent: SimpleNamespace) -> None:
-    folder = empty_run(home, config(minutes=0.9, schedule="cosine", **WAYS[way]))
+    folder = empty_run(home, config(minutes=0.9, schedule="cosine", averaging=0.9, **WAYS[way]))
     events = do(folder)
     decided = next(event for event in events if isinstance(event, Budgeted))
     assert isinstance(events[-1], Finished)
     assert next(event for event in events if isinstance(event, Started)).total_steps == 5 * decided.epochs
-    assert folder.config() == config(minutes=0.9, schedule="cosine", epochs=decided.epochs, **WAYS[way])
+    assert folder.config() == config(minutes=0.9, schedule="cosine", averaging=0.9, epochs=decided.epochs, **WAYS[way])
     assert folder.description()["name"] == "mine"
-    other = empty_run(home, config(schedule="cosine", epochs=decided.epochs, **WAYS[way]))
+    other = empty_run(home, config(schedule="cosine", averaging=0.9, epochs=decided.epochs, **WAYS[way]))
     do(other)
     assert losses(folder) == losses(other)
 
@@ -159,9 +175,38 @@ def test_it_is_decided_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     folder = empty_run(home, config(minutes=5, epochs=3))
     append_event(folder, Budgeted(minutes=5, epochs=3, first_epoch_s=1, last_epoch_s=1))
     append_event(folder, Failed(message="The computer was out of luck.", step=0, can_resume=True))
-    monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
+    monkeypatch.setattr(fine_tuning, "budget", _never)
     assert isinstance(do(folder)[-1], Finished)
     assert len(losses(folder)) == 15
+
+
+def test_run_that_begins_again_has_the_epochs_that_were_decided_on_and_says_so(home: Path) -> None:
+    """Whatever its folder says: the event is what counts."""
+    folder = empty_run(home, config(minutes=5))
+    append_event(folder, Budgeted(minutes=5, epochs=2, first_epoch_s=1, last_epoch_s=1))
+    append_event(folder, Failed(message="The computer was out of luck.", step=0, can_resume=True))
+    assert isinstance(do(folder)[-1], Finished)
+    assert len(losses(folder)) == 10
+
+
+def test_run_can_be_left_while_it_is_measured(home: Path) -> None:
+    folder = empty_run(home, config(minutes=5, epochs=3))
+    control.write(folder.control, control.STOP)
+    events = do(folder)
+    assert isinstance(events[-1], Stopped)
+    assert not any(isinstance(event, Budgeted | Checkpointed | Started) for event in events)
+    assert not list(folder.checkpoints.iterdir())
+    folder.control.unlink()
+    assert isinstance(do(folder)[-1], Finished)
+    assert len(losses(folder)) == 15
+
+
+def test_epochs_of_one_step_are_measured_as_well(spent: SimpleNamespace) -> None:
+    """The first step warms up: several of them are taken where an epoch has but one."""
+    trial = TrainingState.new(config(minutes=1, mode="full", batch_size=1_000))
+    decided = decide(trial)
+    assert decided.last_epoch_s == pytest.approx(STEP_S + 2 * SCORE_S)
+    assert trial.clock.seconds > 2 * STEP_S
 
 
 def test_resumed_run_has_the_epochs_that_were_decided_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +223,6 @@ def test_resumed_run_has_the_epochs_that_were_decided_on(home: Path, monkeypatch
         patch.setattr(fine_tuning, "fine_tune", broken)
         assert isinstance(do(folder)[-1], Failed)
     assert len(losses(folder)) == 5
-    monkeypatch.setattr(fine_tuning, "budget", lambda *_: pytest.fail("decided twice"))
+    monkeypatch.setattr(fine_tuning, "budget", _never)
     assert isinstance(do(folder)[-1], Finished)
     assert len(losses(folder)) == 15

@@ -27,7 +27,7 @@ from core.runs.snapshot import Snapshot
 from core.runs.status import Status
 from core.runs.writer import RunWriter
 from tests.conftest import follow
-from tests.samples import empty_run
+from tests.samples import FIRST_CLICK, empty_run
 
 
 def step(number: int, loss: float = 1.0) -> Step:
@@ -290,3 +290,11 @@ def test_nobody_can_change_what_others_see(folder: RunFolder) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         run.status = Status.FINISHED  # type: ignore[misc]
     assert isinstance(run.events, tuple)
+
+
+def test_nothing_is_lost_where_a_run_is_renamed_while_its_settings_are_decided_on(home: Path) -> None:
+    folder, times = empty_run(home, FIRST_CLICK), range(1, 41)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(lambda: [folder.rename(f"name {time}") for time in times])
+        threads.submit(lambda: [folder.settle(FIRST_CLICK.changed(epochs=time)) for time in times])
+    assert (folder.description()["name"], folder.config().epochs) == ("name 40", 40)

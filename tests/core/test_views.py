@@ -11,8 +11,9 @@ from core import devices
 from core.data import bundled
 from core.data.dataset import Side
 from core.data.pixels import Pixels
+from core.errors import UnfreezeError
 from core.runs.config import FineTuneConfig
-from core.runs.events import Event, Extracting, Finished, Noted, Started, Step
+from core.runs.events import Event, Extracting, Finished, Started, Step
 from core.training.features import Features
 from core.training.fine_tune import fine_tune
 from core.training.state import TrainingState
@@ -150,17 +151,14 @@ def test_views_of_a_plan_are_its_own() -> None:
 
 
 @pytest.mark.parametrize("bytes_free", [0, 10**6])
-def test_where_memory_has_no_room_each_epoch_changes_photos_anew_and_says_so(
-    bytes_free: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = config(mode="last_stage", **CHANGES["crops"])
-    expected = losses(list(fine_tune(TrainingState.new(settings.changed(views=0)))))
+def test_where_memory_has_no_room_the_run_says_so(bytes_free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To change photos anew instead would be another training, and a resumed run would not end as the whole one."""
+    state = TrainingState.new(config(mode="last_stage", **CHANGES["crops"]))
     monkeypatch.setattr(devices, "free_memory_bytes", lambda device: bytes_free)
-    events = list(fine_tune(TrainingState.new(settings)))
-    assert losses(events) == expected
-    (note,) = (event for event in events if isinstance(event, Noted))
-    assert note.message.startswith("Memory has no room for 2 views of 98 photos")
-    assert not next(event for event in events if isinstance(event, Started)).keeps_features
+    with pytest.raises(
+        UnfreezeError, match=r"2 views of 98 photos would take 301 kB of memory, and .* can be spared\."
+    ):
+        list(fine_tune(state))
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from core.runs import estimate
+from core.runs import estimate, jobs
 from core.runs.config import MOST_EPOCHS, FineTuneConfig
 from core.runs.events import Budgeted
+from core.runs.folder import RunFolder
 from pages.fine_tune.settings import without_effect
 from pages.fine_tune.words import budget, in_words
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
-from tests.samples import FIRST_CLICK, STARTED, as_read, make_run
+from tests.samples import FIRST_CLICK, STARTED, as_read, empty_run, make_run
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -47,16 +48,31 @@ def test_settings_of_a_run_of_minutes_are_those_that_it_was_asked_for(started: l
 
 
 @pytest.mark.parametrize(
-    ("lanes", "said"),
+    ("lanes", "said", "asked"),
     [
-        ("frozen,full", "as many epochs are trained as fit into **5 minutes** for each run"),
-        ("frozen;minutes=0,full", "each run ends after its own epochs or minutes"),
+        (
+            "frozen,full",
+            "as many epochs are trained as fit into **5 minutes** for each run",
+            [(5, MOST_EPOCHS), (5, MOST_EPOCHS)],
+        ),
+        ("frozen;minutes=0,full", "the runs train for 3 epochs and 5 minutes", [(0, 3), (5, MOST_EPOCHS)]),
+        ("frozen;epochs=7;minutes=0,full;minutes=2", "for 7 epochs and 2 minutes", [(0, 7), (2, MOST_EPOCHS)]),
     ],
 )
-def test_race_says_when_its_runs_end(lanes: str, said: str) -> None:
+def test_race_says_when_its_runs_end(
+    lanes: str, said: str, asked: list[tuple[float, int]], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raced: list[FineTuneConfig] = []
+
+    def race(home: Path, configs: list[FineTuneConfig]) -> list[RunFolder]:
+        raced.extend(configs)
+        return [empty_run(home, config) for config in configs]
+
+    monkeypatch.setattr(jobs, "race", race)
     page = apps.open_page(FINE_TUNE, mode="race", minutes="5", lanes=lanes)
     assert said in "\n".join(md.value for md in page.markdown)
-    assert not button(page, "Start the race").disabled
+    button(page, "Start the race").click().run()
+    assert [(config.minutes, config.epochs) for config in raced] == asked
 
 
 def test_minutes_are_the_estimate(home: Path) -> None:
@@ -74,12 +90,22 @@ def test_minutes_are_the_estimate(home: Path) -> None:
             "17 epochs fit into 5 minutes, as measured at the start: each takes about 17 s.",
         ),
         (
-            {"epochs": 290, "first_epoch_s": 12, "last_epoch_s": 1},
-            "290 epochs fit into 5 minutes, as measured at the start: the first takes about 12 s, and the last 1 s.",
+            {"epochs": 98, "first_epoch_s": 12, "last_epoch_s": 3},
+            "98 epochs fit into 5 minutes, as measured at the start: the first takes about 12 s, and the last about "
+            "3 s.",
         ),
         (
             {"epochs": 1, "first_epoch_s": 240, "last_epoch_s": 240},
             "1 epoch fits into 5 minutes, as measured at the start: each takes about 4 min 0 s.",
+        ),
+        (
+            {"epochs": MOST_EPOCHS, "first_epoch_s": 0.2, "last_epoch_s": 0.2},
+            "1,000 epochs, the most there may be, take less than 5 minutes: each takes less than 1 s.",
+        ),
+        (
+            {"epochs": 400, "first_epoch_s": 9, "last_epoch_s": 0.2},
+            "400 epochs fit into 5 minutes, as measured at the start: the first takes about 9 s, and the last less "
+            "than 1 s.",
         ),
         (
             {"epochs": 1, "first_epoch_s": 400, "last_epoch_s": 400},
