@@ -293,8 +293,17 @@ def test_nobody_can_change_what_others_see(folder: RunFolder) -> None:
 
 
 def test_nothing_is_lost_where_a_run_is_renamed_while_its_settings_are_decided_on(home: Path) -> None:
-    folder, times = empty_run(home, FIRST_CLICK), range(1, 41)
+    folder = empty_run(home, FIRST_CLICK)
+
+    def rename() -> None:
+        for time in range(1, 41):
+            folder.rename(f"name {time}")
+
+    def settle() -> None:
+        for time in range(1, 41):
+            folder.settle(FIRST_CLICK.changed(epochs=time))
+
     with ThreadPoolExecutor(2) as threads:
-        threads.submit(lambda: [folder.rename(f"name {time}") for time in times])
-        threads.submit(lambda: [folder.settle(FIRST_CLICK.changed(epochs=time)) for time in times])
+        done = [threads.submit(rename), threads.submit(settle)]
+    assert [each.result() for each in done] == [None, None]
     assert (folder.description()["name"], folder.config().epochs) == ("name 40", 40)
