@@ -11,7 +11,7 @@ from core.runs.augmentation_settings import AugmentationSettings
 from core.runs.goal_settings import GoalSettings
 from core.runs.learning_settings import LearningSettings
 from core.runs.optimizer_settings import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, OptimizerSettings
-from core.runs.quantities import BelowOne, Count, NotNegative, Positive
+from core.runs.quantities import MOST_EPOCHS, MOST_MINUTES, BelowOne, Count, NotNegative, Positive
 from core.runs.run_config import RunConfig
 from core.runs.settings import Choice, Number, Range, Text, group, setting, settings_of
 
@@ -21,7 +21,6 @@ Augmentation = Literal["none", "random_resized_crop"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _SEED = Range(0, 2**31 - 1)
-MOST_EPOCHS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +105,7 @@ class FineTuneConfig(RunConfig):
             label="Minutes",
             help="Trains for as many epochs as fit into so many minutes of training, in place of a number that you "
             "choose. How many these are is measured at the start, and then stays. 0 goes by the number of epochs.",
-            allowed=Range(0, 10_000),
+            allowed=Range(0, MOST_MINUTES),
         ),
     )
     batch_size: Positive = setting(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from core.runs.checked import build, conform, parse_json
-from core.runs.quantities import Count, Hash, NotNegative, Positive, Seconds, Share
+from core.runs.quantities import Count, Epochs, Hash, Minutes, Positive, Seconds, Share
 
 Split = Literal["validation", "test"]
 
@@ -129,10 +129,11 @@ class Started(Beginning):
 class Budgeted(RareEvent):
     """How many epochs fit into the minutes that a run was given: decided once, by what was measured at its start."""
 
-    minutes: NotNegative
-    epochs: Positive
+    minutes: Minutes
+    epochs: Epochs
     first_epoch_s: Seconds  # what an epoch was expected to take, validation included: the first one
     last_epoch_s: Seconds  # and the last one
+    fits: bool = True  # False where one epoch, the least there is, takes longer
 
 
 @dataclass(frozen=True, slots=True)

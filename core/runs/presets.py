@@ -108,7 +108,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "strong": Preset(
         label="Strong",
-        description="The best model within some minutes: larger images, changed at random, and more epochs.",
+        description="The best model within some minutes: larger images and, where more than the last layer learns, "
+        "photos changed at random and more epochs.",
         frozen={**_STRONG, "augmentation": "none", "crop_scale": _RECIPE["crop_scale"], "flip": 0.0, "epochs": 20},
         part=_STRONG,
         full=_STRONG,

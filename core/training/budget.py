@@ -62,14 +62,16 @@ def _budget(trial: TrainingState, files: FeatureFiles | None) -> Generator[Prepa
     config, paces = trial.config, dict[int, Pace]()
     for group in trial.optimizer.param_groups:
         group["share"] = 0.0  # of the learning rate: so nothing can diverge
-    epochs, seconds = 0, 0.0
+    epochs, seconds, one_fits = 0, 0.0, True
     while epochs < config.epochs:
         phase = trial.plans.phase(epochs).start
         if epochs == phase:
             paces[phase] = yield from _pace(trial, phase, files)
         seconds += paces[phase].epoch_s(epochs - phase)
-        if epochs and trial.clock.seconds + seconds + paces[phase].test_s > 60 * config.minutes:
+        fits = trial.clock.seconds + seconds + paces[phase].test_s <= 60 * config.minutes
+        if epochs and not fits:
             break
+        one_fits = fits or epochs > 0
         epochs += 1
     last = trial.plans.phase(epochs - 1).start
     return Budgeted(
@@ -77,6 +79,7 @@ def _budget(trial: TrainingState, files: FeatureFiles | None) -> Generator[Prepa
         epochs=epochs,
         first_epoch_s=paces[0].epoch_s(0),
         last_epoch_s=paces[last].epoch_s(epochs - 1 - last),
+        fits=one_fits,
     )
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from core import devices
 from core.feature_files import FeatureFiles
 from core.job import Job
-from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.config import FineTuneConfig
 from core.runs.events import (
     Budgeted,
     Checkpointed,
@@ -54,7 +54,7 @@ class FineTuning(Job):
         """How many epochs fit into the run's minutes, once that was decided."""
         known: dict[str, type[RareEvent]] = {Budgeted.__name__: Budgeted}
         found = [cast(Budgeted, read[0]) for line in self._folder.event_lines() if (read := from_line(line, known))]
-        return next((event for event in reversed(found) if event.epochs <= MOST_EPOCHS), None)
+        return found[-1] if found else None
 
     def _config_to_begin_with(self) -> FineTuneConfig:
         """The run's settings; an attempt that has to begin again has the epochs that were decided on before."""

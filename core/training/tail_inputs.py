@@ -7,11 +7,7 @@ from core.training.views import Views
 
 
 def tail_inputs(state: TrainingState, files: FeatureFiles | None = None) -> Images:
-    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run.
-
-    Raises:
-        UnfreezeError: memory has no room for the views that the settings ask for.
-    """
+    """Where a run's tail has its inputs from. `files` are where features are kept beyond the run."""
     body, config = state.plan.body, state.config
     if body is None:
         return Images(state)

@@ -26,21 +26,10 @@ class Views(Features):
     """The training photos in so many views, while one plan lasts. Validation and test have their photos as they are."""
 
     def __init__(self, state: TrainingState, body: nn.Module, files: FeatureFiles | None) -> None:
-        """Make room for them.
-
-        Raises:
-            UnfreezeError: memory has none. To change photos anew instead would be another training.
-        """
         super().__init__(state, body, files)
         phase, layout = state.plans.phase(state.epoch), self._layout(state.precision)
         self.computing_epochs = min(state.config.augmenting.views, len(phase))
-        needed = self.computing_epochs * layout.row_bytes * len(state.train)
-        if needed > self._left_bytes:
-            raise UnfreezeError(
-                f"Keeping {self.computing_epochs:,} views of {len(state.train):,} photos would take {size(needed)} of "
-                f"memory, and {size(max(self._left_bytes, 0))} can be spared. Start again with fewer views or a "
-                "smaller image size, or resume when memory is free."
-            )
+        self._needed_bytes = self.computing_epochs * layout.row_bytes * len(state.train)
         self.are_kept, self.makes_images = True, False
         self._first_epoch = phase.start
         self._views = [
@@ -49,7 +38,17 @@ class Views(Features):
         ]
 
     def catch_up(self) -> Iterator[Extracting]:
-        """Compute again what epochs of earlier attempts had computed, and later ones will use."""
+        """Compute again what epochs of earlier attempts had computed, and later ones will use.
+
+        Raises:
+            UnfreezeError: memory has no room for so many views. To change photos anew instead is another training.
+        """
+        if self._needed_bytes > self._left_bytes:
+            raise UnfreezeError(
+                f"Keeping {self.computing_epochs:,} views of {len(self._state.train):,} photos would take "
+                f"{size(self._needed_bytes)} of memory, and {size(max(self._left_bytes, 0))} can be spared. Start "
+                "again with fewer views or a smaller image size, or resume when memory is free."
+            )
         used = self._views[: self._state.epoch - self._first_epoch]
         missing = [(view, block) for view in range(len(used)) for block in self._views[view].missing_blocks()]
         for done, (view, block) in enumerate(missing, start=1):

@@ -9,8 +9,9 @@ from core.errors import UnfreezeError
 from core.models.catalog import ARCHITECTURES, Architecture
 from core.runs import estimate, jobs, store
 from core.runs.augmentation_settings import AugmentationSettings
-from core.runs.config import MOST_EPOCHS, FineTuneConfig, check_race
+from core.runs.config import FineTuneConfig, check_race
 from core.runs.presets import PRESETS
+from core.runs.quantities import MOST_EPOCHS
 from core.runs.settings import settings_of
 from pages.fine_tune import lane_form, lanes
 from pages.fine_tune.plan import choose_photos, show_photos, show_plan

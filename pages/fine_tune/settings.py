@@ -44,15 +44,15 @@ _SECTIONS = {
 }
 _ABOUT_SECTION = {
     "Augmentation": "Changes training photos at random, so that the network does not learn them by heart. With any of "
-    "it, frozen layers compute them anew in every epoch, which is slower, unless some views are kept. Validation, test "
-    "and Predict see photos as they are."
+    "it, frozen layers compute them anew in every epoch, which is slower, unless you then keep some views. Validation, "
+    "test and Predict see photos as they are."
 }
 
 
 def without_effect(values: Mapping[str, Any]) -> list[str]:
     """The names of those settings that have none beside these values of others. Pure."""
     idle = [name for by, cases in _IDLE.items() for name in cases.get(values[by], ())]
-    if values["minutes"]:
+    if values["minutes"] and values["mode"] != "race":  # some of whose runs may go by epochs
         idle.append("epochs")
     if values["mode"] == "full" and not values["thaw_every"]:
         idle.append("freezing")  # nothing ever is

@@ -63,8 +63,11 @@ def is_preset(preset: str) -> bool:
 
 
 def apply_preset() -> None:
-    """Fill in the settings of the preset for the chosen mode."""
-    _fill_in(_preset().settings(_mode()))
+    """Fill in the settings of the preset for the chosen mode, and take back random weights that another one chose."""
+    settings = _preset().settings(_mode())
+    _fill_in(settings)
+    if "weights" not in settings and value_of("weights") == "random":
+        start_from_the_best_weights()
 
 
 def follow_preset() -> None:

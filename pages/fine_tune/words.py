@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.runs.config import MOST_EPOCHS, FineTuneConfig, epochs_are_open
+from core.runs.config import FineTuneConfig, epochs_are_open
 from core.runs.events import Budgeted, Finished, Started
+from core.runs.quantities import MOST_EPOCHS
 from core.runs.settings import choices_of, settings_of
 from pages.ui.format import counted, duration, plain, plain_name
 
@@ -79,23 +80,24 @@ _PHRASES: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
 
 def in_minutes(minutes: float) -> str:
     """That many minutes, for the middle of a line."""
+    if minutes < 1:
+        return f"{60 * minutes:.3g} seconds" if minutes > 1 / 60 else "a second"
     return "1 minute" if minutes == 1 else f"{minutes:,g} minutes"
 
 
 def budget(decided: Budgeted) -> str:
-    """How many epochs fit into the minutes of a run, and why, in a sentence."""
-    first_s, last_s = decided.first_epoch_s, decided.last_epoch_s
-    if decided.epochs == 1 and first_s > 60 * decided.minutes:
-        longer = f"longer than {in_minutes(decided.minutes)}"
-        return f"One epoch, the least there is, takes about {duration(first_s)} here: {longer}."
-    is_alike = max(first_s, last_s) < _ALIKE * min(first_s, last_s)
-    takes = f"each takes {_about(last_s)}"
-    if not is_alike:
-        takes = f"the first takes {_about(first_s)}, and the last {_about(last_s)}"
+    """How many epochs fit into the minutes of a run, and why, in a sentence or two."""
+    allowed, first, last = in_minutes(decided.minutes), _about(decided.first_epoch_s), _about(decided.last_epoch_s)
+    if not decided.fits:
+        return f"Not even one epoch fits into {allowed}, with measuring and test. One is trained: it takes {first}."
+    least, most = sorted((decided.first_epoch_s, decided.last_epoch_s))
+    each = f"each takes {last}"
+    if most > _ALIKE * least and first != last:
+        each = f"the first takes {first}, and the last {last}"
     if decided.epochs == MOST_EPOCHS:
-        return f"{MOST_EPOCHS:,} epochs, the most there may be, take less than {in_minutes(decided.minutes)}: {takes}."
+        return f"{MOST_EPOCHS:,} epochs, the most there may be, take less than {allowed}: {each}."
     fit = f"{counted(decided.epochs, 'epoch')} {'fits' if decided.epochs == 1 else 'fit'}"
-    return f"{fit} into {in_minutes(decided.minutes)}, as measured at the start: {takes}."
+    return f"{fit} into {allowed}, as measured at the start: {each}."
 
 
 def _about(seconds: float) -> str:

@@ -15,9 +15,10 @@ from core.data.pixels import Pixels
 from core.driver import begin, work
 from core.feature_files import FeatureFiles
 from core.runs import control
-from core.runs.config import MOST_EPOCHS, FineTuneConfig
+from core.runs.config import FineTuneConfig
 from core.runs.events import Budgeted, Checkpointed, Evaluated, Event, Failed, Finished, Started, Stopped
 from core.runs.folder import RunFolder
+from core.runs.quantities import MOST_EPOCHS
 from core.runs.writer import append_event
 from core.training import clock, fine_tune, fine_tuning
 from core.training.budget import MEASURING, budget
@@ -130,7 +131,8 @@ def test_features_that_are_known_take_no_time(spent: SimpleNamespace, tmp_path: 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_epoch_is_the_least_and_what_the_settings_say_the_most(way: str) -> None:
-    assert decide(TrainingState.new(config(minutes=1e-9, **WAYS[way]))).epochs == 1
+    least = decide(TrainingState.new(config(minutes=1e-9, **WAYS[way])))
+    assert (least.epochs, least.fits) == (1, False)
     assert decide(TrainingState.new(config(minutes=1_000, epochs=4, **WAYS[way]))).epochs == 4
 
 

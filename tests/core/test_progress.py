@@ -297,3 +297,22 @@ def test_validation_that_was_broken_off_counts_as_still_to_come() -> None:
         assert now is not None
         assert now.fraction <= 1
         assert now.remaining_s is None or now.remaining_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "epochs", "is_mostly"), [("frozen", 20, True), ("frozen", 500, False), ("last_stage", 8, False)]
+)
+def test_it_is_said_where_most_of_the_work_is_in_the_first_epoch(mode: str, epochs: int, is_mostly: bool) -> None:
+    now = progress.measure([of_bundled(mode, "float32", epochs=epochs, keeps=True)], steps(3))
+    assert now is not None
+    assert (now.computing_epochs == 1) == is_mostly
+
+
+def test_steps_on_the_features_of_a_part_are_no_small_matter() -> None:
+    """In the first epoch nobody has measured one: half of what a step takes that computes them is expected."""
+    started = replace(of_bundled("last_stage", "float32", epochs=8, keeps=True), validation_images=0, test_images=0)
+    made = steps(30)
+    made["images"] = 32
+    now = progress.measure([started], made)
+    assert now is not None
+    assert now.remaining_s == pytest.approx(27 * 0.5 + 7 * 57 * 0.5 / 2, rel=0.05)

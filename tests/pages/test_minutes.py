@@ -1,17 +1,20 @@
 """Minutes in place of epochs, and views in place of new changes: what the form asks, starts and says of them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.runs import estimate, jobs
-from core.runs.config import MOST_EPOCHS, FineTuneConfig
-from core.runs.events import Budgeted
+from core.runs import estimate, history, jobs
+from core.runs.config import FineTuneConfig
+from core.runs.events import Budgeted, to_dict
 from core.runs.folder import RunFolder
+from core.runs.quantities import MOST_EPOCHS
 from pages.fine_tune.settings import without_effect
-from pages.fine_tune.words import budget, in_words
+from pages.fine_tune.words import budget, in_minutes, in_words
 from pages.places import FINE_TUNE, FINE_TUNE_RUN
+from tests.conftest import follow
 from tests.pages import apps
 from tests.pages.apps import button, field, texts
 from tests.samples import FIRST_CLICK, STARTED, as_read, empty_run, make_run
@@ -108,8 +111,9 @@ def test_minutes_are_the_estimate(home: Path) -> None:
             "than 1 s.",
         ),
         (
-            {"epochs": 1, "first_epoch_s": 400, "last_epoch_s": 400},
-            "One epoch, the least there is, takes about 6 min 40 s here: longer than 5 minutes.",
+            {"epochs": 1, "first_epoch_s": 400, "last_epoch_s": 400, "fits": False},
+            "Not even one epoch fits into 5 minutes, with measuring and test. One is trained: it takes about 6 min "
+            "40 s.",
         ),
     ],
 )
@@ -143,3 +147,31 @@ def test_line_says_no_epochs_before_they_are_known() -> None:
 )
 def test_views_are_asked_for_where_something_is_computed_anew(settings: dict[str, Any], is_idle: bool) -> None:
     assert ("views" in without_effect(FineTuneConfig.of(**settings).to_dict())) == is_idle
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(5, "5 minutes"), (1, "1 minute"), (0.5, "30 seconds"), (0.02, "1.2 seconds"), (1e-9, "a second")],
+)
+def test_any_number_of_minutes_can_be_read(minutes: float, said: str) -> None:
+    assert in_minutes(minutes) == said
+
+
+def test_epochs_of_a_race_are_asked_for_beside_minutes() -> None:
+    """Some of its runs may go by them: they are kept, and checked."""
+    page = apps.open_page(FINE_TUNE, mode="race", minutes="1", epochs="0", lanes="frozen,full;minutes=0")
+    assert not page.exception
+    assert button(page, "Start the race").disabled
+    field(page, "Epochs").set_value(7).run()
+    page.number_input(key="fine_tune_batch_size").set_value(16).run()
+    assert "the runs train for 1 minute and 7 epochs" in texts(page)
+    assert page.query_params["epochs"] == "7"
+
+
+@pytest.mark.parametrize("damage", [{"epochs": 10**9}, {"epochs": 0}, {"minutes": 1e300}, {"minutes": -1.0}])
+def test_damaged_decision_is_none(damage: dict[str, Any], home: Path) -> None:
+    decided = Budgeted(minutes=5.0, epochs=3, first_epoch_s=1.0, last_epoch_s=1.0)
+    folder = make_run(home, decided, STARTED)
+    damaged = json.dumps(to_dict(decided) | damage)
+    folder.events.write_text(folder.events.read_text().replace("Budgeted", "Forgotten") + damaged + "\n")
+    assert history.budget(follow(folder).events) is None
