@@ -115,3 +115,11 @@ def test_race_asks_how_deep_where_a_run_needs_it(
     page.selectbox(key="fine_tune_depth").set_value(2).run()
     button(page, "Start the race").click().run()
     assert [config.what_learns for config in started] == ["last stage", "last 2 blocks"]
+
+
+@pytest.mark.parametrize(("network", "weights"), [("efficientnet_lite0", "pretrained"), ("my_cnn", "random")])
+def test_random_weights_of_one_preset_are_taken_back_by_another(network: str, weights: str) -> None:
+    page = apps.open_page(FINE_TUNE, architecture=network)
+    for preset, expected in (("scratch", "random"), ("quick", weights)):
+        page.button_group(key="preset").set_value(preset).run()
+        assert page.session_state["fine_tune_weights"] == expected

@@ -93,14 +93,6 @@ def test_another_network_starts_from_the_best_weights_it_has(started: list[FineT
     assert started == [FIRST_CLICK]
 
 
-@pytest.mark.parametrize(("network", "weights"), [("efficientnet_lite0", "pretrained"), ("my_cnn", "random")])
-def test_random_weights_of_one_preset_are_taken_back_by_another(network: str, weights: str) -> None:
-    page = open_page(architecture=network)
-    for preset, expected in (("scratch", "random"), ("quick", weights)):
-        page.button_group(key="preset").set_value(preset).run()
-        assert page.session_state["fine_tune_weights"] == expected
-
-
 def test_change_from_the_preset_is_said(home: Path) -> None:
     page = open_page()
     assert "changed from the preset" not in texts(page)
