@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.data.dataset import Side
 from core.data.pixels import Pixels
 from core.driver import begin, work
 from core.feature_files import FeatureFiles
+from core.lane import LISTEN_EVERY_S
 from core.runs import control
 from core.runs.config import FineTuneConfig
 from core.runs.events import Budgeted, Checkpointed, Evaluated, Event, Failed, Finished, Started, Stopped
@@ -191,10 +193,18 @@ def test_run_that_begins_again_has_the_epochs_that_were_decided_on_and_says_so(h
     assert len(losses(folder)) == 10
 
 
-def test_run_can_be_left_while_it_is_measured(home: Path) -> None:
+def test_run_can_be_left_while_it_is_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = empty_run(home, config(minutes=5, epochs=3))
-    control.write(folder.control, control.STOP)
-    events = do(folder)
+
+    def left(*given: Any) -> Iterator[Event]:
+        control.write(folder.control, control.STOP)  # not before: a process that only prepares would end at once
+        for event in budget(*given):
+            sleep(2 * LISTEN_EVERY_S)
+            yield event
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fine_tuning, "budget", left)
+        events = do(folder)
     assert isinstance(events[-1], Stopped)
     assert not any(isinstance(event, Budgeted | Checkpointed | Started) for event in events)
     assert not list(folder.checkpoints.iterdir())
