@@ -26,7 +26,7 @@ from core.training import clock, fine_tune, fine_tuning
 from core.training.budget import MEASURING, budget
 from core.training.features import Features
 from core.training.state import TrainingState
-from tests.conftest import follow
+from tests.conftest import few_and_long, follow
 from tests.samples import data_set_of, empty_run, source_of
 
 STEP_S, BLOCK_S, SCORE_S = 1.0, 3.0, 0.5
@@ -64,7 +64,7 @@ def photos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bundled.BUNDLED, "cifar10_sample", source_of(data_set))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def spent(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A time in which a step, a block of features and a scored batch take what they are said to, and all else none."""
     spent = SimpleNamespace(now=0.0)
@@ -104,7 +104,7 @@ def finished(config: FineTuneConfig) -> Finished:
 
 
 @pytest.mark.parametrize("more", [0.0, pytest.param(0.3, marks=pytest.mark.long)])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", few_and_long(WAYS, every=2))
 def test_as_many_epochs_as_fit(way: str, more: float, spent: SimpleNamespace) -> None:
     minutes = more + {"full": 0.5, "frozen": 1.6, "last stage": 1.6}.get(way, 4.0)
     trial = TrainingState.new(config(minutes=minutes, **WAYS[way]))
@@ -161,7 +161,7 @@ def losses(folder: RunFolder) -> list[float]:
     return [float(loss) for loss in follow(folder).steps["loss"]]
 
 
-@pytest.mark.parametrize("way", ["frozen", "full", "gradual", "views"])
+@pytest.mark.parametrize("way", few_and_long(["frozen", "full", "gradual", "views"]))
 def test_run_is_that_of_so_many_epochs(way: str, home: Path, spent: SimpleNamespace) -> None:
     folder = empty_run(home, config(minutes=0.9, schedule="cosine", averaging=0.9, **WAYS[way]))
     events = do(folder)
