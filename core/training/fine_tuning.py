@@ -58,8 +58,9 @@ class FineTuning(Job):
 
     def _config_to_begin_with(self) -> FineTuneConfig:
         """The run's settings; an attempt that has to begin again has the epochs that were decided on before."""
-        config, decided = self._folder.config(), self._decided
-        return config.changed(epochs=decided.epochs) if config.minutes and decided else config
+        config = self._folder.config()
+        decided = self._decided if config.minutes else None
+        return config.changed(epochs=decided.epochs) if decided else config
 
     def _decide(self) -> Iterator[Event]:
         """Decide how many epochs there are, and build the state of so many."""
